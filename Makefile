@@ -1,0 +1,92 @@
+# `make help` lists the commands. Variables to set on the command line:
+#   PYTHON=python3.12          the interpreter of .venv (3.10 to 3.12)
+#   TORCH_INDEX_URL=https://…  an extra package index for torch, for another CUDA or a CPU build
+#   COMFYUI_PATH=~/ComfyUI     your own ComfyUI in place of the one that `make setup` fetches
+#   PORT=8188                  where `make comfyui` listens
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+TORCH_INDEX_URL ?=
+COMFYUI_PATH ?= .comfyui/ComfyUI
+PORT ?= 8188
+export COMFYUI_PATH
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+PY_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+STAMPS := $(VENV)/stamps/$(PY_VERSION)
+COMFYUI_STAMP := $(STAMPS)/comfyui-$(shell printf %s "$(COMFYUI_PATH)" | cksum | cut -d' ' -f1)
+# ComfyUI's requirements that a CPU test bench does without: torch is there, the audio and template packages are large.
+LEFT_OUT := ^(torch|torchvision|torchaudio|comfyui-workflow-templates)([^a-zA-Z]|$$)
+
+.PHONY: help setup python system demo comfyui test test-all lint clean
+
+help:  ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: python system  ## install everything: .venv, ComfyUI, a browser for the tests
+
+python: $(STAMPS)/requirements $(COMFYUI_STAMP)
+
+system:
+	@tests/comfyui/system_packages.sh
+
+$(STAMPS)/venv:
+	@case "$(PY_VERSION)" in 3.10|3.11|3.12) ;; *) \
+	  echo "HiGen's tests need Python 3.10 to 3.12, but '$(PYTHON)' is '$(PY_VERSION)'. Name another: make PYTHON=python3.12 …" >&2; \
+	  exit 1;; esac
+	@echo "== Making $(VENV) with Python $(PY_VERSION)"
+	$(PYTHON) -m venv --clear $(VENV)
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/torch: $(STAMPS)/venv
+	@echo "== Installing torch (the largest download of the set-up)"
+	$(PIP) $(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL)) torch torchvision
+	@touch $@
+
+$(STAMPS)/requirements: requirements.txt tests/requirements.txt $(STAMPS)/torch
+	@echo "== Installing the pack's requirements and the test tools"
+	$(PIP) -r requirements.txt -r tests/requirements.txt
+	@touch $@
+
+.comfyui/ComfyUI/main.py: tests/comfyui/fetch_comfyui.py | $(STAMPS)/venv
+	@echo "== Fetching ComfyUI"
+	$(BIN)/python tests/comfyui/fetch_comfyui.py .comfyui
+	@touch $@
+
+$(COMFYUI_STAMP): $(COMFYUI_PATH)/main.py $(COMFYUI_PATH)/requirements.txt $(STAMPS)/torch
+	@echo "== Installing the requirements of $(COMFYUI_PATH)"
+	grep -vE '$(LEFT_OUT)' $(COMFYUI_PATH)/requirements.txt > $(STAMPS)/comfyui-requirements.txt
+	$(PIP) -r $(STAMPS)/comfyui-requirements.txt torchsde requests
+	@touch $@
+
+.comfyui/ComfyUI/requirements.txt: .comfyui/ComfyUI/main.py ;
+
+demo: python  ## make a video from a prompt in a real, headless ComfyUI
+	@$(BIN)/python -m tests.comfyui.demo
+
+comfyui: python  ## keep a ComfyUI with this pack running and print its address
+	@$(BIN)/python -m tests.comfyui.serve --port $(PORT)
+
+test: setup  ## every test but the slow ones
+	$(BIN)/pytest -m "not slow"
+	$(NODE_TESTS)
+
+test-all: setup  ## every test
+	$(BIN)/pytest
+	$(NODE_TESTS)
+
+NODE_TESTS = find tests/web -name '*.test.*js' -print0 | xargs -0 -r node --test
+
+lint: setup  ## ruff, pyright and biome
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	npx --yes @biomejs/biome@2 check nodes/web tests/web
+
+clean:  ## remove all that `make setup` and the tests made in this folder
+	rm -rf $(VENV) .comfyui screenshots .pytest_cache .ruff_cache .hypothesis
