@@ -1,0 +1,126 @@
+/**
+ * Curve maths, apart from the DOM: the twin of higen_core/curves.py.
+ *
+ * A curve is {points: [[x, y], ...], interpolation}, x the position in the clip and y the strength, both 0..1.
+ * tests/data/curve_cases.json holds both languages to one set of numbers.
+ */
+
+export const INTERPOLATIONS = ["monotone_cubic", "linear", "step"];
+export const MOTION_MAX = 1000;
+const STEP_TOLERANCE = 1e-5;
+const DECIMALS = 5;
+
+export const constant = (y) => ({ points: [[0, y], [1, y]], interpolation: "linear" });
+
+/** JSON text -> curve. Throws an Error that names the offending value, exactly where Python does. */
+export function parse(text) {
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Error(`not JSON: ${String(text).slice(0, 40)}`);
+  }
+  if (value === null || !Array.isArray(value.points)) throw new Error("not an object with a list of points");
+  const unknown = Object.keys(value).find((key) => key !== "points" && key !== "interpolation");
+  if (unknown !== undefined) throw new Error(`unknown entry ${unknown}`);
+  return check({ points: value.points, interpolation: value.interpolation ?? "monotone_cubic" });
+}
+
+function check(curve) {
+  if (!INTERPOLATIONS.includes(curve.interpolation)) throw new Error(`unknown interpolation ${curve.interpolation}`);
+  if (curve.points.length === 0) throw new Error("no points");
+  curve.points.forEach((point, i) => {
+    if (!Array.isArray(point) || point.length !== 2) throw new Error(`point ${i} is not a pair [x, y]`);
+    point.forEach((v, axis) => {
+      const ok = typeof v === "number" && v >= 0 && v <= 1;
+      if (!ok) throw new Error(`${"xy"[axis]} of point ${i} is not a number in 0..1: ${v}`);
+    });
+    if (i > 0 && point[0] <= curve.points[i - 1][0]) throw new Error(`x of point ${i} does not rise: ${point[0]}`);
+  });
+  return curve;
+}
+
+/** Curve -> JSON text with short numbers. */
+export function format(curve) {
+  const short = (v) => Number(v.toFixed(DECIMALS));
+  return JSON.stringify({
+    points: curve.points.map(([x, y]) => [short(x), short(y)]),
+    interpolation: curve.interpolation,
+  });
+}
+
+/** Slopes dy/dx at the points that keep the cubic between them monotone (Fritsch and Carlson 1980). */
+export function monotoneSlopes(points) {
+  const secants = points.slice(1).map(([x, y], k) => (y - points[k][1]) / (x - points[k][0]));
+  const slopes = secants.map((b, k) => (k === 0 ? b : secants[k - 1] * b > 0 ? (secants[k - 1] + b) / 2 : 0));
+  slopes.push(secants.at(-1));
+  secants.forEach((secant, k) => {
+    if (secant === 0) {
+      slopes[k] = slopes[k + 1] = 0;
+      return;
+    }
+    const steepness = Math.hypot(slopes[k] / secant, slopes[k + 1] / secant);
+    if (steepness > 3) {
+      slopes[k] *= 3 / steepness;
+      slopes[k + 1] *= 3 / steepness;
+    }
+  });
+  return slopes;
+}
+
+/** Curve -> function of x (0..1) that gives its height (0..1). */
+export function evaluator({ points, interpolation }) {
+  const [first, last] = [points[0], points.at(-1)];
+  if (points.length === 1) return () => first[1];
+  const slopes = interpolation === "monotone_cubic" ? monotoneSlopes(points) : null;
+  return (x) => {
+    if (interpolation === "step") return points[Math.max(0, segment(points, x + STEP_TOLERANCE))][1];
+    const clamped = Math.min(Math.max(x, first[0]), last[0]);
+    const k = Math.min(segment(points, clamped), points.length - 2);
+    const [[x0, y0], [x1, y1]] = [points[k], points[k + 1]];
+    const t = (clamped - x0) / (x1 - x0);
+    if (interpolation === "linear") return y0 + t * (y1 - y0);
+    const s = 1 - t;
+    const bend = t * s * (x1 - x0) * (s * slopes[k] - t * slopes[k + 1]);
+    return Math.min(1, Math.max(0, (1 + 2 * t) * s * s * y0 + t * t * (3 - 2 * t) * y1 + bend));
+  };
+}
+
+/** Index of the last point at or before x; -1 before the first. */
+function segment(points, x) {
+  let [low, high] = [0, points.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (points[middle][0] <= x) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** Motion cues 0..1000 between neighbouring frames: frames - 1 integers, each read half-way between two frames. */
+export function motionValues(curve, frames) {
+  const at = evaluator(curve);
+  return Array.from({ length: frames - 1 }, (_, i) => Math.floor(at((i + 0.5) / (frames - 1)) * MOTION_MAX + 0.5));
+}
+
+/** Appearance factor 0..1 of each frame. */
+export function appearanceFactors(curve, frames) {
+  const at = evaluator(curve);
+  return Array.from({ length: frames }, (_, i) => at(i / (frames - 1)));
+}
+
+/**
+ * Few points that stay within `tolerance` of all given ones: the ends, then the farthest point of each stretch
+ * (Douglas and Peucker 1973, with vertical distance).
+ */
+export function simplify(points, tolerance) {
+  if (points.length < 3) return points;
+  const [[x0, y0], [x1, y1]] = [points[0], points.at(-1)];
+  const miss = points.map(([x, y]) => Math.abs(y - y0 - ((x - x0) / (x1 - x0)) * (y1 - y0)));
+  const worst = miss.indexOf(Math.max(...miss));
+  if (miss[worst] <= tolerance) return [points[0], points.at(-1)];
+  return [
+    ...simplify(points.slice(0, worst + 1), tolerance).slice(0, -1),
+    ...simplify(points.slice(worst), tolerance),
+  ];
+}
