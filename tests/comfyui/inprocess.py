@@ -1,0 +1,24 @@
+"""Makes ComfyUI's own modules (`comfy`, `nodes`, `folder_paths` …) importable in this process."""
+
+import os
+import sys
+import tempfile
+
+from .paths import comfyui_path
+
+FOLDERS = ("models", "input", "output", "custom_nodes", "user", "temp")
+_base = tempfile.TemporaryDirectory(prefix="higen-comfyui-")  # removed when Python ends
+
+
+def enter_comfyui() -> None:
+    """Put ComfyUI on `sys.path`, on the CPU, with its files in a temporary folder. Call before importing `comfy`."""
+    if str(comfyui_path()) in sys.path:
+        return
+    sys.path.insert(0, str(comfyui_path()))
+    for folder in FOLDERS:
+        os.makedirs(os.path.join(_base.name, folder), exist_ok=True)
+
+    from comfy.cli_args import args
+
+    args.cpu = True
+    args.base_directory = _base.name

@@ -1,0 +1,40 @@
+"""Imports and fixtures for all tests.
+
+The repository's root must not be on `sys.path`, where its `nodes` folder would shadow ComfyUI's module of that name.
+Tests therefore import the core as `higen_core` and the whole pack as `higen_pack`, both found by their file paths.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from .comfyui.paths import ROOT
+from .comfyui.server import ComfyServer
+
+PACKAGES = {"higen_core": ROOT / "higen_core", "higen_pack": ROOT}
+
+
+class PackageFinder:
+    """Finds the packages above wherever their folders are; their submodules follow by themselves."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name not in PACKAGES:
+            return None
+        folder = str(PACKAGES[name])
+        return importlib.util.spec_from_file_location(
+            name, f"{folder}/__init__.py", submodule_search_locations=[folder]
+        )
+
+
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != ROOT]
+sys.meta_path.insert(0, PackageFinder)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A running ComfyUI with this pack, shared by the whole session."""
+    with ComfyServer(tmp_path_factory.mktemp("comfyui")) as running:
+        yield running
