@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .comfyui.paths import ROOT
 from .comfyui.server import ComfyServer
@@ -28,6 +29,10 @@ class PackageFinder:
             name, f"{folder}/__init__.py", submodule_search_locations=[folder]
         )
 
+
+# A busy machine is no reason for a test to fail.
+settings.register_profile("higen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("higen")
 
 sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != ROOT]
 sys.meta_path.insert(0, PackageFinder)
