@@ -4,7 +4,7 @@ import contextlib
 import json
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -46,31 +46,36 @@ def follow(server, submit: Callable[[], str], seconds: float, on_event: Callable
     with contextlib.closing(socket):
         run = Run(submit())
         start = time.monotonic()
-        socket.settimeout(2)
-        while not run.ending:
-            if time.monotonic() - start > seconds:
-                raise TimeoutError(f"the prompt took more than {seconds:.0f} s\n{server.log_tail()}")
-            try:
-                message = socket.recv()
-            except websocket.WebSocketTimeoutException:
-                server.check_alive()
-                continue
-            except websocket.WebSocketConnectionClosedException:
-                time.sleep(1)  # a process that is going down needs a moment to be gone
-                server.check_alive()
-                raise
-            kind, data = read(message)
-            if kind == "preview":
-                run.previews.append(data["image"])
-            elif data.get("prompt_id", run.prompt_id) != run.prompt_id:
+        for kind, data in messages(server, socket, seconds):
+            if data.get("prompt_id", run.prompt_id) != run.prompt_id:
                 continue
             run.events.append(Event(kind, data, time.monotonic() - start))
-            run.ending = ENDINGS.get(kind, "")
-            run.error = data.get("exception_message", "")
+            run.ending = ENDINGS.get(kind, run.ending)
+            run.error = data.get("exception_message", run.error)
+            if kind == "preview":
+                run.previews.append(data["image"])
             if on_event:
                 on_event(kind, data)
+            if kind == "executing" and data["node"] is None:  # the last message; the history is written before it
+                break
     run.outputs = server.history(run.prompt_id)["outputs"]
     return run
+
+
+def messages(server, socket: websocket.WebSocket, seconds: float) -> Iterator[tuple[str, dict]]:
+    """The server's messages as they come. Raises when it stops, or TimeoutError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    socket.settimeout(2)
+    while time.monotonic() < deadline:
+        try:
+            yield read(socket.recv())
+        except websocket.WebSocketTimeoutException:
+            server.check_alive()
+        except websocket.WebSocketConnectionClosedException:
+            time.sleep(1)  # a process that is going down needs a moment to be gone
+            server.check_alive()
+            raise
+    raise TimeoutError(f"the prompt took more than {seconds:.0f} s\n{server.log_tail()}")
 
 
 def read(message: str | bytes) -> tuple[str, dict]:

@@ -1,0 +1,61 @@
+"""`make demo`: runs workflows/text_to_video.json in a real, headless ComfyUI and prints the video's path last."""
+
+import sys
+
+from tqdm import tqdm
+
+from .paths import BASE, WORKFLOWS
+from .run import Run
+from .server import ComfyServer
+from .workflow import load_prompt
+
+
+class ProgressBar:
+    """One bar a sampling node, fed by the server's websocket."""
+
+    def __init__(self, titles: dict[str, str]):
+        self.titles = titles
+        self.node = None
+        self.bar = None
+
+    def __call__(self, kind: str, data: dict) -> None:
+        if kind != "progress":
+            return
+        if data["node"] != self.node:
+            self.close()
+            self.node = data["node"]
+            self.bar = tqdm(total=data["max"], desc=f"{self.titles[self.node]:30}", unit="step")
+        self.bar.update(data["value"] - self.bar.n)
+
+    def close(self) -> None:
+        if self.bar:
+            self.bar.close()
+
+
+def saved_files(run: Run) -> list[dict]:
+    """Every file that the prompt's nodes saved, in the order of the node ids: {"filename", "subfolder", "type"}."""
+    shown = [entry for node in run.outputs.values() for entries in node.values() for entry in entries]
+    return [entry for entry in shown if isinstance(entry, dict) and "filename" in entry]
+
+
+def main() -> None:
+    print("Starting ComfyUI …", flush=True)
+    with ComfyServer(BASE) as server:
+        info = server.object_info()
+        prompt, workflow = load_prompt(WORKFLOWS / "text_to_video.json", info)
+        for node in prompt.values():
+            if node["class_type"] == "CLIPTextEncode":
+                print(f"Prompt: {node['inputs']['text']!r}")
+        bar = ProgressBar({key: info[node["class_type"]]["display_name"] for key, node in prompt.items()})
+        run = server.run(prompt, workflow, on_event=bar)
+        bar.close()
+        if run.ending != "success":
+            sys.exit(f"the run ended with {run.ending}: {run.error}\nThe log is {server.log_path}")
+        videos = [entry for entry in saved_files(run) if entry["filename"].endswith(".mp4")]
+        if not videos:
+            sys.exit(f"no mp4 among what the workflow saved: {saved_files(run)}")
+        print(server.output_path(videos[-1]))
+
+
+if __name__ == "__main__":
+    main()
