@@ -1,0 +1,144 @@
+"""HiGen Video Combine: frames (and sound) become a file that restores its own graph, a preview, and a VIDEO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import comfy.model_management
+import comfy.utils
+import folder_paths
+import numpy as np
+import torch
+from comfy.cli_args import args
+from comfy_api.latest import InputImpl, Types, io
+
+from .media import FORMATS, PNG_FRAMES, Clip, finished_file, pad_even, to_uint8, write_png
+
+
+class HiGenVideoCombine(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="HiGenVideoCombine",
+            display_name="HiGen Video Combine",
+            category="HiGen",
+            description="Saves frames as a video (mp4, webm), an animation (gif, webp) or png files, plays it on the "
+            "node, and keeps the workflow inside: drop the file on the canvas to get the graph back.",
+            inputs=[
+                io.Image.Input("images", tooltip="The frames of one video, in order, values 0 to 1."),
+                io.Float.Input(
+                    "fps", default=8.0, min=0.1, max=120.0, step=0.1, tooltip="Frames per second. HiGen is made for 8."
+                ),
+                io.Combo.Input(
+                    "format",
+                    options=[*FORMATS, PNG_FRAMES],
+                    default="h264-mp4",
+                    tooltip="h264-mp4 plays everywhere. An odd width or height is widened by one repeated pixel in mp4 "
+                    "and webm. gif has 256 colours and cannot give the workflow back.",
+                ),
+                io.String.Input(
+                    "filename_prefix",
+                    default="HiGen/video",
+                    tooltip="Path inside ComfyUI's output folder; a number and an ending are added. "
+                    "%date:yyyy-MM-dd% and the like work as in Save Image.",
+                ),
+                io.Audio.Input(
+                    "audio", optional=True, tooltip="Sound for mp4 or webm, mono or stereo, cut where the video ends."
+                ),
+            ],
+            outputs=[
+                io.Video.Output(
+                    display_name="video", tooltip="The frames and the sound, uncompressed, for Save Video and others."
+                )
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, images, fps, format, filename_prefix, audio=None) -> io.NodeOutput:
+        check_images(images)
+        rate = Fraction(fps).limit_denominator(1000)
+        clip = Clip(with_progress(images), rate, graph_metadata(cls), *sound(audio, format, len(images), rate))
+        video = InputImpl.VideoFromComponents(
+            Types.VideoComponents(images=even_frames(images), audio=audio, frame_rate=rate)
+        )
+        return io.NodeOutput(video, ui=save(clip, format, filename_prefix, images.shape))
+
+
+def check_images(images: torch.Tensor) -> None:
+    if images.ndim != 4 or images.shape[-1] < 3 or 0 in images.shape:
+        raise ValueError(f"images must be a batch (frames, height, width, 3), got {tuple(images.shape)}")
+    broken = [i for i, frame in enumerate(images) if not torch.isfinite(frame).all()]
+    if broken:
+        raise ValueError(
+            f"images: frame {broken[0]} of {len(images)} has NaN or infinite pixels ({len(broken)} such frames). "
+            "They come from the sampler or the VAE overflowing in half precision: set dtype to fp32 in HiGen Loader, "
+            "or start ComfyUI with --fp32-vae."
+        )
+
+
+def sound(audio: dict | None, format: str, frames: int, fps: Fraction) -> tuple[np.ndarray | None, int]:
+    """ComfyUI's AUDIO -> the waveform (channels, samples) no longer than the video, and its rate in Hz."""
+    if audio is None:
+        return None, 0
+    if format == PNG_FRAMES or not FORMATS[format].sound:
+        able = ", ".join(name for name, kind in FORMATS.items() if kind.sound)
+        raise ValueError(f"format {format!r} cannot hold audio: choose {able}, or disconnect audio")
+    waveform, rate = audio["waveform"], int(audio["sample_rate"])
+    if waveform.ndim != 3 or waveform.shape[0] != 1 or waveform.shape[1] not in (1, 2) or not waveform.shape[2]:
+        raise ValueError(
+            f"audio must be one mono or stereo sound (1, 1 or 2, samples), got waveform {tuple(waveform.shape)}"
+        )
+    return waveform[0, :, : round(frames / fps * rate)].float().cpu().numpy(), rate
+
+
+def with_progress(images: torch.Tensor) -> Callable[[], Iterator[np.ndarray]]:
+    """The frames as uint8, one at a time, with a progress bar, stopping when the user cancels."""
+
+    def frames() -> Iterator[np.ndarray]:
+        bar = comfy.utils.ProgressBar(len(images))
+        for image in images:
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            yield to_uint8(image[..., :3])
+            bar.update(1)
+
+    return frames
+
+
+def even_frames(images: torch.Tensor) -> torch.Tensor:
+    """Save Video writes 4:2:0 too and refuses odd sizes."""
+    if images.shape[1] % 2 == 0 and images.shape[2] % 2 == 0:
+        return images[..., :3]
+    return torch.from_numpy(np.stack([pad_even(image[..., :3].cpu().numpy()) for image in images]))
+
+
+def graph_metadata(cls: type[io.ComfyNode]) -> dict[str, Any]:
+    """`prompt` and `workflow`, as every ComfyUI file has them; nothing with --disable-metadata."""
+    if args.disable_metadata:
+        return {}
+    prompt = {"prompt": cls.hidden.prompt} if cls.hidden.prompt is not None else {}
+    return prompt | (cls.hidden.extra_pnginfo or {})
+
+
+def save(clip: Clip, format: str, filename_prefix: str, shape: torch.Size) -> dict[str, list]:
+    """Writes into the output folder; returns what the graph editor shows: a playing preview, or the stills."""
+    frames, height, width = shape[:3]
+    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
+        filename_prefix, folder_paths.get_output_directory(), width, height
+    )
+    place = {"subfolder": subfolder, "type": "output"}
+    stem = f"{name}_{counter:05}_"
+    if format == PNG_FRAMES:
+        names = [f"{stem}{i:04}.png" for i in range(frames)]
+        for file, image in zip(names, clip.frames(), strict=True):
+            with finished_file(Path(folder, file)) as partial:
+                write_png(image, partial, clip.metadata)
+        return {"images": [{"filename": file, **place} for file in names]}
+    kind = FORMATS[format]
+    with finished_file(Path(folder, stem + kind.suffix)) as partial:
+        kind.write(clip, partial)
+    about = {"format": kind.mime, "fps": float(clip.fps), "frames": frames, "width": width, "height": height}
+    return {"higen_video": [{"filename": stem + kind.suffix, **place, **about}]}
