@@ -10,7 +10,13 @@ export const MOTION_MAX = 1000;
 const STEP_TOLERANCE = 1e-5;
 const DECIMALS = 5;
 
-export const constant = (y) => ({ points: [[0, y], [1, y]], interpolation: "linear" });
+export const constant = (y) => ({
+  points: [
+    [0, y],
+    [1, y],
+  ],
+  interpolation: "linear",
+});
 
 /** JSON text -> curve. Throws an Error that names the offending value, exactly where Python does. */
 export function parse(text) {
@@ -119,8 +125,5 @@ export function simplify(points, tolerance) {
   const miss = points.map(([x, y]) => Math.abs(y - y0 - ((x - x0) / (x1 - x0)) * (y1 - y0)));
   const worst = miss.indexOf(Math.max(...miss));
   if (miss[worst] <= tolerance) return [points[0], points.at(-1)];
-  return [
-    ...simplify(points.slice(0, worst + 1), tolerance).slice(0, -1),
-    ...simplify(points.slice(worst), tolerance),
-  ];
+  return [...simplify(points.slice(0, worst + 1), tolerance).slice(0, -1), ...simplify(points.slice(worst), tolerance)];
 }

@@ -1,0 +1,133 @@
+/** The curve editor on HiGen Cue Schedule: binds it to the node's widgets, in both renderers. */
+
+import { api } from "../../scripts/api.js";
+import { app } from "../../scripts/app.js";
+import { CurveEditor } from "./lib/editor.js";
+import { curvesFor, overlaysOf } from "./lib/overlays.js";
+import { TRACKS } from "./lib/tracks.js";
+
+const NODE = "HiGenCueSchedule";
+const RELEASED = { frames: 32, fps: 8, motionScale: 10_000 };
+const SETTLE_MS = 100;
+const MIN_SIZE = [420, 460];
+const editors = new Map();
+
+app.registerExtension({
+  name: "HiGen.CueSchedule",
+
+  init() {
+    const sheet = document.createElement("link");
+    Object.assign(sheet, { rel: "stylesheet", href: new URL("./lib/curves.css", import.meta.url).href });
+    document.head.append(sheet);
+  },
+
+  setup() {
+    app.canvas.canvas.addEventListener("litegraph:set-graph", settle);
+    api.addEventListener("executed", ({ detail }) => {
+      if (detail.output?.higen_curves) requestAnimationFrame(redrawAll);
+    });
+  },
+
+  afterConfigureGraph: settle,
+
+  nodeCreated(node) {
+    if (node.comfyClass === NODE) addEditor(node);
+  },
+});
+
+function redrawAll() {
+  for (const editor of editors.values()) editor.drawAll();
+}
+
+function addEditor(node) {
+  const editor = new CurveEditor(hostOf(node));
+  for (const { input } of Object.values(TRACKS)) hide(widget(node, input));
+  const holder = node.addDOMWidget("curves", "HIGEN_CURVES", editor.element, {
+    serialize: false,
+    hideOnZoom: false,
+    getMinHeight: () => 290,
+  });
+  holder.serialize = false;
+  node.setSize(node.size.map((v, i) => Math.max(v, MIN_SIZE[i])));
+
+  for (const other of node.widgets) if (other !== holder) chain(other, "callback", () => editor.refresh());
+  chain(node, "onConfigure", () => editor.refresh());
+  chain(node, "onAdded", () => {
+    editors.set(node, editor);
+    settle();
+  });
+  chain(node, "onRemoved", () => editors.delete(node));
+}
+
+/**
+ * Put each editor's element on its own node. Vue nodes keep the element of an earlier node with the same id: after
+ * undo, in another workflow's tab, in another subgraph.
+ */
+function settle() {
+  setTimeout(() => {
+    for (const shown of document.querySelectorAll("[data-node-id] .higen-curves")) {
+      const node = app.canvas.graph.getNodeById(shown.closest("[data-node-id]").dataset.nodeId);
+      const wanted = editors.get(node)?.element;
+      if (wanted && wanted !== shown) shown.replaceWith(wanted);
+    }
+  }, SETTLE_MS);
+}
+
+/** What the editor asks of the node; see lib/editor.js. */
+function hostOf(node) {
+  const number = (name, fallback) => {
+    const value = Number(widget(node, name)?.value ?? fallback);
+    return Number.isFinite(value) ? value : fallback;
+  };
+  const entries = () => curvesFor(node, app.nodeOutputs, app.rootGraph ?? app.graph);
+  return {
+    read: (name) => asText(widget(node, TRACKS[name].input)?.value),
+    write(name, text) {
+      const target = widget(node, TRACKS[name].input);
+      target.value = text;
+      target.callback?.(text);
+    },
+    level: (name) => Math.min(1, Math.max(0, number(TRACKS[name].number, TRACKS[name].top / 2) / TRACKS[name].top)),
+    clip: () => ({
+      frames: Math.max(2, Math.round(number("frames", RELEASED.frames))),
+      fps: number("fps", RELEASED.fps),
+      motionScale: entries().find((entry) => entry.motion_scale)?.motion_scale ?? RELEASED.motionScale,
+    }),
+    overlays: () => overlaysOf(entries()),
+    committed() {
+      app.canvas.emitBeforeChange();
+      app.canvas.emitAfterChange();
+      node.setDirtyCanvas(true, true);
+    },
+    panning: () => app.canvas.read_only,
+    forward,
+  };
+}
+
+const widget = (node, name) => node.widgets?.find((candidate) => candidate.name === name);
+
+const asText = (value) => (typeof value === "string" ? value : value == null ? "" : JSON.stringify(value));
+
+/** Keep a widget's value but show it in neither renderer. */
+function hide(target) {
+  if (!target) return;
+  target.hidden = true;
+  target.computeSize = () => [0, -4]; // takes no room: rows are 4 pixels apart
+  target.options = { ...target.options, hidden: true };
+}
+
+function chain(object, name, after) {
+  const before = object[name];
+  object[name] = function (...args) {
+    const result = before?.apply(this, args);
+    after(...args);
+    return result;
+  };
+}
+
+/** Give a pointer or wheel event to the graph's canvas: panning and zooming work over the editor, too. */
+function forward(event) {
+  event.preventDefault();
+  event.stopPropagation();
+  app.canvas.canvas.dispatchEvent(new event.constructor(event.type, event));
+}

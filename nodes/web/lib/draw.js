@@ -1,0 +1,134 @@
+/** The SVG picture of the editor: grid, curves, points, overlays, cursor. It draws what it is told and keeps nothing. */
+
+import { appearanceFactors, evaluator, MOTION_MAX, motionValues } from "./curve.js";
+import { areaPath, curvePath, frameTicks, linePath, polyline } from "./geometry.js";
+import { percentText, positionText, spoken, TRACKS } from "./tracks.js";
+
+const NS = "http://www.w3.org/2000/svg";
+
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(NS, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+const layer = (name) => svg("g", { class: `hc-${name}`, "aria-hidden": "true" });
+
+export class Picture {
+  constructor(id) {
+    this.id = id;
+    this.grid = layer("grid");
+    this.overlay = layer("overlay");
+    this.cursor = layer("cursor");
+    this.tracks = Object.fromEntries(Object.keys(TRACKS).map((name) => [name, makeTrack(name)]));
+    this.lines = svg("g", {}, ...Object.values(this.tracks).map(({ group }) => group));
+    this.element = svg("svg", { class: "hc-plot" }, this.grid, this.overlay, this.lines, this.cursor);
+  }
+
+  /** Axes in real units: frames and seconds below, motion left, appearance right. */
+  drawGrid(plot, { frames, fps, motionScale }) {
+    const seconds = (frame) => `${Number((frame / fps).toFixed(2))}s`;
+    const parts = [];
+    for (let frame = 0; frame < frames; frame++) {
+      const x = plot.px(frame / (frames - 1));
+      if (plot.width / (frames - 1) >= 5) parts.push(line("hc-minor", x, plot.top, x, plot.bottom));
+    }
+    for (const frame of frameTicks(frames, plot.width)) {
+      const x = plot.px(frame / (frames - 1));
+      parts.push(line("hc-major", x, plot.top, x, plot.bottom));
+      parts.push(text("hc-frame", x, plot.bottom + 24, frame), text("hc-small", x, plot.bottom + 34, seconds(frame)));
+    }
+    for (const y of [0, 0.25, 0.5, 0.75, 1]) {
+      const at = plot.py(y);
+      parts.push(line("hc-major", plot.left, at, plot.right, at));
+      parts.push(text("hc-tick hc-motion", plot.left - 10, at, y * MOTION_MAX, "end"));
+      parts.push(text("hc-tick hc-motion hc-small", plot.left - 10, at + 10, percentText(y, motionScale), "end"));
+      parts.push(text("hc-tick hc-appearance", plot.right + 10, at + 3.5, y));
+    }
+    parts.push(text("hc-frame", plot.left - 10, plot.bottom + 24, "frame", "end"));
+    parts.push(text("hc-small", plot.left - 10, plot.bottom + 34, "time", "end"));
+    this.grid.replaceChildren(...parts);
+  }
+
+  /** Curves, points and the values the frames get; the active track is on top and carries its points' handles. */
+  drawCurves(plot, { curves, drawn, active, selected, clip }) {
+    for (const [name, track] of Object.entries(this.tracks)) {
+      const on = name === active;
+      const path = curvePath(curves[name], plot);
+      track.group.setAttribute(
+        "class",
+        `hc-track hc-${name}${on ? " hc-active" : ""}${drawn[name] ? "" : " hc-constant"}`,
+      );
+      track.line.setAttribute("d", path);
+      track.area.setAttribute("d", areaPath(path, plot));
+      track.values.setAttribute("d", on ? valueDots(name, curves[name], clip.frames, plot) : "");
+      this.#drawPoints(track, name, curves[name].points, plot, on ? selected : -1, clip);
+    }
+    const front = this.tracks[active].group;
+    if (this.lines.lastChild !== front) this.lines.append(front);
+  }
+
+  #drawPoints(track, name, points, plot, selected, clip) {
+    while (track.points.length < points.length) {
+      const point = svg("circle", { class: "hc-point", role: "slider", "aria-valuemin": 0 });
+      track.points.push(point);
+      track.group.append(point);
+    }
+    while (track.points.length > points.length) track.points.pop().remove();
+    points.forEach(([x, y], i) => {
+      const circle = track.points[i];
+      circle.setAttribute("cx", plot.px(x));
+      circle.setAttribute("cy", plot.py(y));
+      circle.setAttribute("id", `${this.id}-${name}-${i}`);
+      circle.classList.toggle("hc-selected", i === selected);
+      circle.setAttribute("aria-label", `${TRACKS[name].label} point ${i + 1} of ${points.length}`);
+      circle.setAttribute("aria-valuemax", TRACKS[name].top);
+      circle.setAttribute("aria-valuenow", y * TRACKS[name].top);
+      circle.setAttribute("aria-valuetext", `${positionText(x, clip)}, ${spoken(name, y, clip.motionScale)}`);
+    });
+  }
+
+  /** Faint lines of values that were not drawn: [{kind, name, values}], kind "measured" or "extracted". */
+  drawOverlays(plot, overlays) {
+    const parts = overlays.map(({ kind, name, values }) => {
+      const { top, offset } = TRACKS[name];
+      const frames = values.length + 2 * offset;
+      const path = linePath(polyline(values, top, offset, frames), plot);
+      return svg("path", { class: `hc-${kind} hc-${name}`, d: path });
+    });
+    this.overlay.replaceChildren(...parts);
+  }
+
+  /** A line at a position with a dot on each curve; x null hides it. */
+  drawCursor(plot, x, curves) {
+    if (x === null) return this.cursor.replaceChildren();
+    const at = plot.px(x);
+    const dots = Object.keys(TRACKS).map((name) => {
+      const y = plot.py(evaluator(curves[name])(x));
+      return svg("circle", { class: `hc-dot hc-${name}`, cx: at, cy: y, r: 3.5 });
+    });
+    this.cursor.replaceChildren(line("hc-hair", at, plot.top, at, plot.bottom), ...dots);
+  }
+}
+
+function makeTrack(name) {
+  const [area, values] = ["hc-area", "hc-values"].map((kind) => svg("path", { class: kind, "aria-hidden": "true" }));
+  const stroke = svg("path", { class: "hc-line", "aria-hidden": "true" });
+  const group = svg("g", { class: `hc-track hc-${name}` }, area, stroke, values);
+  return { group, area, line: stroke, values, points: [] };
+}
+
+/** Zero-length strokes with round caps: a dot for each value that Python will read off the curve. */
+function valueDots(name, curve, frames, plot) {
+  const { top, offset } = TRACKS[name];
+  const values = name === "motion" ? motionValues(curve, frames) : appearanceFactors(curve, frames);
+  return polyline(values, top, offset, frames)
+    .map(([x, y]) => `M${plot.px(x).toFixed(1)} ${plot.py(y).toFixed(1)}h0`)
+    .join("");
+}
+
+const line = (kind, x1, y1, x2, y2) => svg("line", { class: kind, x1, y1, x2, y2 });
+
+const text = (kind, x, y, content, anchor = kind.startsWith("hc-tick") ? "start" : "middle") =>
+  svg("text", { class: kind, x, y, "text-anchor": anchor }, String(content));

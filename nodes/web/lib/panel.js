@@ -1,0 +1,162 @@
+/** What surrounds the plot: the toolbar above, a message when a value is unreadable, the read-out below. */
+
+import { constant, evaluator, INTERPOLATIONS, simplify } from "./curve.js";
+import { polyline } from "./geometry.js";
+import { openMenu, thumbnail } from "./menu.js";
+import { presets } from "./presets.js";
+import { percentText, positionText, TRACKS, valueText } from "./tracks.js";
+
+const SHAPE_LABELS = { monotone_cubic: "Smooth", linear: "Linear", step: "Step" };
+const TRACE_TOLERANCE = 0.03;
+const HELP =
+  "Click adds a point, drag moves it, double-click or Delete removes it. Shift keeps a direction, Alt leaves the frame grid. " +
+  "Keys: arrows move the selected point, Page Up and Page Down select, Enter adds, Space switches curves, Ctrl+Z undoes.";
+
+export function makePanel(editor) {
+  const bar = make("div", "hc-bar", { role: "toolbar", "aria-label": "Cue curves" });
+  const problem = make("div", "hc-problem", { role: "alert" });
+  const box = make("div", "hc-area-box");
+  const foot = make("div", "hc-foot");
+  const words = make("span", "hc-words");
+  const legend = make("span", "hc-legend");
+  const speech = make("div", "hc-spoken", { role: "status", "aria-live": "polite" });
+  const element = make("div", "higen-curves widget-expands");
+
+  const tracks = Object.values(TRACKS).map(({ name, label }) => {
+    const toggle = button(label, `Draw the ${name} curve`, () => editor.select(name, -1));
+    toggle.classList.add(`hc-${name}`);
+    return toggle;
+  });
+  const shape = button("", "Shape between points, presets", () => {
+    const { left, bottom } = shape.getBoundingClientRect();
+    openCurveMenu(editor, left, bottom + 2);
+  });
+  shape.setAttribute("aria-haspopup", "menu");
+  const undo = button("↶", "Undo (Ctrl+Z)", () => editor.undo());
+  const redo = button("↷", "Redo (Ctrl+Shift+Z)", () => editor.redo());
+
+  describe(editor.picture);
+  bar.append(...tracks, make("span", "hc-gap"), shape, undo, redo);
+  box.append(editor.picture.element);
+  foot.append(words, legend);
+  element.append(bar, problem, box, foot, speech);
+
+  return {
+    element,
+    update() {
+      tracks.forEach((toggle, i) => {
+        toggle.setAttribute("aria-pressed", Object.keys(TRACKS)[i] === editor.active);
+      });
+      const curve = editor.curves[editor.active];
+      shape.textContent = `${curve ? SHAPE_LABELS[curve.interpolation] : "Constant"} ▾`;
+      undo.disabled = !editor.history.canUndo;
+      redo.disabled = !editor.history.canRedo;
+      showProblems(problem, editor);
+    },
+    readout(x, curves) {
+      words.replaceChildren(...readout(x, curves, editor.clip));
+    },
+    legend(kinds) {
+      legend.replaceChildren(...[...kinds].map((kind) => make("span", `hc-key hc-key-${kind}`, {}, kind)));
+    },
+    speak(text) {
+      speech.textContent = text;
+    },
+  };
+}
+
+/** Everything that can be done to the active curve, as a menu at a place on the screen. */
+export function openCurveMenu(editor, x, y) {
+  const { active, clip } = editor;
+  const drawn = editor.curves[active];
+  const current = editor.shown(active);
+  const shapes = INTERPOLATIONS.map((interpolation) => ({
+    label: SHAPE_LABELS[interpolation],
+    checked: drawn?.interpolation === interpolation,
+    run: () => editor.replace({ ...current, interpolation }),
+  }));
+  const flat = constant(editor.host.level(active));
+  const ready = presets(clip.frames).map(({ label, curve }) => ({
+    label,
+    icon: thumbnail(curve),
+    run: () => editor.replace(curve),
+  }));
+  const traces = editor.overlays
+    .filter(({ name }) => name === active)
+    .map(({ kind, name, values }) => ({ label: `Trace the ${kind} ${name}`, run: () => trace(editor, values) }));
+  const items = [
+    ...shapes,
+    null,
+    { label: "Constant", icon: thumbnail(flat), checked: drawn === null, run: () => editor.replace(null) },
+    ...ready,
+    ...(traces.length ? [null, ...traces] : []),
+    null,
+    {
+      label: "Delete point",
+      disabled: editor.selected < 0 || current.points.length < 2,
+      run: () => editor.removeSelected(),
+    },
+  ];
+  openMenu(items, {
+    x,
+    y,
+    kind: `hc-${active}`,
+    label: `${TRACKS[active].label} curve`,
+    closed: () => editor.picture.element.focus({ preventScroll: true }),
+  });
+}
+
+/** Draw the active curve through measured or extracted values, with as few points as follow them closely. */
+function trace(editor, values) {
+  const { top, offset } = TRACKS[editor.active];
+  const points = polyline(values, top, offset, values.length + 2 * offset);
+  editor.replace({ points: simplify(points, TRACE_TOLERANCE), interpolation: "linear" });
+}
+
+function describe({ element, id }) {
+  const attributes = { tabindex: 0, role: "application", "aria-roledescription": "curve editor" };
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.setAttribute("aria-label", `Motion and appearance over the clip. ${HELP}`);
+  element.id = id;
+}
+
+function showProblems(problem, editor) {
+  const broken = Object.keys(TRACKS).filter((name) => editor.problems[name]);
+  problem.hidden = broken.length === 0;
+  problem.replaceChildren(
+    ...broken.flatMap((name) => [
+      `The ${name} curve of this workflow cannot be read (${editor.problems[name]}). Draw a new one, or`,
+      button("use the constant", "Drop the unreadable value", () => editor.repair(name)),
+      make("br"),
+    ]),
+  );
+}
+
+function readout(x, curves, clip) {
+  if (x === null) {
+    const length = `${clip.frames} frames, ${(clip.frames / clip.fps).toFixed(1)} s`;
+    return [length];
+  }
+  const parts = [`${positionText(x, clip)}  `];
+  for (const { name, label } of Object.values(TRACKS)) {
+    const y = evaluator(curves[name])(x);
+    const unit = name === "motion" ? ` = ${percentText(y, clip.motionScale)}/frame` : "";
+    parts.push(make("b", `hc-${name}`, { title: label }, `${label} ${valueText(name, y)}${unit}`), "  ");
+  }
+  return parts;
+}
+
+function button(label, title, run) {
+  const element = make("button", "", { type: "button", title, "aria-label": title }, label);
+  element.addEventListener("click", run);
+  element.addEventListener("pointerdown", (event) => event.stopPropagation());
+  return element;
+}
+
+function make(tag, className = "", attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
