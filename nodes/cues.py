@@ -1,4 +1,4 @@
-"""HIGEN_CUES, and the node that makes them from numbers."""
+"""HIGEN_CUES, and the node that makes them from numbers or drawn curves."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import torch
 from comfy_api.latest import io
 
 from .. import higen_core as hg
+from ..higen_core.curves import MOTION_MAX, Curve
 
 HigenCuesType = io.Custom("HIGEN_CUES")
-FPS = 8  # what the plot's time axis is in; the speed of playing is set in Video Combine
+CURVE_FORM = (
+    'JSON {"points": [[x, y], ...], "interpolation": "monotone_cubic", "linear" or "step"}, x and y 0 to 1: x the '
+    "position in the clip, "
+)
 
 
 class HiGenCueSchedule(io.ComfyNode):
@@ -46,6 +50,32 @@ class HiGenCueSchedule(io.ComfyNode):
                     tooltip="How much the look changes from the first to the last frame, without unit: 0 keeps one "
                     "look, 1 is HiGen's default.",
                 ),
+                io.String.Input(
+                    "motion_curve",
+                    default="",
+                    optional=True,
+                    socketless=True,
+                    tooltip=f"Motion drawn over the clip; empty for the constant above. {CURVE_FORM}y = 1 is motion "
+                    f"{MOTION_MAX}.",
+                ),
+                io.String.Input(
+                    "appearance_curve",
+                    default="",
+                    optional=True,
+                    socketless=True,
+                    tooltip="Appearance drawn over the clip; empty for the constant above. "
+                    f"{CURVE_FORM}y = 1 is factor 1.",
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=8.0,
+                    min=0.1,
+                    max=120.0,
+                    step=0.1,
+                    optional=True,
+                    tooltip="Frames per second that the time axes are in. HiGen is made for 8. Video Combine sets the "
+                    "speed of playing.",
+                ),
             ],
             outputs=[
                 HigenCuesType.Output(display_name="cues", tooltip="For HiGen Temporal Sampler."),
@@ -54,6 +84,30 @@ class HiGenCueSchedule(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, frames, motion, appearance) -> io.NodeOutput:
-        cues = hg.Cues.constant(frames=frames, motion=motion, appearance=appearance)
-        return io.NodeOutput(cues, torch.from_numpy(hg.plot_cues(cues, fps=FPS))[None])
+    def validate_inputs(cls, motion_curve="", appearance_curve="") -> bool | str:
+        """Refuses an unreadable curve before anything runs."""
+        try:
+            read_curve("motion_curve", motion_curve, 0)
+            read_curve("appearance_curve", appearance_curve, 0)
+        except ValueError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, frames, motion, appearance, motion_curve="", appearance_curve="", fps=8.0) -> io.NodeOutput:
+        cues = hg.Cues.from_curves(
+            read_curve("motion_curve", motion_curve, motion / MOTION_MAX),
+            read_curve("appearance_curve", appearance_curve, appearance),
+            frames,
+        )
+        return io.NodeOutput(cues, torch.from_numpy(hg.plot_cues(cues, fps=fps))[None])
+
+
+def read_curve(name: str, text: str | None, constant: float) -> Curve:
+    """The curve drawn in the input `name`, or the constant (0 to 1) while nothing is drawn."""
+    if not text:
+        return Curve.constant(constant)
+    try:
+        return Curve.from_json(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
