@@ -20,13 +20,26 @@ DTYPES = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": t
 PREFERRED_DTYPES = [torch.bfloat16, torch.float16, torch.float32]  # the first that the device is good at
 CASTING = {
     nn.Linear: comfy.ops.manual_cast.Linear,
+    nn.Conv1d: comfy.ops.manual_cast.Conv1d,
     nn.Conv2d: comfy.ops.manual_cast.Conv2d,
     nn.Conv3d: comfy.ops.manual_cast.Conv3d,
     nn.GroupNorm: comfy.ops.manual_cast.GroupNorm,
     nn.LayerNorm: comfy.ops.manual_cast.LayerNorm,
 }
-ACTIVATION_FACTOR = 40
-"""Peak activations of one denoiser call, in copies of its largest feature map (frames x latent size x `dim`)."""
+ACTIVATION_FACTOR = 30
+"""Peak activations of one denoiser call, in copies of its largest feature map (frames x latent size x `dim`).
+
+27 by running the graph on fake tensors, for the released network and for mini at several sizes; the rest is a margin.
+"""
+
+
+class HigenDenoiser(nn.Module):
+    """A denoiser under ComfyUI's care: ModelPatcher keeps notes of its own, such as `device`, on the module."""
+
+    def __init__(self, unet: nn.Module):
+        super().__init__()
+        self.unet = unet
+        self.device: torch.device | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,7 @@ class HigenModel:
 
     @property
     def unet(self) -> nn.Module:
-        return self.patcher.model
+        return self.patcher.model.unet
 
     @property
     def device(self) -> torch.device:
@@ -50,7 +63,10 @@ class HigenModel:
         return 8 * 2 ** (len(self.unet.config.dim_mult) - 1)
 
     def load(self, frames: int, height: int, width: int) -> nn.Module:
-        """Has ComfyUI bring the weights to the device, all or in part, with room for a latent of this size."""
+        """Has ComfyUI bring the weights to the device, all or in part, with room for a latent of this size.
+
+        ComfyUI moves whole layers only; parameters that stand alone (the learned text queries) are moved here.
+        """
         needed = self.memory_required(frames, height, width)
         comfy.model_management.load_models_gpu([self.patcher], memory_required=needed)
         for module in self.unet.modules():
@@ -76,4 +92,5 @@ def load_model(source: str, dtype: str) -> HigenModel:
     unet = hg.load_unet(source, dtype=precision, device="cpu")
     for module in unet.modules():
         module.__class__ = CASTING.get(type(module), type(module))
-    return HigenModel(ModelPatcher(unet, device, comfy.model_management.unet_offload_device()), unet.info)
+    patcher = ModelPatcher(HigenDenoiser(unet), device, comfy.model_management.unet_offload_device())
+    return HigenModel(patcher, unet.info)
