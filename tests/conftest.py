@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import sync_playwright
 
+from .comfyui.browser import RENDERERS, Editor, launch
 from .comfyui.paths import ROOT
 from .comfyui.server import ComfyServer
 
@@ -43,3 +45,20 @@ def server(tmp_path_factory):
     """A running ComfyUI with this pack, shared by the whole session."""
     with ComfyServer(tmp_path_factory.mktemp("comfyui")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless browser. It lives for one module, since Playwright's event loop would keep asyncio from others."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright.chromium)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=RENDERERS)
+def editor(request, chromium, server):
+    """ComfyUI's graph editor on a fresh page; a test that uses it runs with both renderers."""
+    context = chromium.new_context(viewport={"width": 1600, "height": 900})
+    yield Editor(context.new_page(), server, request.param)
+    context.close()

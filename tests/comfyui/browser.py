@@ -1,0 +1,132 @@
+"""The graph editor in a headless Chromium, driven as a person would and looked into through its `app` object."""
+
+import base64
+import mimetypes
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+from playwright.sync_api import BrowserType, ConsoleMessage, Page
+
+from .paths import SCREENSHOTS
+from .server import PACK_FOLDER, ComfyServer, PromptRejectedError
+
+RENDERERS = ("litegraph", "vue")  # the classic canvas and "Nodes 2.0"
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
+FLAGS += "--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required".split()
+# What the stock page of frontend 1.32 reports by itself on a fresh offline server: files and sites that are not there,
+# and a settings store that trips over its first settings.
+STOCK_NOISE = re.compile(r"Failed to load resource|reading 'id'\)\s+at onChange \(\S*/assets/index-")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def launch(chromium: BrowserType):
+    """Start the environment's CHROMIUM, else the first of the usual names that is installed."""
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not path:
+        raise FileNotFoundError(f"no browser: install one of {', '.join(NAMES)}, or set CHROMIUM to its path")
+    return chromium.launch(executable_path=path, args=FLAGS)
+
+
+class Editor:
+    """ComfyUI's page, opened in `page` with one of the two renderers."""
+
+    def __init__(self, page: Page, server: ComfyServer, renderer: str):
+        self.page, self.server, self.renderer = page, server, renderer
+        self.errors: list[str] = []  # every console error and uncaught exception, with its place
+        page.on("console", self.note_console)
+        page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
+        self.open()
+
+    def open(self) -> None:
+        """Load (or reload) the page. The settings and the storage entry keep dialogs and banners off the canvas."""
+        settings = {
+            "Comfy.TutorialCompleted": True,
+            "Comfy.Minimap.Visible": False,
+            "Comfy.VueNodes.Enabled": self.renderer == "vue",
+        }
+        self.server.post("/settings", json=settings).raise_for_status()
+        self.page.add_init_script("localStorage.setItem('vueNodesBannerDismissed', 'true')")
+        self.page.goto(self.server.url)
+        self.page.wait_for_selector("[data-testid=queue-button]")
+        self.page.wait_for_function("window.app?.vueAppReady && app.graph")
+
+    def note_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.location.get('url', '')}: {message.text}")
+
+    def our_errors(self) -> list[str]:
+        """All errors but the stock page's own; whatever names one of this pack's files is in."""
+        return [error for error in self.errors if PACK_FOLDER in error or not STOCK_NOISE.search(error)]
+
+    def load(self, workflow: dict) -> None:
+        """Show a workflow, as opening its file does."""
+        self.page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def workflow(self) -> dict:
+        """The workflow as the editor would save it now."""
+        return self.page.evaluate("() => JSON.parse(JSON.stringify(app.graph.serialize()))")
+
+    def prompt(self) -> dict:
+        """The API prompt that the editor would queue now, without the titles it adds."""
+        prompt = self.page.evaluate("async () => (await app.graphToPrompt()).output")
+        return {key: {k: v for k, v in node.items() if k != "_meta"} for key, node in prompt.items()}
+
+    def missing_types(self) -> list[str]:
+        """Types of nodes on the canvas that no installed pack provides."""
+        return self.page.evaluate(
+            """() => app.graph._nodes
+                .filter(node => !LiteGraph.registered_node_types[node.type] && !node.isSubgraphNode?.())
+                .map(node => node.type)"""
+        )
+
+    def run(self, seconds: float = 300) -> dict:
+        """Press Run and wait for the prompt's end. Returns its history: "outputs" by node id and "status"."""
+        with self.page.expect_response(lambda r: r.url.endswith("/prompt") and r.request.method == "POST") as queued:
+            self.page.get_by_test_id("queue-button").click()
+        answer = queued.value.json()
+        if not queued.value.ok:
+            raise PromptRejectedError(answer)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.page.wait_for_timeout(200)  # lets the page handle its events meanwhile
+            record = self.server.get(f"/history/{answer['prompt_id']}").json()
+            if record:
+                return record[answer["prompt_id"]]
+        raise TimeoutError(f"the prompt took more than {seconds:.0f} s\n{self.server.log_tail()}")
+
+    def drop(self, path: Path) -> None:
+        """Drop a file from the desktop onto the canvas."""
+        file = {
+            "name": path.name,
+            "type": mimetypes.guess_type(path.name)[0] or "",
+            "bytes": base64.b64encode(path.read_bytes()).decode(),
+        }
+        self.page.evaluate(
+            """({ name, type, bytes }) => {
+                const data = Uint8Array.from(atob(bytes), c => c.charCodeAt(0));
+                const transfer = new DataTransfer();
+                transfer.items.add(new File([data], name, { type }));
+                const canvas = document.querySelector("canvas#graph-canvas");
+                const options = { dataTransfer: transfer, bubbles: true, cancelable: true };
+                for (const kind of ["dragenter", "dragover", "drop"])
+                    canvas.dispatchEvent(new DragEvent(kind, options));
+            }""",
+            file,
+        )
+
+    def screenshot(self, name: str) -> Path:
+        """Save a picture of the page as screenshots/NAME-RENDERER.png, for a person to look at."""
+        SCREENSHOTS.mkdir(exist_ok=True)
+        path = SCREENSHOTS / f"{name}-{self.renderer}.png"
+        self.page.screenshot(path=path)
+        return path
+
+    def fit(self) -> None:
+        """Zoom so that the whole graph is in view."""
+        self.page.locator("canvas#graph-canvas").focus()
+        self.page.keyboard.press(".")
+        self.page.wait_for_timeout(600)
