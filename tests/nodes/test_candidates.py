@@ -3,9 +3,8 @@
 import folder_paths
 import pytest
 import torch
-from safetensors.torch import save_file
-
 from higen_pack.nodes import candidates, paths
+from safetensors.torch import save_file
 
 RELEASED = "HiGen.pth"  # any weights but mini
 TOWER = {"ln_final.weight": torch.zeros(1024)}

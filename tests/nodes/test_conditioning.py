@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from higen_pack.nodes.conditioning import text_states
 
 CPU = torch.device("cpu")

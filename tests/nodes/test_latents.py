@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from higen_pack.higen_core import LATENT_SCALE
 from higen_pack.nodes import latents
 

@@ -10,10 +10,9 @@ import pytest
 import torch
 from comfy.cli_args import args
 from comfy_extras.nodes_video import GetVideoComponents, SaveVideo
-from PIL import Image
-
 from higen_pack.nodes.media import FORMATS, PNG_FRAMES
 from higen_pack.nodes.video import HiGenVideoCombine
+from PIL import Image
 
 HIDDEN = SimpleNamespace(prompt={"1": {"class_type": "X"}}, extra_pnginfo={"workflow": {"nodes": []}})
 
