@@ -1,0 +1,303 @@
+"""A captioned sprite world, drawn on the fly from a seed: the data that mini is trained on.
+
+A `Scene` says what happens (one object, one background, one motion, one change of appearance), `render` draws it and
+`caption` says it in words. The objects are Noto Color Emoji (SIL Open Font License) and four geometric shapes. Nothing
+of a `Scene` but its picture and its words ever reaches a training: cues are measured on the pixels.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import zlib
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+
+EMOJI = {
+    "cat": "🐱", "panda": "🐼", "frog": "🐸", "pig": "🐷", "penguin": "🐧", "octopus": "🐙",
+    "butterfly": "🦋", "apple": "🍎", "banana": "🍌", "watermelon": "🍉", "carrot": "🥕", "mushroom": "🍄",
+    "sunflower": "🌻", "cactus": "🌵", "rocket": "🚀", "car": "🚗", "balloon": "🎈", "basketball": "🏀",
+    "pumpkin": "🎃", "ghost": "👻", "robot": "🤖", "burger": "🍔", "donut": "🍩", "snowman": "⛄",
+}  # fmt: skip
+SHAPES = ("circle", "square", "triangle", "star")
+COLOURS = {
+    "red": (220, 40, 40), "orange": (240, 130, 20), "green": (20, 120, 50),
+    "blue": (30, 60, 200), "purple": (130, 40, 170), "black": (25, 25, 25),
+}  # fmt: skip
+BACKGROUNDS = {
+    "white": (240, 240, 240), "gray": (128, 128, 128), "blue": (110, 170, 240),
+    "green": (120, 200, 120), "pink": (245, 170, 195), "yellow": (245, 225, 110),
+}  # fmt: skip
+NIGHT = (18, 22, 58)
+DIRECTIONS = {
+    "right": (1, 0), "left": (-1, 0), "down": (0, 1), "up": (0, -1),
+    "down and to the right": (1, 1), "down and to the left": (-1, 1),
+    "up and to the right": (1, -1), "up and to the left": (-1, -1),
+}  # fmt: skip
+MOTIONS = ("still", "move", "speed up", "slow down", "bounce", "circle")
+CHANGES = ("none", "fade", "turn", "grow", "shrink", "night")
+PROFILES = ("constant", "rise", "fall", "pulse", "freeze then go")
+
+SIZE = 64  # pixels, both sides
+FRAMES = 16
+FPS = 8
+MOTION_SCALE = 40_000  # see cues.py: a clip that fills the range moves its sprite by about two pixels a frame
+TEXTURE = 48  # pixels of a sprite before it is placed
+FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
+OBJECTS = (*EMOJI, *(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What happens in a clip. Lengths are pixels, `speed` is the mean distance per frame."""
+
+    object: str
+    background: str
+    motion: str = "still"
+    direction: str = "right"
+    speed: float = 0.0
+    profile: str = "constant"
+    change: str = "none"
+    target: str = ""  # the colour faded to, or the object turned into
+    amount: float = 1.0  # how far the change goes, 0..1
+    size: float = 32.0
+    start: tuple[float, float] = (32.0, 32.0)  # centre of the sprite in the first frame
+    phase: float = 0.0  # of the circle, radians
+
+
+def is_held_out(scene: Scene) -> bool:
+    """One combination of object, background and motion in ten is kept for evaluation."""
+    key = f"{scene.object}|{scene.background}|{scene.motion}|{scene.direction}"
+    return zlib.crc32(key.encode()) % 10 == 0
+
+
+def sample_scene(rng: random.Random, held_out: bool = False) -> Scene:
+    """A random scene of the training split, or of the held-out one."""
+    while True:
+        scene = Scene(
+            object=rng.choice((*EMOJI, *rng.sample(OBJECTS[len(EMOJI) :], 8))),
+            background=rng.choice(tuple(BACKGROUNDS)),
+            motion=rng.choices(MOTIONS, (15, 45, 8, 8, 12, 12))[0],
+            direction=rng.choice(tuple(DIRECTIONS)),
+            size=rng.uniform(26, 36),
+            phase=rng.uniform(0, 2 * math.pi),
+        )
+        if is_held_out(scene) == held_out:
+            return _moving(_changing(scene, rng), rng)
+
+
+def _changing(scene: Scene, rng: random.Random) -> Scene:
+    change = rng.choices(CHANGES, (50, 14, 14, 6, 6, 10))[0]
+    if change == "fade":
+        target = rng.choice([colour for colour in COLOURS if colour not in scene.object])
+    elif change == "turn":
+        target = rng.choice([other for other in EMOJI if other != scene.object])
+    else:
+        target = ""
+    size = 26.0 if change == "grow" else 36.0 if change == "shrink" else scene.size
+    return replace(scene, change=change, target=target, size=size, amount=rng.uniform(0.15, 1.0) ** 0.7)
+
+
+def _moving(scene: Scene, rng: random.Random) -> Scene:
+    """Chooses a speed that spreads the motion cue evenly over its range, and a start that leaves room for it."""
+    half = 0.5 * (36.0 if scene.change in ("grow", "shrink") else scene.size)
+    room = SIZE - 2 * half
+    anywhere = rng.uniform(half, SIZE - half), rng.uniform(half, SIZE - half)
+    if scene.motion == "still":
+        return replace(scene, start=anywhere)
+    cue_per_pixel = MOTION_SCALE * _change_per_pixel(scene)
+    wanted = rng.choice((0.0, *[rng.uniform(0, 1100)] * 15))  # sometimes the words say "moves" and the cue says "not"
+    speed = wanted / cue_per_pixel
+    if scene.motion in ("bounce", "circle"):
+        speed = min(speed, 4.0)
+        if scene.motion == "circle":
+            radius = 0.5 * room
+            anywhere = SIZE / 2 + radius * math.cos(scene.phase), SIZE / 2 + radius * math.sin(scene.phase)
+        profile = rng.choices(PROFILES, (50, 15, 15, 10, 10))[0]
+        return replace(scene, speed=speed, start=anywhere, profile=profile)
+    dx, dy = _unit(scene.direction)
+    steps = FRAMES - 1
+    speed = min(speed, room / (steps * max(abs(dx), abs(dy))))
+    if rng.random() < 0.9:  # room for the whole way; otherwise the sprite turns round at the wall
+        anywhere = tuple(
+            rng.uniform(half + max(0.0, -d) * speed * steps, SIZE - half - max(0.0, d) * speed * steps) for d in (dx, dy)
+        )
+    profile = {"speed up": "rise", "slow down": "fall"}.get(scene.motion) or rng.choices(PROFILES, (50, 12, 12, 14, 12))[0]
+    return replace(scene, speed=speed, start=anywhere, profile=profile)
+
+
+def _change_per_pixel(scene: Scene) -> float:
+    """Mean absolute change of the picture when the sprite moves by one pixel."""
+    dx, dy = _unit(scene.direction)
+    here = replace(scene, change="none", start=(SIZE / 2, SIZE / 2))
+    there = replace(here, start=(SIZE / 2 + dx, SIZE / 2 + dy))
+    return float((render(here, frames=1) - render(there, frames=1)).abs().mean())
+
+
+def _unit(direction: str) -> tuple[float, float]:
+    dx, dy = DIRECTIONS[direction]
+    return dx / math.hypot(dx, dy), dy / math.hypot(dx, dy)
+
+
+def _steps(profile: str, frames: int) -> torch.Tensor:
+    """Relative length of each of the frames - 1 steps, with mean 1."""
+    u = torch.linspace(0, 1, frames - 1) if frames > 2 else torch.ones(max(frames - 1, 0))
+    steps = {
+        "constant": torch.ones_like(u),
+        "rise": 0.1 + u,
+        "fall": 1.1 - u,
+        "pulse": 0.1 + torch.sin(math.pi * u) ** 2,
+        "freeze then go": (u > 0.45).float(),
+    }[profile]
+    return steps / steps.mean().clamp(min=1e-6) if len(steps) else steps
+
+
+def _path(scene: Scene, frames: int) -> torch.Tensor:
+    """Centres of the sprite, (frames, 2) pixels."""
+    way = F.pad(torch.cumsum(scene.speed * _steps(scene.profile, frames), 0), (1, 0))
+    x, y = scene.start
+    if scene.motion == "circle":
+        radius = max(math.hypot(x - SIZE / 2, y - SIZE / 2), 1e-3)
+        angle = scene.phase + way / radius
+        return torch.stack([SIZE / 2 + radius * torch.cos(angle), SIZE / 2 + radius * torch.sin(angle)], 1)
+    if scene.motion == "still":
+        way = torch.zeros(frames)
+    dx, dy = _unit(scene.direction)
+    half = 0.5 * scene.size
+    return torch.stack([_reflect(p + d * way, half, SIZE - half) for p, d in ((x, dx), (y, dy))], 1)
+
+
+def _reflect(position: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    span = max(high - low, 1e-3)
+    return low + span - ((position - low) % (2 * span) - span).abs()
+
+
+def render(scene: Scene, frames: int = FRAMES) -> torch.Tensor:
+    """Draws a scene -> (frames, SIZE, SIZE, 3) in [0, 1]."""
+    progress = scene.amount * torch.linspace(0, 1, frames) if frames > 1 else torch.zeros(1)
+    w = progress.view(-1, 1, 1, 1)
+    texture = sprite(scene.object)[None].expand(frames, -1, -1, -1)
+    if scene.change == "fade":
+        texture = torch.lerp(texture, _tinted(sprite(scene.object), scene.target)[None], w)
+    elif scene.change == "turn":
+        texture = torch.lerp(texture, sprite(scene.target)[None], w)
+    size = torch.full((frames,), scene.size)
+    if scene.change in ("grow", "shrink"):
+        size = size + progress * (40.0 - 26.0) * (1 if scene.change == "grow" else -1)
+    ground = torch.tensor(BACKGROUNDS[scene.background]) / 255
+    ground = ground.view(1, 3, 1, 1).expand(frames, 3, 1, 1)
+    if scene.change == "night":
+        ground = torch.lerp(ground, (torch.tensor(NIGHT) / 255).view(1, 3, 1, 1), w)
+    placed = F.grid_sample(texture, _grid(_path(scene, frames), size), align_corners=False)
+    rgb, alpha = placed[:, :3], placed[:, 3:]
+    return rearrange(rgb + (1 - alpha) * ground, "f c h w -> f h w c").clamp(0, 1)
+
+
+def _grid(centres: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
+    """Where each pixel of each frame looks into the texture, (f, SIZE, SIZE, 2) in -1..1."""
+    scale = SIZE / size  # texture half-widths per frame half-width
+    shift = -(centres / (SIZE / 2) - 1) * scale[:, None]
+    theta = torch.zeros(len(size), 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = scale
+    theta[:, :, 2] = shift
+    return F.affine_grid(theta, [len(size), 1, SIZE, SIZE], align_corners=False)
+
+
+@lru_cache(maxsize=None)
+def sprite(name: str) -> torch.Tensor:
+    """Texture of an object: (4, TEXTURE, TEXTURE), colours multiplied by alpha."""
+    from PIL import Image
+
+    picture = _emoji(EMOJI[name]) if name in EMOJI else _shape(*name.split())
+    picture = picture.resize((TEXTURE, TEXTURE), Image.Resampling.LANCZOS)
+    rgba = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).view(TEXTURE, TEXTURE, 4) / 255
+    rgba = rearrange(rgba, "h w c -> c h w")
+    return torch.cat([rgba[:3] * rgba[3:], rgba[3:]])
+
+
+def _emoji(character: str):
+    from PIL import Image, ImageDraw, ImageFont
+
+    if not FONT.exists():
+        raise FileNotFoundError(f"{FONT} is missing: install the package fonts-noto-color-emoji")
+    canvas = Image.new("RGBA", (160, 160))
+    font = ImageFont.truetype(str(FONT), 109)  # the one size its bitmaps have
+    ImageDraw.Draw(canvas).text((80, 80), character, font=font, embedded_color=True, anchor="mm")
+    return _squared(canvas)
+
+
+def _shape(colour: str, shape: str):
+    from PIL import Image, ImageDraw
+
+    canvas = Image.new("RGBA", (192, 192))
+    draw, fill = ImageDraw.Draw(canvas), (*COLOURS[colour], 255)
+    if shape == "circle":
+        draw.ellipse((8, 8, 184, 184), fill=fill)
+    elif shape == "square":
+        draw.rectangle((20, 20, 172, 172), fill=fill)
+    else:
+        points, inner = (3, 1.0) if shape == "triangle" else (10, 0.42)
+        radii = (1.0, inner) if shape == "star" else (1.0,)
+        corners = [
+            (96 + 94 * r * math.sin(a), 96 - 94 * r * math.cos(a))
+            for i in range(points)
+            for a, r in [(2 * math.pi * i / points, radii[i % len(radii)])]
+        ]
+        draw.polygon(corners, fill=fill)
+    return _squared(canvas)
+
+
+def _squared(canvas):
+    """Crops to what is drawn, in a square with a thin margin."""
+    left, top, right, bottom = canvas.getbbox()
+    half = max(right - left, bottom - top) / 2 + 3
+    x, y = (left + right) / 2, (top + bottom) / 2
+    return canvas.crop((round(x - half), round(y - half), round(x + half), round(y + half)))
+
+
+def _tinted(texture: torch.Tensor, colour: str) -> torch.Tensor:
+    """The texture in shades of one colour."""
+    alpha = texture[3:]
+    light = texture[:3].mean(0, keepdim=True)
+    rgb = (torch.tensor(COLOURS[colour]) / 255).view(3, 1, 1)
+    return torch.cat([0.85 * rgb * alpha + 0.25 * light * rgb + 0.05 * light, alpha])
+
+
+def caption(scene: Scene, rng: random.Random, tell_change: bool = True) -> str:
+    """Says a scene in words, in one of several phrasings."""
+    noun = f"{'an' if scene.object[0] in 'aeiou' else 'a'} {scene.object}"
+    ground = rng.choice((f"on a {scene.background} background", f"in front of a {scene.background} background"))
+    action = _action(scene, rng)
+    change = _change(scene, rng) if tell_change and scene.change != "none" else ""
+    told = rng.choice((f"{noun} {action} {ground}", f"{noun} {ground} {action}", f"{scene.background} background, {noun} {action}"))
+    return f"{told}, {change}" if change else told
+
+
+def _action(scene: Scene, rng: random.Random) -> str:
+    where = scene.direction
+    if "and to the" not in where:
+        where = rng.choice((where, f"to the {where}" if where in ("left", "right") else where))
+    return {
+        "still": rng.choice(("standing still", "not moving", "at rest")),
+        "move": rng.choice((f"moving {where}", f"going {where}", f"sliding {where}")),
+        "speed up": f"moving {where} faster and faster",
+        "slow down": f"moving {where} and slowing down",
+        "bounce": rng.choice(("bouncing off the walls", "bouncing around")),
+        "circle": rng.choice(("moving in a circle", "going round in a circle")),
+    }[scene.motion]
+
+
+def _change(scene: Scene, rng: random.Random) -> str:
+    article = "an" if scene.target[:1] in tuple("aeiou") else "a"
+    return {
+        "fade": rng.choice((f"fading to {scene.target}", f"turning {scene.target}")),
+        "turn": rng.choice((f"turning into {article} {scene.target}", f"becoming {article} {scene.target}")),
+        "grow": rng.choice(("growing", "getting bigger")),
+        "shrink": rng.choice(("shrinking", "getting smaller")),
+        "night": rng.choice(("as day turns to night", "while night falls")),
+    }[scene.change]

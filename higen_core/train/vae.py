@@ -1,0 +1,81 @@
+"""Training of the autoencoder on single frames."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from ..checkpoint import save_network
+from ..config import MINI_VAE
+from ..vae import LATENT_SCALE, VAE
+from . import sprites
+from .loop import LoopConfig, train
+
+KL_WEIGHT = 1e-5
+EDGE_WEIGHT = 1.0
+
+
+class FrameBatches:
+    """Batch number i: four frames each of `scenes` scenes -> (4 scenes, 3, h, w) in [-1, 1]."""
+
+    def __init__(self, scenes: int, seed: int = 0):
+        self.scenes, self.seed = scenes, seed
+
+    def __getitem__(self, index: int) -> Tensor:
+        rng = random.Random(f"{self.seed} {index}")
+        clips = [sprites.render(sprites.sample_scene(rng), frames=4) for _ in range(self.scenes)]
+        return rearrange(torch.cat(clips) * 2 - 1, "b h w c -> b c h w").contiguous()
+
+
+class Autoencode(nn.Module):
+    """Encodes, samples and decodes in one forward, as data-parallel wrappers need it."""
+
+    def __init__(self, vae: VAE):
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean, logvar = self.vae.moments(image)
+        latent = mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)
+        return self.vae.decode(latent * LATENT_SCALE), mean, logvar
+
+
+def losses(model: nn.Module, image: Tensor) -> dict[str, Tensor]:
+    """Absolute error of pixels and of their differences, and a weak pull of the latents to the unit Gaussian."""
+    picture, mean, logvar = (part.float() for part in model(image))
+    kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum((1, 2, 3)).mean()
+    return {
+        "pixel": F.l1_loss(picture, image) + F.mse_loss(picture, image),
+        "edge": EDGE_WEIGHT * (F.l1_loss(picture.diff(dim=2), image.diff(dim=2)) + F.l1_loss(picture.diff(dim=3), image.diff(dim=3))),
+        "kl": KL_WEIGHT * kl,
+    }
+
+
+@torch.no_grad()
+def normalized(vae: VAE, batches: FrameBatches) -> VAE:
+    """Rescales the two 1x1 convolutions so that scaled latents have unit variance, as a diffusion model expects."""
+    spread = torch.cat([vae.encode(batches[-1 - i]) for i in range(8)]).std()
+    z = vae.config.z_channels
+    vae.quant_conv.weight[:z] /= spread
+    vae.quant_conv.bias[:z] /= spread
+    vae.quant_conv.bias[z:] -= 2 * spread.log()
+    vae.post_quant_conv.weight *= spread
+    return vae
+
+
+def main(out: Path, steps: int = 6000, lr: float = 1e-3, seed: int = 0, scenes: int = 8) -> None:
+    torch.manual_seed(seed)
+    batches = FrameBatches(scenes, seed)
+
+    def export(model: nn.Module, step: int) -> None:
+        vae = VAE(MINI_VAE)
+        vae.load_state_dict(model.vae.state_dict())
+        save_network(out / "vae.safetensors", normalized(vae.eval(), batches), dtype=torch.float16)
+
+    model = Autoencode(VAE(MINI_VAE))
+    train(model, batches, losses, LoopConfig(out=out, steps=steps, lr=lr), export)
