@@ -5,7 +5,6 @@ import sys
 from tqdm import tqdm
 
 from .paths import BASE, WORKFLOWS
-from .run import Run
 from .server import ComfyServer
 from .workflow import load_prompt
 
@@ -32,9 +31,9 @@ class ProgressBar:
             self.bar.close()
 
 
-def saved_files(run: Run) -> list[dict]:
-    """Every file that the prompt's nodes saved, in the order of the node ids: {"filename", "subfolder", "type"}."""
-    shown = [entry for node in run.outputs.values() for entries in node.values() for entry in entries]
+def saved_files(outputs: dict) -> list[dict]:
+    """Every file that a prompt's nodes saved, from its outputs by node id: {"filename", "subfolder", "type"}."""
+    shown = [entry for node in outputs.values() for entries in node.values() for entry in entries]
     return [entry for entry in shown if isinstance(entry, dict) and "filename" in entry]
 
 
@@ -51,9 +50,9 @@ def main() -> None:
         bar.close()
         if run.ending != "success":
             sys.exit(f"the run ended with {run.ending}: {run.error}\nThe log is {server.log_path}")
-        videos = [entry for entry in saved_files(run) if entry["filename"].endswith(".mp4")]
+        videos = [entry for entry in saved_files(run.outputs) if entry["filename"].endswith(".mp4")]
         if not videos:
-            sys.exit(f"no mp4 among what the workflow saved: {saved_files(run)}")
+            sys.exit(f"no mp4 among what the workflow saved: {saved_files(run.outputs)}")
         print(server.output_path(videos[-1]))
 
 

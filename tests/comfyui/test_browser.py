@@ -1,16 +1,26 @@
-"""The pack in the graph editor, in a real browser."""
+"""The pack in the graph editor, in a real browser, with both renderers."""
 
 import pytest
 
+from .demo import saved_files
 from .paths import WORKFLOWS
-from .workflow import load_prompt
+from .workflow import load_prompt, only
 
-FILES = sorted(WORKFLOWS.glob("*.json"))
+PLAYING_VIDEO = """() => {
+    const videos = [...document.querySelectorAll("video")];
+    return videos.some(v => v.videoWidth > 0 && !v.paused && !v.error && v.currentTime > 0);
+}"""
 
 
-@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+@pytest.fixture(params=sorted(WORKFLOWS.glob("*.json")), ids=lambda path: path.stem)
 def workflow_file(request):
     return request.param
+
+
+def shape_of(workflow):
+    """What makes a graph: its nodes with their values, and its links between them."""
+    nodes = {node["id"]: (node["type"], node.get("widgets_values", [])) for node in workflow["nodes"]}
+    return nodes, {tuple(link[1:5]) for link in workflow["links"]}
 
 
 def test_a_workflow_loads_with_no_missing_node_and_no_error(editor, server, workflow_file):
@@ -21,3 +31,34 @@ def test_a_workflow_loads_with_no_missing_node_and_no_error(editor, server, work
     assert editor.missing_types() == []
     assert editor.our_errors() == []
     assert editor.prompt() == prompt
+
+
+def test_a_queued_run_finishes_and_its_video_plays_on_the_node_and_restores_the_graph(editor, server, text_to_video):
+    _, workflow = text_to_video
+    editor.load(workflow)
+    editor.fit()
+    record = editor.run()
+    assert record["status"]["status_str"] == "success", record["status"]
+    editor.page.wait_for_function(PLAYING_VIDEO, timeout=15_000)
+    editor.screenshot("finished-text_to_video")
+
+    (saved,) = (entry for entry in saved_files(record["outputs"]) if entry["filename"].endswith(".mp4"))
+    before = shape_of(editor.workflow())
+    editor.page.evaluate("() => app.graph.clear()")
+    assert editor.workflow()["nodes"] == []
+    editor.drop(server.output_path(saved))
+    editor.page.wait_for_function("count => app.graph._nodes.length === count", arg=len(before[0]))
+    assert shape_of(editor.workflow()) == before
+    assert editor.our_errors() == []
+
+
+def test_a_bad_value_marks_its_node(editor, text_to_video):
+    prompt, workflow = text_to_video
+    key = only(prompt, "HiGenCueSchedule")
+    editor.load(workflow)
+    editor.page.evaluate(
+        "id => { app.graph.getNodeById(id).widgets.find(w => w.name === 'frames').value = 100000; }", int(key)
+    )
+    with pytest.raises(ValueError, match="frames"):
+        editor.run()
+    assert editor.page.evaluate("id => app.lastNodeErrors?.[id]?.errors.length > 0", key)

@@ -28,6 +28,18 @@ def load_prompt(path: Path, object_info: dict) -> tuple[dict, dict]:
     return to_prompt(workflow, object_info), workflow
 
 
+def only(prompt: dict, class_type: str) -> str:
+    """The id of a prompt's only node of a type."""
+    (key,) = (key for key, node in prompt.items() if node["class_type"] == class_type)
+    return key
+
+
+def with_inputs(prompt: dict, class_type: str, **inputs: Any) -> dict:
+    """A copy of a prompt with other inputs at its only node of a type."""
+    key = only(prompt, class_type)
+    return prompt | {key: prompt[key] | {"inputs": prompt[key]["inputs"] | inputs}}
+
+
 def to_prompt(workflow: dict, object_info: dict) -> dict:
     """The API prompt of an editor-format workflow. Raises ValueError for a node type that the server lacks."""
     prompt = {}

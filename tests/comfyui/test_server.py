@@ -1,0 +1,119 @@
+"""The pack in a real ComfyUI, over HTTP."""
+
+import io
+import json
+
+import pytest
+from PIL import Image
+
+from .demo import saved_files
+from .paths import ROOT
+from .server import PACK_FOLDER
+from .video import frames_of, graph_in, motion
+from .workflow import only, with_inputs
+
+NODES = {
+    "HiGenLoader",
+    "HiGenSpatialPriorSampler",
+    "HiGenCueSchedule",
+    "HiGenTemporalSampler",
+    "HiGenVideoCombine",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(server, text_to_video):
+    """text_to_video.json, run once."""
+    run = server.run(*text_to_video)
+    assert run.ending == "success", run.error
+    return run
+
+
+@pytest.fixture(scope="module")
+def mp4(server, finished):
+    (entry,) = (entry for entry in saved_files(finished.outputs) if entry["filename"].endswith(".mp4"))
+    return server.output_path(entry)
+
+
+def test_every_node_is_there(info):
+    assert set(info) >= NODES
+
+
+def test_the_registry_s_node_list_names_the_same_nodes(info):
+    listed = json.loads((ROOT / "node_list.json").read_text())
+    assert listed == {key: node["display_name"] for key, node in info.items()}
+
+
+def test_every_input_and_output_has_a_tooltip(info):
+    silent = [
+        f"{key}.{name}"
+        for key, node in info.items()
+        for group in ("required", "optional")
+        for name, (_, *options) in node["input"].get(group, {}).items()
+        if not (options and options[0].get("tooltip"))
+    ]
+    silent += [
+        f"{key}: output {i}" for key, node in info.items() for i, tip in enumerate(node["output_tooltips"]) if not tip
+    ]
+    assert silent == []
+
+
+def test_the_pack_loads_without_a_complaint_in_the_log(server):
+    lines = server.log().splitlines()
+    (timing,) = (line for line in lines if line.rstrip().endswith(PACK_FOLDER) and "seconds" in line)
+    assert "IMPORT FAILED" not in timing
+    bad = [line for line in lines if (PACK_FOLDER in line or "higen" in line.lower()) and line is not timing]
+    assert [line for line in bad if any(word in line.lower() for word in ("error", "fail", "warn", "file "))] == []
+
+
+def test_the_model_folder_exists(server):
+    assert (server.base / "models" / "higen").is_dir()
+
+
+def test_a_prompt_becomes_16_frames_that_move(mp4):
+    frames = frames_of(mp4)
+    assert frames.shape == (16, 64, 64, 3)
+    assert motion(frames) > 0.5
+    assert frames.std() > 10, "an almost flat picture"
+
+
+def test_the_file_holds_its_graph(mp4, text_to_video):
+    prompt, workflow = text_to_video
+    assert graph_in(mp4) == {"prompt": prompt, "workflow": workflow}
+
+
+@pytest.mark.parametrize("sampler", ["HiGenSpatialPriorSampler", "HiGenTemporalSampler"])
+def test_each_sampler_reports_every_step(finished, text_to_video, sampler):
+    prompt, _ = text_to_video
+    key = only(prompt, sampler)
+    steps = prompt[key]["inputs"]["steps"]
+    reported = list(dict.fromkeys(finished.progress(key)))
+    assert [step for step in reported if step[0]] == [(i, steps) for i in range(1, steps + 1)]
+
+
+def test_previews_are_pictures(finished):
+    assert finished.previews
+    for preview in finished.previews:
+        Image.open(io.BytesIO(preview)).load()
+
+
+@pytest.mark.parametrize("sampler", ["HiGenSpatialPriorSampler", "HiGenTemporalSampler"])
+def test_cancel_takes_effect_within_a_step_and_leaves_the_server_healthy(server, text_to_video, sampler):
+    prompt, workflow = text_to_video
+    key = only(prompt, sampler)
+    cancelled_at = []
+
+    def cancel(kind, data):
+        if kind == "progress" and data["node"] == key and data["value"] >= 3 and not cancelled_at:
+            server.interrupt()
+            cancelled_at.append(data["value"])
+
+    before = set((server.base / "output").rglob("*"))
+    run = server.run(with_inputs(prompt, sampler, steps=500), workflow, on_event=cancel)
+    assert run.ending == "interrupted"
+    last_step, _ = run.progress(key)[-1]
+    assert last_step <= cancelled_at[0] + 1
+    assert set((server.base / "output").rglob("*")) == before, "a cancelled run left files"
+
+    again = server.run(with_inputs(prompt, sampler, seed=77), workflow)
+    assert again.ending == "success", again.error
