@@ -1,0 +1,108 @@
+"""Text to video in two stages: `sample_prior`, then `sample_video` (paper, section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from einops import repeat
+from torch import Tensor
+
+from .cues import Cues
+from .sampling import SAMPLERS, Step, guided
+from .unet import UNet
+
+OFFSET = 0.1
+"""Share of per-frame, per-channel offset noise that the video stage adds to its white noise."""
+
+
+def draw_noise(seed: int, shape: tuple[int, ...]) -> Tensor:
+    """Gaussian noise, always drawn on the CPU: a seed gives the same video on every device."""
+    return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed))
+
+
+def draw_video_noise(seed: int, shape: tuple[int, int, int, int, int]) -> tuple[Tensor, Tensor]:
+    """White noise (b, c, f, h, w) and offset noise (b, c, f, 1, 1) from one seed."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    return torch.randn(shape, generator=generator), torch.randn((*shape[:3], 1, 1), generator=generator)
+
+
+def prior_steps(
+    unet: UNet,
+    text: Tensor,
+    uncond: Tensor,
+    *,
+    noise: Tensor,
+    steps: int = 50,
+    guidance: float = 12.0,
+    sampler: str = "ddim",
+    batch_guidance: bool = True,
+) -> Iterator[Step]:
+    """Spatial reasoning: text (b, l, d) and noise (b, c, 1, h, w) to a picture; the last step's x is the result."""
+    if noise.ndim != 5 or noise.shape[2] != 1:
+        raise ValueError(f"noise of the spatial stage must be (b, c, 1, h, w), got {tuple(noise.shape)}")
+    velocity = guided(unet, guidance, {"text": text}, {"text": _like(uncond, text)}, batch_guidance)
+    return _sampler(sampler)(velocity, noise, steps)
+
+
+def video_steps(
+    unet: UNet,
+    text: Tensor,
+    uncond: Tensor,
+    *,
+    prior: Tensor,
+    cues: Cues,
+    noise: Tensor,
+    offset_noise: Tensor | None = None,
+    steps: int = 50,
+    guidance: float = 12.0,
+    sampler: str = "ddim",
+    batch_guidance: bool = True,
+) -> Iterator[Step]:
+    """Temporal reasoning: text, prior (b, c, h, w), cues and noise (b, c, f, h, w) to frames.
+
+    `offset_noise` (b, c, f, 1, 1) is drawn from another distribution than `noise`; see `draw_video_noise`. Guidance is
+    on the text alone: both halves see the prior and the cues.
+    """
+    if noise.ndim != 5 or noise.shape[2] != cues.frames:
+        raise ValueError(f"noise must be (b, c, {cues.frames}, h, w) for these cues, got {tuple(noise.shape)}")
+    b = len(noise)
+    known = {
+        "prior": prior,
+        "motion": repeat(cues.motion.to(noise.device), "f -> b f", b=b),
+        "appearance": repeat(cues.rows().to(noise.device), "f w -> b f w", b=b),
+    }
+    x = noise if offset_noise is None else noise + OFFSET * offset_noise
+    velocity = guided(
+        unet, guidance, {"text": text, **known}, {"text": _like(uncond, text), **known}, batch_guidance
+    )
+    return _sampler(sampler)(velocity, x, steps)
+
+
+def sample_prior(unet: UNet, text: Tensor, uncond: Tensor, *, noise: Tensor, **options) -> Tensor:
+    """Runs `prior_steps` to its end -> (b, c, h, w)."""
+    return _last(prior_steps(unet, text, uncond, noise=noise, **options)).x[:, :, 0]
+
+
+def sample_video(
+    unet: UNet, text: Tensor, uncond: Tensor, *, prior: Tensor, cues: Cues, noise: Tensor, **options
+) -> Tensor:
+    """Runs `video_steps` to its end -> (b, c, f, h, w)."""
+    return _last(video_steps(unet, text, uncond, prior=prior, cues=cues, noise=noise, **options)).x
+
+
+def _like(uncond: Tensor, text: Tensor) -> Tensor:
+    return uncond.expand(len(text), -1, -1)
+
+
+def _sampler(name: str):
+    if name not in SAMPLERS:
+        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {name!r}")
+    return SAMPLERS[name]
+
+
+def _last(run: Iterator[Step]) -> Step:
+    step = next(run)
+    for step in run:  # noqa: B007
+        pass
+    return step
