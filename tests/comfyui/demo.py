@@ -5,7 +5,7 @@ import sys
 from tqdm import tqdm
 
 from .paths import BASE, WORKFLOWS
-from .server import ComfyServer
+from .server import ComfyServer, stop_on_sigterm
 from .workflow import load_prompt
 
 
@@ -38,6 +38,7 @@ def saved_files(outputs: dict) -> list[dict]:
 
 
 def main() -> None:
+    stop_on_sigterm()
     print("Starting ComfyUI …", flush=True)
     with ComfyServer(BASE) as server:
         info = server.object_info()

@@ -5,7 +5,7 @@ import contextlib
 import time
 
 from .paths import BASE
-from .server import ComfyServer
+from .server import ComfyServer, stop_on_sigterm
 
 
 def main() -> None:
@@ -13,6 +13,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8188, help="0 picks a free one (default: %(default)s)")
     port = parser.parse_args().port
 
+    stop_on_sigterm()
     print("Starting ComfyUI …", flush=True)
     with ComfyServer(BASE, port) as server, contextlib.suppress(KeyboardInterrupt):
         print(

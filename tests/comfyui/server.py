@@ -1,6 +1,7 @@
 """A real ComfyUI in a process of its own, with this pack installed, driven over HTTP and its websocket."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -138,6 +139,11 @@ class ComfyServer:
     def output_path(self, saved: dict) -> Path:
         """The file on disk of one entry of a node's outputs: {"filename", "subfolder", "type"}."""
         return self.base / saved["type"] / saved["subfolder"] / saved["filename"]
+
+
+def stop_on_sigterm() -> None:
+    """Let a SIGTERM unwind this process, so that its server does not outlive it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
 
 
 def free_port() -> int:
