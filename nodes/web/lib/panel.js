@@ -121,6 +121,9 @@ function describe({ element, id }) {
 }
 
 function showProblems(problem, editor) {
+  const state = JSON.stringify(editor.problems);
+  if (problem.dataset.state === state) return; // its buttons must outlive a redraw between press and release
+  problem.dataset.state = state;
   const broken = Object.keys(TRACKS).filter((name) => editor.problems[name]);
   problem.hidden = broken.length === 0;
   problem.replaceChildren(

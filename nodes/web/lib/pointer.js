@@ -8,10 +8,11 @@ import { other } from "./tracks.js";
 const REACH = { mouse: 11, pen: 16, touch: 24 };
 const STILL = 3;
 const LONG_PRESS_MS = 550;
+const DOUBLE_MS = 500;
 
 export function attachPointer(element, editor) {
   let gesture = null;
-  let justAdded = false;
+  let addedAt = Number.NEGATIVE_INFINITY;
 
   const locate = (event) => {
     const box = element.getBoundingClientRect();
@@ -57,9 +58,12 @@ export function attachPointer(element, editor) {
     const at = locate(event);
     const before = editor.snapshot;
     const target = hit(at);
-    justAdded = target === null;
-    if (target) editor.select(target.name, target.index);
-    else add(editor, at, event.altKey);
+    if (target) {
+      editor.select(target.name, target.index);
+    } else {
+      add(editor, at, event.altKey);
+      addedAt = event.timeStamp;
+    }
     gesture = { id: event.pointerId, before, from: at, start: editor.point, index: editor.selected, moved: false };
     if (event.pointerType === "touch") gesture.timer = setTimeout(() => menuAt(event), LONG_PRESS_MS);
   });
@@ -94,7 +98,7 @@ export function attachPointer(element, editor) {
   element.addEventListener("dblclick", (event) => {
     event.stopPropagation();
     const target = hit(locate(event));
-    if (justAdded || target === null) return;
+    if (target === null || event.timeStamp - addedAt < DOUBLE_MS) return; // its first click made the point
     editor.select(target.name, target.index);
     editor.removeSelected();
   });
