@@ -3,11 +3,11 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { CurveEditor } from "./lib/editor.js";
-import { curvesFor, overlaysOf } from "./lib/overlays.js";
+import { deliver, motionScaleOf, overlaysOf } from "./lib/overlays.js";
 import { TRACKS } from "./lib/tracks.js";
 
 const NODE = "HiGenCueSchedule";
-const RELEASED = { frames: 32, fps: 8, motionScale: 10_000 };
+const RELEASED = { frames: 32, fps: 8 };
 const SETTLE_MS = 100;
 const MIN_SIZE = [420, 460];
 const editors = new Map();
@@ -24,7 +24,8 @@ app.registerExtension({
   setup() {
     app.canvas.canvas.addEventListener("litegraph:set-graph", settle);
     api.addEventListener("executed", ({ detail }) => {
-      if (detail.output?.higen_curves) requestAnimationFrame(redrawAll);
+      const entries = detail.output?.higen_curves;
+      if (entries) for (const node of deliver(entries, app.rootGraph ?? app.graph)) editors.get(node)?.drawAll();
     });
   },
 
@@ -34,10 +35,6 @@ app.registerExtension({
     if (node.comfyClass === NODE) addEditor(node);
   },
 });
-
-function redrawAll() {
-  for (const editor of editors.values()) editor.drawAll();
-}
 
 function addEditor(node) {
   const editor = new CurveEditor(hostOf(node));
@@ -79,7 +76,6 @@ function hostOf(node) {
     const value = Number(widget(node, name)?.value ?? fallback);
     return Number.isFinite(value) ? value : fallback;
   };
-  const entries = () => curvesFor(node, app.nodeOutputs, app.rootGraph ?? app.graph);
   return {
     read: (name) => asText(widget(node, TRACKS[name].input)?.value),
     write(name, text) {
@@ -91,9 +87,9 @@ function hostOf(node) {
     clip: () => ({
       frames: Math.max(2, Math.round(number("frames", RELEASED.frames))),
       fps: number("fps", RELEASED.fps),
-      motionScale: entries().find((entry) => entry.motion_scale)?.motion_scale ?? RELEASED.motionScale,
+      motionScale: motionScaleOf(node),
     }),
-    overlays: () => overlaysOf(entries()),
+    overlays: () => overlaysOf(node),
     committed() {
       app.canvas.emitBeforeChange();
       app.canvas.emitAfterChange();

@@ -98,6 +98,8 @@ test("motion values sit between frames, appearance values on them", () => {
 
 test("units are spelled out", () => {
   assert.equal(percentText(0.52, 10_000), "5.2 %");
+  assert.equal(percentText(0.52, null), "");
+  assert.equal(spoken("motion", 0.52, null), "motion 520");
   assert.equal(positionText(7 / 15, { frames: 16, fps: 8 }), "frame 7 (0.88 s)");
   assert.equal(positionText(0.5, { frames: 16, fps: 8 }), "frame 7.5 (0.94 s)");
   assert.equal(spoken("motion", 0.52, 20_000), "motion 520 = 2.6 % of full scale per frame");

@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { curvesFor, nodeAt, overlaysOf } from "../../nodes/web/lib/overlays.js";
+import { beforeEach, test } from "node:test";
+import { deliver, motionScaleOf, nodeAt, overlaysOf } from "../../nodes/web/lib/overlays.js";
 
 /** A graph as ids to nodes; a node with `subgraph` holds another. */
 const graph = (nodes) => ({ getNodeById: (id) => nodes[id] });
-const inner = { id: 7 };
-const outer = { id: 7 };
-const root = graph({ 7: outer, 3: { subgraph: graph({ 2: { subgraph: graph({ 7: inner }) } }) } });
+let inner, outer, root;
+
+beforeEach(() => {
+  inner = { properties: {} };
+  outer = { properties: {} };
+  root = graph({ 7: outer, 3: { subgraph: graph({ 2: { subgraph: graph({ 7: inner }) } }) } });
+});
+
+const entry = (schedules, kind, motion) => ({ schedules, kind, motion, appearance: [], motion_scale: 40_000 });
 
 test("an execution id leads to its node, through subgraphs", () => {
   assert.equal(nodeAt(root, "7"), outer);
@@ -16,42 +22,29 @@ test("an execution id leads to its node, through subgraphs", () => {
   assert.equal(nodeAt(root, "7:1"), undefined);
 });
 
-const entry = (schedules, kind, motion) => ({ schedules, kind, motion, appearance: [1, 0.5] });
-const outputs = {
-  4: { images: [] },
-  5: { higen_curves: [entry(["7"], "measured", [100]), entry(["7"], "extracted", [50])] },
-  8: { higen_curves: [entry(["3:2:7", "6"], "measured", [200])] },
-};
-
 test("each node gets the curves that belong to it and no others", () => {
-  assert.deepEqual(
-    curvesFor(outer, outputs, root).map(({ kind, motion }) => [kind, ...motion]),
-    [
-      ["measured", 100],
-      ["extracted", 50],
-    ],
-  );
-  assert.deepEqual(
-    curvesFor(inner, outputs, root).map(({ motion }) => motion),
-    [[200]],
-  );
-  assert.deepEqual(curvesFor({}, outputs, root), []);
-  assert.deepEqual(curvesFor(outer, undefined, root), []);
+  const reached = deliver([entry(["7"], "measured", [1, 2]), entry(["3:2:7", "9"], "measured", [3, 4])], root);
+  assert.deepEqual(reached, new Set([outer, inner]));
+  assert.deepEqual(overlaysOf(outer), [{ kind: "measured", name: "motion", values: [1, 2] }]);
+  assert.deepEqual(overlaysOf(inner), [{ kind: "measured", name: "motion", values: [3, 4] }]);
 });
 
-test("a later curve of the same kind replaces the earlier one", () => {
-  const two = {
-    5: { higen_curves: [entry(["7"], "measured", [1])] },
-    6: { higen_curves: [entry(["7"], "measured", [2])] },
-  };
-  assert.deepEqual(
-    curvesFor(outer, two, root).map(({ motion }) => motion),
-    [[2]],
-  );
+test("a later curve replaces the earlier one of its kind only", () => {
+  deliver([entry(["7"], "measured", [1, 2]), entry(["7"], "extracted", [5, 6])], root);
+  deliver([entry(["7"], "measured", [3, 4])], root);
+  const values = overlaysOf(outer).map(({ kind, values }) => [kind, values]);
+  assert.deepEqual(Object.fromEntries(values), { measured: [3, 4], extracted: [5, 6] });
 });
 
-test("each entry is drawn once per cue it has", () => {
-  assert.deepEqual(overlaysOf([{ kind: "measured", motion: [1], appearance: [] }]), [
-    { kind: "measured", name: "motion", values: [1] },
-  ]);
+test("the motion scale comes with the curves", () => {
+  assert.equal(motionScaleOf(outer), null);
+  deliver([entry(["7"], "measured", [1, 2])], root);
+  assert.equal(motionScaleOf(outer), 40_000);
+});
+
+test("a property of another shape draws nothing", () => {
+  for (const broken of [null, "x", 3, { measured: null }, { measured: { motion: 7 } }]) {
+    assert.deepEqual(overlaysOf({ properties: { higen_curves: broken } }), []);
+    assert.equal(motionScaleOf({ properties: { higen_curves: broken } }), null);
+  }
 });

@@ -1,10 +1,13 @@
 /**
- * Curves that came back from a run, found in the outputs that the graph editor keeps.
+ * Curves that came back from a run: what was measured on the video, or extracted from another one.
  *
  * A node that has pixels or cues sends `ui.higen_curves = [{schedules, kind, motion, appearance, motion_scale}]`:
  * schedules are the execution ids ("7", inside subgraphs "3:7") of the Cue Schedule nodes it belongs to, kind is
- * "measured" or "extracted", motion has one value 0..1000 between each two frames, appearance one factor 0..1 a frame.
+ * "measured" or "extracted", motion has one value 0..1000 between each two frames, appearance one factor 0..1 a frame
+ * (either may be missing). They are kept in the schedule node's properties, and so survive undo and reload.
  */
+
+const PROPERTY = "higen_curves";
 
 /** The node an execution id stands for, walking into subgraphs; undefined when it is gone. */
 export function nodeAt(graph, executionId) {
@@ -13,17 +16,31 @@ export function nodeAt(graph, executionId) {
     .reduce((node, id, depth) => (depth === 0 ? graph : node?.subgraph)?.getNodeById(Number(id)), null);
 }
 
-/** All entries of all outputs that belong to a node; of each kind the one that came last in `outputs`. */
-export function curvesFor(node, outputs, graph) {
-  const entries = Object.values(outputs ?? {})
-    .flatMap((output) => output?.higen_curves ?? [])
-    .filter(({ schedules }) => schedules.some((id) => nodeAt(graph, id) === node));
-  return Object.values(Object.fromEntries(entries.map((entry) => [entry.kind, entry])));
+/** Hand entries to the schedule nodes they belong to; of each kind a node keeps the last. Returns those nodes. */
+export function deliver(entries, graph) {
+  const reached = entries.flatMap(({ schedules, kind, ...curves }) =>
+    schedules
+      .map((id) => nodeAt(graph, id))
+      .filter(Boolean)
+      .map((node) => {
+        node.properties[PROPERTY] = { ...node.properties[PROPERTY], [kind]: curves };
+        return node;
+      }),
+  );
+  return new Set(reached);
 }
 
-/** Entries -> what the editor draws. */
-export const overlaysOf = (entries) =>
-  entries.flatMap(({ kind, motion, appearance }) => [
-    ...(motion?.length ? [{ kind, name: "motion", values: motion }] : []),
-    ...(appearance?.length ? [{ kind, name: "appearance", values: appearance }] : []),
-  ]);
+/** What the editor of a node draws: [{kind, name, values}]. */
+export function overlaysOf(node) {
+  return Object.entries(node.properties[PROPERTY] ?? {}).flatMap(([kind, curves]) =>
+    ["motion", "appearance"]
+      .filter((name) => curves?.[name]?.length > 1)
+      .map((name) => ({ kind, name, values: curves[name] })),
+  );
+}
+
+/** Motion cue per mean absolute change of a pixel in [0, 1], as the weights of the last run say; null before one. */
+export function motionScaleOf(node) {
+  const scales = Object.values(node.properties[PROPERTY] ?? {}).map((curves) => curves?.motion_scale);
+  return scales.find((scale) => scale > 0) ?? null;
+}

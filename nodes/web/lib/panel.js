@@ -143,8 +143,9 @@ function readout(x, curves, clip) {
   const parts = [`${positionText(x, clip)}  `];
   for (const { name, label } of Object.values(TRACKS)) {
     const y = evaluator(curves[name])(x);
-    const unit = name === "motion" ? ` = ${percentText(y, clip.motionScale)}/frame` : "";
-    parts.push(make("b", `hc-${name}`, { title: label }, `${label} ${valueText(name, y)}${unit}`), "  ");
+    const percent = name === "motion" ? percentText(y, clip.motionScale) : "";
+    const value = `${label} ${valueText(name, y)}${percent && ` = ${percent}/frame`}`;
+    parts.push(make("b", `hc-${name}`, { title: label }, value), "  ");
   }
   return parts;
 }

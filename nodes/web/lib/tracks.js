@@ -23,15 +23,19 @@ export const other = (name) => (name === "motion" ? "appearance" : "motion");
 /** Height 0..1 of a cue -> its value as the node's inputs and outputs give it. */
 export const valueText = (name, y) => (name === "motion" ? String(Math.round(y * MOTION_MAX)) : y.toFixed(2));
 
-/** Height 0..1 of the motion cue -> how much an average pixel changes each frame, in % of full scale. */
+/**
+ * Height 0..1 of the motion cue -> how much an average pixel changes each frame, in % of full scale.
+ * The scale belongs to the weights; "" while no run has told it.
+ */
 export function percentText(y, motionScale) {
-  return `${Number(((100 * y * MOTION_MAX) / motionScale).toPrecision(2))} %`;
+  return motionScale ? `${Number(((100 * y * MOTION_MAX) / motionScale).toPrecision(2))} %` : "";
 }
 
 /** "motion 520 = 5.2 % of full scale per frame" */
 export function spoken(name, y, motionScale) {
   const value = `${TRACKS[name].label.toLowerCase()} ${valueText(name, y)}`;
-  return name === "motion" ? `${value} = ${percentText(y, motionScale)} of full scale per frame` : value;
+  const percent = name === "motion" ? percentText(y, motionScale) : "";
+  return percent ? `${value} = ${percent} of full scale per frame` : value;
 }
 
 /** Position 0..1 in the clip -> "frame 7 (0.88 s)" */
