@@ -138,19 +138,19 @@ RELEASED_CLIP = CLIPConfig(
 
 MINI = UNetConfig(
     in_dim=4,
-    dim=96,
+    dim=64,
     y_dim=96,
     context_dim=128,
     out_dim=4,
     dim_mult=(1, 2),
     num_heads=2,
-    head_dim=48,
+    head_dim=32,
     num_res_blocks=1,
     attn_scales=(1.0, 0.5),
     context_embedding_depth=1,
     num_tokens=8,
 )
-MINI_VAE = VAEConfig(ch=32, ch_mult=(1, 1, 2, 4), num_res_blocks=1)
+MINI_VAE = VAEConfig(ch=64, ch_mult=(1, 1, 1, 1), num_res_blocks=0)
 MINI_CLIP = CLIPConfig(
     embed_dim=96,
     vision_cfg=VisionConfig(image_size=64, layers=4, width=128, head_width=32, patch_size=8),

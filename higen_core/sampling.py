@@ -57,14 +57,18 @@ def ddim(velocity: Velocity, x: Tensor, steps: int) -> Iterator[Step]:
 
 @torch.no_grad()
 def dpmpp_2m(velocity: Velocity, x: Tensor, steps: int) -> Iterator[Step]:
-    """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): as good as DDIM in about half the steps."""
+    """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): as good as DDIM in about half the steps.
+
+    The last two steps are of first order: they span so much of the log-SNR that extrapolating overshoots.
+    """
     times = timesteps(steps)
     before: tuple[Tensor, float] | None = None  # estimate and log-SNR step of the step before
     for index, (t, s) in enumerate(zip(times, [*times[1:], 0], strict=True), start=1):
         x0, eps = split(x, velocity(x, t), t)
         h = _half_log_snr(s) - _half_log_snr(t)
-        slope = 0.5 * h / before[1] if before and math.isfinite(before[1]) else 0.0
-        estimate = x0 + slope * (x0 - before[0]) if before else x0
+        estimate = x0
+        if before and math.isfinite(before[1]) and s > 1:
+            estimate = x0 + 0.5 * h / before[1] * (x0 - before[0])
         (alpha, sigma), (alpha_t, sigma_t) = alpha_sigma(s, x), alpha_sigma(t, x)
         x = sigma / sigma_t * x + (alpha - sigma / sigma_t * alpha_t) * estimate
         before = x0, h

@@ -78,17 +78,22 @@ def is_held_out(scene: Scene) -> bool:
 
 def sample_scene(rng: random.Random, held_out: bool = False) -> Scene:
     """A random scene of the training split, or of the held-out one."""
-    while True:
-        scene = Scene(
-            object=rng.choice((*EMOJI, *rng.sample(OBJECTS[len(EMOJI) :], 8))),
-            background=rng.choice(tuple(BACKGROUNDS)),
-            motion=rng.choices(MOTIONS, (15, 45, 8, 8, 12, 12))[0],
-            direction=rng.choice(tuple(DIRECTIONS)),
-            size=rng.uniform(26, 36),
-            phase=rng.uniform(0, 2 * math.pi),
-        )
-        if is_held_out(scene) == held_out:
-            return _moving(_changing(scene, rng), rng)
+    while is_held_out(scene := sample_plot(rng)) != held_out:
+        pass
+    return _moving(scene, rng)
+
+
+def sample_plot(rng: random.Random) -> Scene:
+    """A random scene of either split, as far as words tell it: without speed and start."""
+    scene = Scene(
+        object=rng.choice((*EMOJI, *rng.sample(OBJECTS[len(EMOJI) :], 8))),
+        background=rng.choice(tuple(BACKGROUNDS)),
+        motion=rng.choices(MOTIONS, (15, 45, 8, 8, 12, 12))[0],
+        direction=rng.choice(tuple(DIRECTIONS)),
+        size=rng.uniform(26, 36),
+        phase=rng.uniform(0, 2 * math.pi),
+    )
+    return _changing(scene, rng)
 
 
 def _changing(scene: Scene, rng: random.Random) -> Scene:
@@ -276,6 +281,15 @@ def caption(scene: Scene, rng: random.Random, tell_change: bool = True) -> str:
     change = _change(scene, rng) if tell_change and scene.change != "none" else ""
     told = rng.choice((f"{noun} {action} {ground}", f"{noun} {ground} {action}", f"{scene.background} background, {noun} {action}"))
     return f"{told}, {change}" if change else told
+
+
+def describe_end(scene: Scene) -> str:
+    """The last frame in words, as a picture: what the change has made of the object and the background."""
+    noun = scene.target if scene.change == "turn" else scene.object
+    if scene.change == "fade":
+        noun = f"{scene.target} {noun.split()[-1]}"
+    ground = f"on a {scene.background} background{' at night' if scene.change == 'night' else ''}"
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun} {ground}"
 
 
 def _action(scene: Scene, rng: random.Random) -> str:

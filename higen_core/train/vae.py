@@ -68,7 +68,7 @@ def normalized(vae: VAE, batches: FrameBatches) -> VAE:
     return vae
 
 
-def main(out: Path, steps: int = 6000, lr: float = 1e-3, seed: int = 0, scenes: int = 8) -> None:
+def main(out: Path, steps: int = 4500, lr: float = 1e-3, seed: int = 0, scenes: int = 4) -> None:
     torch.manual_seed(seed)
     batches = FrameBatches(scenes, seed)
 
@@ -78,4 +78,4 @@ def main(out: Path, steps: int = 6000, lr: float = 1e-3, seed: int = 0, scenes: 
         save_network(out / "vae.safetensors", normalized(vae.eval(), batches), dtype=torch.float16)
 
     model = Autoencode(VAE(MINI_VAE))
-    train(model, batches, losses, LoopConfig(out=out, steps=steps, lr=lr), export)
+    train(model, batches, losses, LoopConfig(out=out, steps=steps, lr=lr, ema=0.998), export)

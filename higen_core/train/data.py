@@ -1,0 +1,86 @@
+"""Clips as the denoiser's training sees them: latents, cues measured on the pixels, and words. Computed once a clip."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from ..cues import measure_motion, similarity
+from ..text import CLIP
+from ..vae import VAE
+from . import sprites
+
+SHARD = 256  # clips
+
+
+@dataclass(frozen=True)
+class Clips:
+    """n clips of f frames: latents (n, 4, f, h, w), motion (n, f - 1), appearance (n, f, f), two captions each.
+
+    The second caption does not mention the change of appearance.
+    """
+
+    latents: Tensor
+    motion: Tensor
+    appearance: Tensor
+    captions: list[tuple[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+
+class SpriteClips:
+    """Shards of sprite clips, drawn and encoded the first time they are asked for, then kept in `folder`."""
+
+    def __init__(self, folder: Path, vae: VAE, clip: CLIP, floor: float, seed: int = 0):
+        self.folder, self.vae, self.clip, self.floor, self.seed = folder, vae, clip, floor, seed
+        self.loaded: dict[int, Clips] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def shard(self, number: int) -> Clips:
+        if number not in self.loaded:
+            path = self.folder / f"{number:05d}.pt"
+            if not path.exists():
+                self._write(path, self._make(number))
+            tensors = torch.load(path, weights_only=True)
+            self.loaded[number] = Clips(**tensors | {"captions": json.loads(tensors["captions"])})
+        return self.loaded[number]
+
+    @torch.no_grad()
+    def _make(self, number: int) -> Clips:
+        rng = random.Random(f"clips {self.seed} {number}")
+        scenes = [sprites.sample_scene(rng) for _ in range(SHARD)]
+        captions = [(sprites.caption(s, rng), sprites.caption(s, rng, tell_change=False)) for s in scenes]
+        parts = [self._encode(torch.stack([sprites.render(s) for s in scenes[i : i + 8]])) for i in range(0, SHARD, 8)]
+        return Clips(*(torch.cat(part) for part in zip(*parts, strict=True)), captions)
+
+    def _encode(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(n, f, h, w, 3) in [0, 1] -> latents, motion, appearance."""
+        b = len(frames)
+        pixels = rearrange(frames * 2 - 1, "b f h w c -> (b f) c h w").contiguous()
+        latents = rearrange(self.vae.encode(pixels), "(b f) c h w -> b c f h w", b=b)
+        seen = rearrange(self.clip.encode_image(rearrange(frames, "b f h w c -> (b f) h w c")), "(b f) d -> b f d", b=b)
+        return latents.half(), measure_motion(frames, sprites.MOTION_SCALE).short(), similarity(seen, self.floor).half()
+
+    @staticmethod
+    def _write(path: Path, clips: Clips) -> None:
+        partial = path.with_suffix(".partial")
+        torch.save(vars(clips) | {"captions": json.dumps(clips.captions)}, partial)
+        os.replace(partial, path)
+
+
+@torch.no_grad()
+def similarity_floor(clip: CLIP, seed: int = 0, pictures: int = 256) -> float:
+    """The similarity of pictures that have nothing in common: the 5th percentile over pairs of unrelated scenes."""
+    rng = random.Random(f"floor {seed}")
+    seen = clip.encode_image(torch.stack([sprites.render(sprites.sample_scene(rng), frames=1)[0] for _ in range(pictures)]))
+    unit = torch.nn.functional.normalize(seen, dim=-1)
+    pairs = (unit @ unit.mT)[tuple(torch.triu_indices(pictures, pictures, offset=1))]
+    return round(float(pairs.quantile(0.05)), 3)

@@ -1,0 +1,122 @@
+"""Joint training of both stages (paper, section 3.4): pictures for the spatial one, clips for the temporal one.
+
+The prior of a clip is its first frame; its cues are measured on its pixels.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..checkpoint import load_clip, load_vae, save_network
+from ..config import MINI
+from ..cues import resample_rows
+from ..pipeline import OFFSET
+from ..schedule import STEPS, add_noise, velocity
+from ..text import CLIP
+from ..unet import UNet
+from . import sprites
+from .clip import vocabulary
+from .data import SHARD, SpriteClips, similarity_floor
+from .loop import LoopConfig, train
+
+CAPTION_DROPOUT = 0.1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one forward sees: noisy latents and what the denoiser is told, plus the velocity it should find."""
+
+    x: Tensor
+    t: Tensor
+    known: dict[str, Tensor]
+    target: Tensor
+
+
+class SpriteBatches:
+    """Batch number i: a picture batch and, after the first `picture_steps`, a clip batch.
+
+    The clips come from a pool that grows by the step, so that training starts before all clips are drawn.
+    """
+
+    def __init__(self, clips: SpriteClips, clip: CLIP, pictures: int, videos: int, picture_steps: int, shards: int):
+        self.clips, self.clip = clips, clip
+        self.pictures, self.videos, self.picture_steps, self.shards = pictures, videos, picture_steps, shards
+
+    def __getitem__(self, index: int) -> list[Sample]:
+        rng = random.Random(f"batch {index}")
+        generator = torch.Generator().manual_seed(index)
+        available = min(self.shards, 4 + index // 20)
+        if index < self.picture_steps:
+            return [self._sample(4 * self.pictures, 1, available, rng, generator)]
+        return [
+            self._sample(self.pictures, 1, available, rng, generator),
+            self._sample(self.videos, sprites.FRAMES, available, rng, generator),
+        ]
+
+    def _sample(self, size: int, frames: int, available: int, rng: random.Random, generator: torch.Generator) -> Sample:
+        """Noise as in sampling: white, and for clips a share of it common to all positions of a frame."""
+        picks = [(self.clips.shard(rng.randrange(available)), rng.randrange(SHARD)) for _ in range(size)]
+        x0 = torch.stack([clips.latents[i][:, :frames] for clips, i in picks]).float()
+        text = self._text([clips.captions[i][rng.random() < 0.3] for clips, i in picks], rng)
+        t = torch.randint(STEPS, (size,), generator=generator)
+        eps = torch.randn(x0.shape, generator=generator)
+        known = {"text": text}
+        if frames > 1:
+            eps = eps + OFFSET * torch.randn((*x0.shape[:3], 1, 1), generator=generator)
+            known["prior"] = x0[:, :, 0]
+            known["motion"] = torch.stack([clips.motion[i] for clips, i in picks]).long()
+            known["appearance"] = resample_rows(torch.stack([clips.appearance[i] for clips, i in picks]).float())
+        return Sample(add_noise(x0, eps, t), t, known, velocity(x0, eps, t))
+
+    @torch.no_grad()
+    def _text(self, captions: list[str], rng: random.Random) -> Tensor:
+        return self.clip.encode_text(["" if rng.random() < CAPTION_DROPOUT else caption for caption in captions])
+
+
+class Denoise(nn.Module):
+    def __init__(self, unet: UNet):
+        super().__init__()
+        self.unet = unet
+
+    def forward(self, sample: Sample) -> Tensor:
+        return self.unet(sample.x, sample.t, **sample.known)
+
+
+def losses(model: nn.Module, batch: list[Sample]) -> dict[str, Tensor]:
+    names = {1: "picture", sprites.FRAMES: "video"}
+    return {names[s.x.shape[2]]: F.mse_loss(model(s).float(), s.target) for s in batch}
+
+
+def info(clip: CLIP, floor: float) -> dict[str, Any]:
+    """What a user of the weights must know of their training, stored with them."""
+    return {
+        "frames": sprites.FRAMES,
+        "fps": sprites.FPS,
+        "width": sprites.SIZE,
+        "height": sprites.SIZE,
+        "motion_scale": sprites.MOTION_SCALE,
+        "similarity_floor": floor,
+        "prior_frame": 0,
+        "vocabulary": vocabulary(),
+    }
+
+
+def main(out: Path, steps: int = 12_000, lr: float = 5e-4, seed: int = 0, videos: int = 8, pictures: int = 16, picture_steps: int = 1500, shards: int = 40) -> None:
+    torch.manual_seed(seed)
+    vae, clip = load_vae(out / "vae.safetensors"), load_clip(out / "clip.safetensors")
+    floor = similarity_floor(clip)
+    clips = SpriteClips(out / "clips", vae, clip, floor, seed)
+    batches = SpriteBatches(clips, clip, pictures, videos, picture_steps, shards)
+    facts = info(clip, floor)
+
+    def export(model: nn.Module, step: int) -> None:
+        save_network(out / "denoiser.safetensors", model.unet, torch.float16, steps=step, **facts)
+
+    train(Denoise(UNet(MINI)), batches, losses, LoopConfig(out=out, steps=steps, lr=lr, ema=0.9985), export)
