@@ -58,8 +58,10 @@ class HiGenLoader(io.ComfyNode):
 
     @classmethod
     def execute(cls, weights, text_encoder, vae, dtype) -> io.NodeOutput:
-        model = load_model("mini" if weights == paths.MINI else paths.find(weights, paths.DENOISER_FOLDERS), dtype)
-        clip = load_text_encoder(text_encoder_path(text_encoder, weights), model.info.get("vocabulary"))
+        towers = text_encoder_path(text_encoder, weights)
+        source = "mini" if weights == paths.MINI else paths.find(weights, paths.DENOISER_FOLDERS)
+        model = load_model(source, dtype, towers)
+        clip = load_text_encoder(towers, model.info.get("vocabulary"))
         return io.NodeOutput(model, clip, load_vae(vae_path(vae, weights)), ui={"text": [describe(weights, model)]})
 
 

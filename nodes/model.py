@@ -44,10 +44,15 @@ class HigenDenoiser(nn.Module):
 
 @dataclass(frozen=True)
 class HigenModel:
-    """What travels along a HIGEN_MODEL link. `info` says what the weights were trained on (see `hg.load_unet`)."""
+    """What travels along a HIGEN_MODEL link.
+
+    `info` says what the weights were trained on (see `hg.load_unet`); `image_tower` is the text encoder's file, for the
+    look of pictures as the model's training saw it.
+    """
 
     patcher: ModelPatcher
     info: dict[str, Any]
+    image_tower: str = ""
 
     @property
     def unet(self) -> nn.Module:
@@ -81,7 +86,7 @@ class HigenModel:
         return 2 * frames * height * width * self.unet.config.dim * element * ACTIVATION_FACTOR
 
 
-def load_model(source: str, dtype: str) -> HigenModel:
+def load_model(source: str, dtype: str, image_tower: str = "") -> HigenModel:
     """Loads a denoiser ("mini" or a file) at one of DTYPES and hands it to ComfyUI.
 
     "auto" is what ComfyUI finds best for the device and the user's launch options. The plain layers become ComfyUI's
@@ -93,4 +98,4 @@ def load_model(source: str, dtype: str) -> HigenModel:
     for module in unet.modules():
         module.__class__ = CASTING.get(type(module), type(module))
     patcher = ModelPatcher(HigenDenoiser(unet), device, comfy.model_management.unet_offload_device())
-    return HigenModel(patcher, unet.info)
+    return HigenModel(patcher, unet.info, image_tower)

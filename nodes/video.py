@@ -15,7 +15,9 @@ import torch
 from comfy.cli_args import args
 from comfy_api.latest import InputImpl, Types, io
 
+from .feedback import measured_curves
 from .media import FORMATS, PNG_FRAMES, Clip, finished_file, pad_even, to_uint8, write_png
+from .model import HigenModelType
 
 
 class HiGenVideoCombine(io.ComfyNode):
@@ -48,7 +50,14 @@ class HiGenVideoCombine(io.ComfyNode):
                 io.Audio.Input(
                     "audio", optional=True, tooltip="Sound for mp4 or webm, mono or stereo, cut where the video ends."
                 ),
+                HigenModelType.Input(
+                    "model",
+                    optional=True,
+                    tooltip="From HiGen Loader, to measure the finished video in this model's units: its motion and "
+                    "appearance are drawn over the curves of the HiGen Cue Schedule that asked for them.",
+                ),
             ],
+            hidden=[io.Hidden.unique_id],
             outputs=[
                 io.Video.Output(
                     display_name="video", tooltip="The frames and the sound, uncompressed, for Save Video and others."
@@ -58,14 +67,17 @@ class HiGenVideoCombine(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, images, fps, format, filename_prefix, audio=None) -> io.NodeOutput:
+    def execute(cls, images, fps, format, filename_prefix, audio=None, model=None) -> io.NodeOutput:
         check_images(images)
         rate = Fraction(fps).limit_denominator(1000)
         clip = Clip(with_progress(images), rate, graph_metadata(cls), *sound(audio, format, len(images), rate))
         video = InputImpl.VideoFromComponents(
             Types.VideoComponents(images=even_frames(images), audio=audio, frame_rate=rate)
         )
-        return io.NodeOutput(video, ui=save(clip, format, filename_prefix, images.shape))
+        shown = save(clip, format, filename_prefix, images.shape)
+        if model is not None and cls.hidden.prompt:
+            shown |= measured_curves(images[..., :3], model, cls.hidden.prompt, cls.hidden.unique_id)
+        return io.NodeOutput(video, ui=shown)
 
 
 def check_images(images: torch.Tensor) -> None:
