@@ -17,6 +17,8 @@ from comfy.sd1_clip import SD1ClipModel, SDClipModel
 from comfy.text_encoders.sd2_clip import SD2Tokenizer
 from comfy_execution.utils import get_executing_context
 
+from .candidates import is_text_tower
+
 SPECIAL_TOKENS = {"start": 49406, "end": 49407, "pad": 0}
 
 
@@ -48,15 +50,14 @@ def load_text_encoder(path: str, vocabulary: list[str] | None = None) -> comfy.s
 
 
 def released_text_encoder(weights: dict[str, Any], path: str) -> comfy.sd.CLIP:
-    clip = comfy.sd.load_text_encoder_state_dicts(
-        [weights], embedding_directory=folder_paths.get_folder_paths("embeddings")
-    )
-    if not isinstance(clip.tokenizer, SD2Tokenizer):
+    if not is_text_tower({name: tuple(value.shape) for name, value in weights.items()}):
         raise ValueError(
             f"{path} is not OpenCLIP's ViT-H-14 text tower (the text encoder of Stable Diffusion 2.x). HiGen's "
             "released weights need that one: open_clip_pytorch_model.bin, in models/text_encoders"
         )
-    return clip
+    return comfy.sd.load_text_encoder_state_dicts(
+        [weights], embedding_directory=folder_paths.get_folder_paths("embeddings")
+    )
 
 
 class OpenClipText(SDClipModel):

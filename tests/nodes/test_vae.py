@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from nodes import VAEDecode, VAEDecodeTiled, VAEEncode
-from safetensors.torch import save_file
-
 from higen_pack.higen_core.checkpoint import save_network
 from higen_pack.higen_core.config import MINI_VAE, VAEConfig
 from higen_pack.higen_core.vae import LATENT_SCALE, VAE
 from higen_pack.nodes.vae import load_vae
+from safetensors.torch import save_file
+
+from nodes import VAEDecode, VAEDecodeTiled, VAEEncode
 
 NARROW = VAEConfig(ch=32, ch_mult=(1, 2, 4, 4), num_res_blocks=2)  # the released one at a quarter of its width
 
@@ -76,7 +76,9 @@ def test_a_vae_with_missing_tensors_is_refused(tmp_path):
         metadata = file.metadata()
     tensors = {name: value for name, value in ours.state_dict().items() if name != "decoder.conv_out.bias"}
     save_file(tensors, tmp_path / "torn.safetensors", metadata)
-    with pytest.raises(ValueError, match=r"not a complete VAE: 1 tensors are missing, the first is decoder.conv_out.bias"):
+    with pytest.raises(
+        ValueError, match=r"not a complete VAE: 1 tensors are missing, the first is decoder.conv_out.bias"
+    ):
         load_vae(str(tmp_path / "torn.safetensors"))
 
 

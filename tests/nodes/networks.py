@@ -1,0 +1,44 @@
+"""Small random networks in files, in the layout of mini's, for tests of what ComfyUI makes of them."""
+
+from pathlib import Path
+
+import torch
+from higen_pack import higen_core as hg
+from higen_pack.higen_core.checkpoint import save_network
+from higen_pack.higen_core.config import CLIPConfig, TextConfig, VisionConfig
+from torch import nn
+
+TEXT_WIDTH = 32
+UNET = hg.UNetConfig(
+    in_dim=4,
+    dim=32,
+    y_dim=TEXT_WIDTH,
+    context_dim=48,
+    out_dim=4,
+    dim_mult=(1, 2),
+    num_heads=2,
+    head_dim=16,
+    num_res_blocks=1,
+    attn_scales=(1.0, 0.5),
+    context_embedding_depth=1,
+    num_tokens=4,
+)
+CLIP = CLIPConfig(
+    embed_dim=24,
+    vision_cfg=VisionConfig(width=32, layers=1, image_size=32, patch_size=16, head_width=16),
+    text_cfg=TextConfig(width=TEXT_WIDTH, layers=3, heads=2),
+)
+TRAINED_ON = {"width": 64, "height": 64, "frames": 16, "fps": 8, "vocabulary": ["a", "red", "panda", "on", "the"]}
+
+
+def random_file(path: Path, network: nn.Module, **info) -> Path:
+    """Gives every weight a random value, also those that start at zero, and writes the network to `path`.
+
+    In fp16, as mini is: ComfyUI keeps text encoders in it, so all sides see the same numbers.
+    """
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    save_network(path, network, torch.float16, **info)
+    return path

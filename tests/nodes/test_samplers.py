@@ -1,0 +1,145 @@
+"""Both samplers give what the core gives, whatever ComfyUI does with the weights, and name what they cannot take."""
+
+import comfy.model_management
+import pytest
+import torch
+from higen_pack import higen_core as hg
+from higen_pack.nodes.cues import HiGenCueSchedule
+from higen_pack.nodes.model import HigenModel, load_model
+from higen_pack.nodes.samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
+
+from . import networks
+
+STEPS, CFG, SEED = 3, 7.5, 11
+SAMPLING = {"seed": SEED, "steps": STEPS, "cfg": CFG, "sampler": "ddim"}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    return networks.random_file(folder / "unet.safetensors", hg.UNet(networks.UNET), **networks.TRAINED_ON)
+
+
+@pytest.fixture(scope="module")
+def model(path) -> HigenModel:
+    return load_model(str(path), "fp32")
+
+
+def conditioning(seed, tokens=77, width=networks.TEXT_WIDTH):
+    return [[torch.randn(1, tokens, width, generator=torch.Generator().manual_seed(seed)), {}]]
+
+
+def cues(frames=8, motion=300, appearance=0.5):
+    return HiGenCueSchedule.execute(frames, motion, appearance)[0]
+
+
+def sample_prior(model, width=64, height=32, **changed):
+    arguments = {"positive": conditioning(1), "negative": conditioning(2), **SAMPLING, **changed}
+    return HiGenSpatialPriorSampler.execute(model, width=width, height=height, **arguments)[0]
+
+
+def sample_video(model, prior, **changed):
+    arguments = {"positive": conditioning(1), "negative": conditioning(2), "cues": cues(), **SAMPLING, **changed}
+    return HiGenTemporalSampler.execute(model, prior=prior, **arguments)[0]
+
+
+def core_prior(unet, height=32, width=64):
+    noise = hg.draw_noise(SEED, (1, 4, 1, height // 8, width // 8))
+    return hg.sample_prior(unet, conditioning(1)[0][0], conditioning(2)[0][0], noise=noise, steps=STEPS, guidance=CFG)
+
+
+def test_the_prior_is_the_cores(path, model):
+    samples = sample_prior(model)["samples"]
+    torch.testing.assert_close(samples * hg.LATENT_SCALE, core_prior(hg.load_unet(path)), atol=1e-4, rtol=1e-4)
+
+
+def test_the_video_is_the_cores(path, model):
+    prior = sample_prior(model)
+    samples = sample_video(model, prior)["samples"]
+    noise, offset_noise = hg.draw_video_noise(SEED, (1, 4, 8, 4, 8))
+    expected = hg.sample_video(
+        hg.load_unet(path),
+        conditioning(1)[0][0],
+        conditioning(2)[0][0],
+        prior=prior["samples"] * hg.LATENT_SCALE,
+        cues=cues(),
+        noise=noise,
+        offset_noise=offset_noise,
+        steps=STEPS,
+        guidance=CFG,
+    )
+    assert samples.shape == (8, 4, 4, 8)
+    torch.testing.assert_close(samples * hg.LATENT_SCALE, expected[0].movedim(1, 0), atol=1e-4, rtol=1e-4)
+
+
+def test_size_zero_is_what_the_model_was_trained_on(model):
+    assert sample_prior(model, width=0, height=0)["samples"].shape == (1, 4, 8, 8)
+
+
+def test_a_seed_gives_one_result_also_after_the_weights_were_unloaded(model):
+    first = sample_prior(model)["samples"]
+    comfy.model_management.unload_all_models()
+    assert sample_prior(model)["samples"].equal(first)
+    assert not sample_prior(model, seed=SEED + 1)["samples"].equal(first)
+
+
+def test_a_long_prompt_goes_with_a_short_one(model):
+    assert torch.isfinite(sample_prior(model, positive=conditioning(1, tokens=154))["samples"]).all()
+
+
+@pytest.mark.parametrize("sampler", hg.SAMPLERS)
+def test_every_sampler_runs(model, sampler):
+    assert torch.isfinite(sample_video(model, sample_prior(model, sampler=sampler), sampler=sampler)["samples"]).all()
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
+def test_half_precision_is_near_full(path, model, dtype):
+    half = load_model(str(path), dtype)
+    assert {parameter.dtype for parameter in half.unet.parameters()} == {
+        getattr(torch, {"bf16": "bfloat16"}.get(dtype, "float16"))
+    }
+    exact, near = (sample_prior(m)["samples"] for m in (model, half))
+    assert (near - exact).abs().mean() < 0.05 * exact.abs().mean()
+
+
+def test_comfyui_owns_the_weights(model):
+    sample_prior(model)
+    assert model.patcher in [loaded.model for loaded in comfy.model_management.current_loaded_models]
+    weights = sum(p.numel() * p.element_size() for p in model.unet.parameters())
+    assert model.patcher.model_size() == weights
+
+
+def test_layers_may_stay_offloaded(path):
+    """A layer whose weights are elsewhere, here in another dtype, is cast when it runs."""
+    model = load_model(str(path), "fp32")
+    exact = sample_prior(model)["samples"]
+    for module in model.unet.modules():
+        if hasattr(module, "comfy_cast_weights"):
+            module.to(torch.float64)
+    model.unet.conv_out.to(torch.float32)  # the network takes its working dtype from this layer
+    model.unet.embedding.time[0].to(torch.float32)
+    torch.testing.assert_close(sample_prior(model)["samples"], exact, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"width": 72}, "width must be a positive multiple of 16 pixels for this model, got 72"),
+        ({"height": 40}, "height must be a positive multiple of 16 pixels for this model, got 40"),
+        ({"positive": conditioning(1, width=768)}, r"positive has text states of shape \(1, 77, 768\), expected .*32"),
+        ({"negative": []}, "negative must be one prompt, got 0"),
+    ],
+)
+def test_a_bad_prior_input_is_named(model, changed, message):
+    with pytest.raises(ValueError, match=message):
+        sample_prior(model, **changed)
+
+
+def test_more_frames_than_trained_are_refused_with_what_to_do(model):
+    with pytest.raises(ValueError, match="cues are for 17 frames, this model was trained on 16: lower frames"):
+        sample_video(model, sample_prior(model), cues=cues(17))
+
+
+def test_a_video_is_no_prior(model):
+    with pytest.raises(ValueError, match="prior must be one picture, got 8 latents"):
+        sample_video(model, sample_video(model, sample_prior(model)))
