@@ -5,7 +5,7 @@ import pytest
 import torch
 from higen_pack import higen_core as hg
 from higen_pack.nodes.cues import HiGenCueSchedule
-from higen_pack.nodes.model import HigenModel, load_model
+from higen_pack.nodes.model import DTYPES, HigenModel, load_model
 from higen_pack.nodes.samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
 
 from . import networks
@@ -95,9 +95,7 @@ def test_every_sampler_runs(model, sampler):
 @pytest.mark.parametrize("dtype", ["bf16", "fp16"])
 def test_half_precision_is_near_full(path, model, dtype):
     half = load_model(str(path), dtype)
-    assert {parameter.dtype for parameter in half.unet.parameters()} == {
-        getattr(torch, {"bf16": "bfloat16"}.get(dtype, "float16"))
-    }
+    assert {parameter.dtype for parameter in half.unet.parameters()} == {DTYPES[dtype]}
     exact, near = (sample_prior(m)["samples"] for m in (model, half))
     assert (near - exact).abs().mean() < 0.05 * exact.abs().mean()
 

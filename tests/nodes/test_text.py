@@ -7,6 +7,7 @@ import torch
 from higen_pack import higen_core as hg
 from higen_pack.higen_core.text import CLIP
 from higen_pack.nodes.text import load_text_encoder
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from nodes import CLIPTextEncode
@@ -50,20 +51,14 @@ def test_known_words_and_unknown_vocabularies_cause_no_warning(path, caplog, pro
 
 def test_another_text_encoder_is_refused(tmp_path):
     save_file({"text_model.final_layer_norm.weight": torch.zeros(768)}, tmp_path / "clip_l.safetensors")
-    with pytest.raises(
-        ValueError, match=r"clip_l.safetensors is not OpenCLIP's ViT-H-14 .* open_clip_pytorch_model.bin"
-    ):
+    with pytest.raises(ValueError, match=r"clip_l.* is not OpenCLIP's ViT-H-14 .* open_clip_pytorch_model.bin"):
         load_text_encoder(str(tmp_path / "clip_l.safetensors"))
 
 
 def test_a_tower_with_missing_tensors_is_refused(path, tmp_path):
-    from safetensors import safe_open
-
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys() if name != "ln_final.bias"}
     save_file(tensors, tmp_path / "torn.safetensors", metadata)
-    with pytest.raises(
-        ValueError, match="torn.safetensors is not the text tower of its config: missing .*final_layer_norm.bias"
-    ):
+    with pytest.raises(ValueError, match="torn.* is not the text tower of its config: missing .*norm.bias"):
         load_text_encoder(str(tmp_path / "torn.safetensors"))

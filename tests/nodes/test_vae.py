@@ -6,6 +6,7 @@ from higen_pack.higen_core.checkpoint import save_network
 from higen_pack.higen_core.config import MINI_VAE, VAEConfig
 from higen_pack.higen_core.vae import LATENT_SCALE, VAE
 from higen_pack.nodes.vae import load_vae
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from nodes import VAEDecode, VAEDecodeTiled, VAEEncode
@@ -70,15 +71,11 @@ def test_a_file_that_is_no_vae_is_refused(tmp_path):
 def test_a_vae_with_missing_tensors_is_refused(tmp_path):
     ours = random_vae(MINI_VAE)
     save_network(tmp_path / "vae.safetensors", ours)
-    from safetensors import safe_open
-
     with safe_open(tmp_path / "vae.safetensors", framework="pt") as file:
         metadata = file.metadata()
     tensors = {name: value for name, value in ours.state_dict().items() if name != "decoder.conv_out.bias"}
     save_file(tensors, tmp_path / "torn.safetensors", metadata)
-    with pytest.raises(
-        ValueError, match=r"not a complete VAE: 1 tensors are missing, the first is decoder.conv_out.bias"
-    ):
+    with pytest.raises(ValueError, match="not a complete VAE: 1 tensors are missing, the first is decoder.conv_out"):
         load_vae(str(tmp_path / "torn.safetensors"))
 
 
