@@ -19,9 +19,7 @@ MINI_DIR = Path(__file__).parent / "mini"
 RELEASED_INFO = {"frames": 32, "fps": 8, "width": 448, "height": 256, "motion_scale": 10_000}
 
 
-def load_unet(
-    source: str | Path, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
-) -> UNet:
+def load_unet(source: str | Path, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> UNet:
     """The denoiser in a safetensors file, or the bundled "mini".
 
     A file without `config` in its metadata is taken for the released full-size model. `info` of the result is the rest

@@ -139,7 +139,7 @@ RELEASED_CLIP = CLIPConfig(
 MINI = UNetConfig(
     in_dim=4,
     dim=64,
-    y_dim=96,
+    y_dim=64,
     context_dim=128,
     out_dim=4,
     dim_mult=(1, 2),
@@ -150,9 +150,9 @@ MINI = UNetConfig(
     context_embedding_depth=1,
     num_tokens=8,
 )
-MINI_VAE = VAEConfig(ch=64, ch_mult=(1, 1, 1, 1), num_res_blocks=0)
+MINI_VAE = VAEConfig(ch=64, ch_mult=(1, 1, 1, 2), num_res_blocks=1)
 MINI_CLIP = CLIPConfig(
     embed_dim=96,
-    vision_cfg=VisionConfig(image_size=64, layers=4, width=128, head_width=32, patch_size=8),
-    text_cfg=TextConfig(width=96, heads=3, layers=4),
+    vision_cfg=VisionConfig(image_size=64, layers=3, width=96, head_width=32, patch_size=8),
+    text_cfg=TextConfig(width=64, heads=2, layers=4),
 )

@@ -73,9 +73,7 @@ def video_steps(
         "appearance": repeat(cues.rows().to(noise.device), "f w -> b f w", b=b),
     }
     x = noise if offset_noise is None else noise + OFFSET * offset_noise
-    velocity = guided(
-        unet, guidance, {"text": text, **known}, {"text": _like(uncond, text), **known}, batch_guidance
-    )
+    velocity = guided(unet, guidance, {"text": text, **known}, {"text": _like(uncond, text), **known}, batch_guidance)
     return _sampler(sampler)(velocity, x, steps)
 
 

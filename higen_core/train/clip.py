@@ -40,7 +40,11 @@ def _pair(rng: random.Random) -> tuple[Tensor, str]:
     if rng.random() < 0.5:
         picture = sprites.render(replace(scene, amount=1.0), frames=2)[-1]
         return picture, sprites.describe_end(scene)
-    words = sprites.caption(scene, rng, tell_change=False) if rng.random() < 0.7 else sprites.describe_end(replace(scene, change="none"))
+    words = (
+        sprites.caption(scene, rng, tell_change=False)
+        if rng.random() < 0.7
+        else sprites.describe_end(replace(scene, change="none"))
+    )
     return sprites.render(scene, frames=1)[0], words
 
 
@@ -86,4 +90,10 @@ def main(out: Path, steps: int = 900, lr: float = 1e-3, seed: int = 0, size: int
     def losses(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         return {"contrast": model(batch)}
 
-    train(Contrast(clip), PairBatches(clip, size, seed), losses, LoopConfig(out=out, steps=steps, lr=lr, ema=0.99), export)
+    train(
+        Contrast(clip),
+        PairBatches(clip, size, seed),
+        losses,
+        LoopConfig(out=out / "clip", steps=steps, lr=lr, ema=0.99),
+        export,
+    )

@@ -17,7 +17,7 @@ from ..text import CLIP
 from ..vae import VAE
 from . import sprites
 
-SHARD = 256  # clips
+SHARD_FRAMES = 4096  # frames of a shard: 256 clips of 16 frames, or 4096 pictures
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,13 @@ class Clips:
 
 
 class SpriteClips:
-    """Shards of sprite clips, drawn and encoded the first time they are asked for, then kept in `folder`."""
+    """Shards of sprite clips, drawn and encoded the first time they are asked for, then kept in `folder`.
 
-    def __init__(self, folder: Path, vae: VAE, clip: CLIP, floor: float, seed: int = 0):
-        self.folder, self.vae, self.clip, self.floor, self.seed = folder, vae, clip, floor, seed
+    Clips of one frame are pictures: the first frames of other clips.
+    """
+
+    def __init__(self, folder: Path, frames: int, vae: VAE, clip: CLIP, floor: float, seed: int = 0):
+        self.folder, self.frames, self.vae, self.clip, self.floor, self.seed = folder, frames, vae, clip, floor, seed
         self.loaded: dict[int, Clips] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -55,17 +58,23 @@ class SpriteClips:
 
     @torch.no_grad()
     def _make(self, number: int) -> Clips:
-        rng = random.Random(f"clips {self.seed} {number}")
-        scenes = [sprites.sample_scene(rng) for _ in range(SHARD)]
+        rng = random.Random(f"clips {self.frames} {self.seed} {number}")
+        scenes = [sprites.sample_scene(rng) for _ in range(SHARD_FRAMES // self.frames)]
         captions = [(sprites.caption(s, rng), sprites.caption(s, rng, tell_change=False)) for s in scenes]
-        parts = [self._encode(torch.stack([sprites.render(s) for s in scenes[i : i + 8]])) for i in range(0, SHARD, 8)]
+        n = 128 // self.frames
+        parts = [
+            self._encode(torch.stack([sprites.render(s, self.frames) for s in scenes[i : i + n]]))
+            for i in range(0, len(scenes), n)
+        ]
         return Clips(*(torch.cat(part) for part in zip(*parts, strict=True)), captions)
 
     def _encode(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(n, f, h, w, 3) in [0, 1] -> latents, motion, appearance."""
         b = len(frames)
         pixels = rearrange(frames * 2 - 1, "b f h w c -> (b f) c h w").contiguous()
-        latents = rearrange(self.vae.encode(pixels), "(b f) c h w -> b c f h w", b=b)
+        with torch.autocast(pixels.device.type, torch.bfloat16):
+            latents = self.vae.encode(pixels)
+        latents = rearrange(latents.float(), "(b f) c h w -> b c f h w", b=b)
         seen = rearrange(self.clip.encode_image(rearrange(frames, "b f h w c -> (b f) h w c")), "(b f) d -> b f d", b=b)
         return latents.half(), measure_motion(frames, sprites.MOTION_SCALE).short(), similarity(seen, self.floor).half()
 
@@ -80,7 +89,9 @@ class SpriteClips:
 def similarity_floor(clip: CLIP, seed: int = 0, pictures: int = 256) -> float:
     """The similarity of pictures that have nothing in common: the 5th percentile over pairs of unrelated scenes."""
     rng = random.Random(f"floor {seed}")
-    seen = clip.encode_image(torch.stack([sprites.render(sprites.sample_scene(rng), frames=1)[0] for _ in range(pictures)]))
+    seen = clip.encode_image(
+        torch.stack([sprites.render(sprites.sample_scene(rng), frames=1)[0] for _ in range(pictures)])
+    )
     unit = torch.nn.functional.normalize(seen, dim=-1)
     pairs = (unit @ unit.mT)[tuple(torch.triu_indices(pictures, pictures, offset=1))]
     return round(float(pairs.quantile(0.05)), 3)

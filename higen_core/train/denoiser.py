@@ -23,7 +23,7 @@ from ..text import CLIP
 from ..unet import UNet
 from . import sprites
 from .clip import vocabulary
-from .data import SHARD, SpriteClips, similarity_floor
+from .data import SpriteClips, similarity_floor
 from .loop import LoopConfig, train
 
 CAPTION_DROPOUT = 0.1
@@ -39,40 +39,51 @@ class Sample:
     target: Tensor
 
 
-class SpriteBatches:
-    """Batch number i: a picture batch and, after the first `picture_steps`, a clip batch.
+@dataclass(frozen=True)
+class Pools:
+    """Where samples come from; `shards` of clips in the end."""
 
-    The clips come from a pool that grows by the step, so that training starts before all clips are drawn.
+    pictures: SpriteClips
+    clips: SpriteClips
+    shards: int
+
+
+class SpriteBatches:
+    """Batch number i: pictures and, after the first `picture_steps`, clips.
+
+    Both come from pools that grow by the step, so that training starts before all clips are drawn.
     """
 
-    def __init__(self, clips: SpriteClips, clip: CLIP, pictures: int, videos: int, picture_steps: int, shards: int):
-        self.clips, self.clip = clips, clip
-        self.pictures, self.videos, self.picture_steps, self.shards = pictures, videos, picture_steps, shards
+    def __init__(self, pools: Pools, clip: CLIP, pictures: int, videos: int, picture_steps: int):
+        self.pools, self.clip = pools, clip
+        self.pictures, self.videos, self.picture_steps = pictures, videos, picture_steps
 
     def __getitem__(self, index: int) -> list[Sample]:
         rng = random.Random(f"batch {index}")
         generator = torch.Generator().manual_seed(index)
-        available = min(self.shards, 4 + index // 20)
         if index < self.picture_steps:
-            return [self._sample(4 * self.pictures, 1, available, rng, generator)]
+            return [self._sample(self.pools.pictures, 2 * self.pictures, 2, rng, generator)]
+        shards = min(self.pools.shards, 2 + (index - self.picture_steps) // 40)
         return [
-            self._sample(self.pictures, 1, available, rng, generator),
-            self._sample(self.videos, sprites.FRAMES, available, rng, generator),
+            self._sample(self.pools.pictures, self.pictures, 2, rng, generator),
+            self._sample(self.pools.clips, self.videos, shards, rng, generator),
         ]
 
-    def _sample(self, size: int, frames: int, available: int, rng: random.Random, generator: torch.Generator) -> Sample:
+    def _sample(
+        self, pool: SpriteClips, size: int, shards: int, rng: random.Random, generator: torch.Generator
+    ) -> Sample:
         """Noise as in sampling: white, and for clips a share of it common to all positions of a frame."""
-        picks = [(self.clips.shard(rng.randrange(available)), rng.randrange(SHARD)) for _ in range(size)]
-        x0 = torch.stack([clips.latents[i][:, :frames] for clips, i in picks]).float()
-        text = self._text([clips.captions[i][rng.random() < 0.3] for clips, i in picks], rng)
+        picks = [(shard := pool.shard(rng.randrange(shards)), rng.randrange(len(shard))) for _ in range(size)]
+        x0 = torch.stack([shard.latents[i] for shard, i in picks]).float()
+        text = self._text([shard.captions[i][rng.random() < 0.3] for shard, i in picks], rng)
         t = torch.randint(STEPS, (size,), generator=generator)
         eps = torch.randn(x0.shape, generator=generator)
         known = {"text": text}
-        if frames > 1:
+        if pool.frames > 1:
             eps = eps + OFFSET * torch.randn((*x0.shape[:3], 1, 1), generator=generator)
             known["prior"] = x0[:, :, 0]
-            known["motion"] = torch.stack([clips.motion[i] for clips, i in picks]).long()
-            known["appearance"] = resample_rows(torch.stack([clips.appearance[i] for clips, i in picks]).float())
+            known["motion"] = torch.stack([shard.motion[i] for shard, i in picks]).long()
+            known["appearance"] = resample_rows(torch.stack([shard.appearance[i] for shard, i in picks]).float())
         return Sample(add_noise(x0, eps, t), t, known, velocity(x0, eps, t))
 
     @torch.no_grad()
@@ -108,15 +119,28 @@ def info(clip: CLIP, floor: float) -> dict[str, Any]:
     }
 
 
-def main(out: Path, steps: int = 12_000, lr: float = 5e-4, seed: int = 0, videos: int = 8, pictures: int = 16, picture_steps: int = 1500, shards: int = 40) -> None:
+def main(
+    out: Path,
+    steps: int = 6000,
+    lr: float = 5e-4,
+    seed: int = 0,
+    videos: int = 4,
+    pictures: int = 16,
+    picture_steps: int = 1000,
+    shards: int = 16,
+) -> None:
     torch.manual_seed(seed)
     vae, clip = load_vae(out / "vae.safetensors"), load_clip(out / "clip.safetensors")
     floor = similarity_floor(clip)
-    clips = SpriteClips(out / "clips", vae, clip, floor, seed)
-    batches = SpriteBatches(clips, clip, pictures, videos, picture_steps, shards)
+    pools = Pools(
+        SpriteClips(out / "pictures", 1, vae, clip, floor, seed),
+        SpriteClips(out / "clips", sprites.FRAMES, vae, clip, floor, seed),
+        shards,
+    )
     facts = info(clip, floor)
 
     def export(model: nn.Module, step: int) -> None:
         save_network(out / "denoiser.safetensors", model.unet, torch.float16, steps=step, **facts)
 
-    train(Denoise(UNet(MINI)), batches, losses, LoopConfig(out=out, steps=steps, lr=lr, ema=0.9985), export)
+    batches = SpriteBatches(pools, clip, pictures, videos, picture_steps)
+    train(Denoise(UNet(MINI)), batches, losses, LoopConfig(out=out / "denoiser", steps=steps, lr=lr, ema=0.998), export)

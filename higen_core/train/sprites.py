@@ -130,9 +130,12 @@ def _moving(scene: Scene, rng: random.Random) -> Scene:
     speed = min(speed, room / (steps * max(abs(dx), abs(dy))))
     if rng.random() < 0.9:  # room for the whole way; otherwise the sprite turns round at the wall
         anywhere = tuple(
-            rng.uniform(half + max(0.0, -d) * speed * steps, SIZE - half - max(0.0, d) * speed * steps) for d in (dx, dy)
+            rng.uniform(half + max(0.0, -d) * speed * steps, SIZE - half - max(0.0, d) * speed * steps)
+            for d in (dx, dy)
         )
-    profile = {"speed up": "rise", "slow down": "fall"}.get(scene.motion) or rng.choices(PROFILES, (50, 12, 12, 14, 12))[0]
+    profile = {"speed up": "rise", "slow down": "fall"}.get(scene.motion) or rng.choices(
+        PROFILES, (50, 12, 12, 14, 12)
+    )[0]
     return replace(scene, speed=speed, start=anywhere, profile=profile)
 
 
@@ -162,7 +165,7 @@ def _steps(profile: str, frames: int) -> torch.Tensor:
     return steps / steps.mean().clamp(min=1e-6) if len(steps) else steps
 
 
-def _path(scene: Scene, frames: int) -> torch.Tensor:
+def path(scene: Scene, frames: int) -> torch.Tensor:
     """Centres of the sprite, (frames, 2) pixels."""
     way = F.pad(torch.cumsum(scene.speed * _steps(scene.profile, frames), 0), (1, 0))
     x, y = scene.start
@@ -198,7 +201,7 @@ def render(scene: Scene, frames: int = FRAMES) -> torch.Tensor:
     ground = ground.view(1, 3, 1, 1).expand(frames, 3, 1, 1)
     if scene.change == "night":
         ground = torch.lerp(ground, (torch.tensor(NIGHT) / 255).view(1, 3, 1, 1), w)
-    placed = F.grid_sample(texture, _grid(_path(scene, frames), size), align_corners=False)
+    placed = F.grid_sample(texture, _grid(path(scene, frames), size), align_corners=False)
     rgb, alpha = placed[:, :3], placed[:, 3:]
     return rearrange(rgb + (1 - alpha) * ground, "f c h w -> f h w c").clamp(0, 1)
 
@@ -279,7 +282,9 @@ def caption(scene: Scene, rng: random.Random, tell_change: bool = True) -> str:
     ground = rng.choice((f"on a {scene.background} background", f"in front of a {scene.background} background"))
     action = _action(scene, rng)
     change = _change(scene, rng) if tell_change and scene.change != "none" else ""
-    told = rng.choice((f"{noun} {action} {ground}", f"{noun} {ground} {action}", f"{scene.background} background, {noun} {action}"))
+    told = rng.choice(
+        (f"{noun} {action} {ground}", f"{noun} {ground} {action}", f"{scene.background} background, {noun} {action}")
+    )
     return f"{told}, {change}" if change else told
 
 

@@ -44,7 +44,9 @@ def test_a_file_of_another_network_is_refused_by_name(tmp_path):
 def test_a_truncated_set_of_tensors_is_refused(tmp_path):
     tensors = golden.cases("vae_small_weights")
     tensors.pop("decoder.conv_out.bias")
-    save_file(tensors, tmp_path / "cut.safetensors", {"config": json.dumps(golden.metadata("vae_small_weights")["config"])})
+    save_file(
+        tensors, tmp_path / "cut.safetensors", {"config": json.dumps(golden.metadata("vae_small_weights")["config"])}
+    )
     with pytest.raises(ValueError, match="missing decoder.conv_out.bias"):
         load_vae(tmp_path / "cut.safetensors")
 
