@@ -308,3 +308,29 @@ def test_touch(chromium, server):
     page.get_by_role("menu").wait_for()
     touch("touchEnd")
     page.close()
+
+
+def test_dragging_repaints_quickly(schedule):
+    """Median of a pointer event with 64 points on each curve: handling it, style and layout."""
+    many = {"points": [[i / 63, 0.5 + 0.4 * (-1) ** i] for i in range(64)], "interpolation": "monotone_cubic"}
+    schedule.set_widget("frames", 64)
+    for name in ("motion", "appearance"):
+        schedule.set_widget(f"{name}_curve", json.dumps(many))
+    x, y = schedule.place(32 / 63, 0.9)
+    schedule.page.mouse.move(x, y)
+    schedule.page.mouse.down()
+    took = schedule.plot.evaluate(
+        """(plot, [x, y]) => Array.from({ length: 200 }, (_, i) => {
+            const options = { clientX: x, clientY: y + 20 + (i % 50), buttons: 1, pointerId: 1, bubbles: true };
+            const before = performance.now();
+            plot.dispatchEvent(new PointerEvent("pointermove", options));
+            plot.getBoundingClientRect();
+            return performance.now() - before;
+        })""",
+        [x, y],
+    )
+    schedule.page.mouse.up()
+    assert json.loads(schedule.widget("motion_curve")) != many
+    median = sorted(took)[len(took) // 2]
+    print(f"median {median:.2f} ms")
+    assert median < 4, f"{median:.2f} ms"

@@ -74,8 +74,15 @@ export function monotoneSlopes(points) {
   return slopes;
 }
 
-/** Curve -> function of x (0..1) that gives its height (0..1). */
-export function evaluator({ points, interpolation }) {
+const evaluators = new WeakMap();
+
+/** Curve -> function of x (0..1) that gives its height (0..1). Curves are never changed in place, so each has one. */
+export function evaluator(curve) {
+  if (!evaluators.has(curve)) evaluators.set(curve, makeEvaluator(curve));
+  return evaluators.get(curve);
+}
+
+function makeEvaluator({ points, interpolation }) {
   const [first, last] = [points[0], points.at(-1)];
   if (points.length === 1) return () => first[1];
   const slopes = interpolation === "monotone_cubic" ? monotoneSlopes(points) : null;

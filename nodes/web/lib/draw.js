@@ -1,4 +1,4 @@
-/** The SVG picture of the editor: grid, curves, points, overlays, cursor. It draws what it is told and keeps nothing. */
+/** The SVG picture of the editor: grid, curves, points, overlays, cursor. What has not changed is not drawn again. */
 
 import { appearanceFactors, evaluator, MOTION_MAX, motionValues } from "./curve.js";
 import { areaPath, curvePath, frameTicks, linePath, polyline } from "./geometry.js";
@@ -55,15 +55,15 @@ export class Picture {
   drawCurves(plot, { curves, drawn, active, selected, clip }) {
     for (const [name, track] of Object.entries(this.tracks)) {
       const on = name === active;
-      const path = curvePath(curves[name], plot);
-      track.group.setAttribute(
-        "class",
-        `hc-track hc-${name}${on ? " hc-active" : ""}${drawn[name] ? "" : " hc-constant"}`,
-      );
+      const curve = curves[name];
+      if (!track.changed([curve, plot, clip, on, Boolean(drawn[name]), on ? selected : -1])) continue;
+      const path = curvePath(curve, plot);
+      const kind = `${on ? " hc-active" : ""}${drawn[name] ? "" : " hc-constant"}`;
+      track.group.setAttribute("class", `hc-track hc-${name}${kind}`);
       track.line.setAttribute("d", path);
       track.area.setAttribute("d", areaPath(path, plot));
-      track.values.setAttribute("d", on ? valueDots(name, curves[name], clip.frames, plot) : "");
-      this.#drawPoints(track, name, curves[name].points, plot, on ? selected : -1, clip);
+      track.values.setAttribute("d", on ? valueDots(name, curve, clip.frames, plot) : "");
+      this.#drawPoints(track, name, curve.points, plot, on ? selected : -1, clip);
     }
     const front = this.tracks[active].group;
     if (this.lines.lastChild !== front) this.lines.append(front);
@@ -71,19 +71,27 @@ export class Picture {
 
   #drawPoints(track, name, points, plot, selected, clip) {
     while (track.points.length < points.length) {
-      const point = svg("circle", { class: "hc-point", role: "slider", "aria-valuemin": 0 });
-      track.points.push(point);
-      track.group.append(point);
+      const id = `${this.id}-${name}-${track.points.length}`;
+      const attributes = {
+        class: "hc-point",
+        id,
+        role: "slider",
+        "aria-valuemin": 0,
+        "aria-valuemax": TRACKS[name].top,
+      };
+      const circle = svg("circle", attributes);
+      track.points.push({ circle, changed: watch() });
+      track.group.append(circle);
     }
-    while (track.points.length > points.length) track.points.pop().remove();
-    points.forEach(([x, y], i) => {
-      const circle = track.points[i];
+    while (track.points.length > points.length) track.points.pop().circle.remove();
+    points.forEach((point, i) => {
+      const { circle, changed } = track.points[i];
+      if (!changed([point, plot, clip, points.length, i === selected])) return;
+      const [x, y] = point;
       circle.setAttribute("cx", plot.px(x));
       circle.setAttribute("cy", plot.py(y));
-      circle.setAttribute("id", `${this.id}-${name}-${i}`);
       circle.classList.toggle("hc-selected", i === selected);
       circle.setAttribute("aria-label", `${TRACKS[name].label} point ${i + 1} of ${points.length}`);
-      circle.setAttribute("aria-valuemax", TRACKS[name].top);
       circle.setAttribute("aria-valuenow", y * TRACKS[name].top);
       circle.setAttribute("aria-valuetext", `${positionText(x, clip)}, ${spoken(name, y, clip.motionScale)}`);
     });
@@ -116,7 +124,17 @@ function makeTrack(name) {
   const [area, values] = ["hc-area", "hc-values"].map((kind) => svg("path", { class: kind, "aria-hidden": "true" }));
   const stroke = svg("path", { class: "hc-line", "aria-hidden": "true" });
   const group = svg("g", { class: `hc-track hc-${name}` }, area, stroke, values);
-  return { group, area, line: stroke, values, points: [] };
+  return { group, area, line: stroke, values, points: [], changed: watch() };
+}
+
+/** A function that tells whether its list of values differs from the one of its last call. */
+function watch() {
+  let last = [];
+  return (now) => {
+    const differs = now.some((value, i) => value !== last[i]);
+    last = now;
+    return differs;
+  };
 }
 
 /** Zero-length strokes with round caps: a dot for each value that Python will read off the curve. */

@@ -137,15 +137,14 @@ function showProblems(problem, editor) {
 
 function readout(x, curves, clip) {
   if (x === null) {
-    const length = `${clip.frames} frames, ${(clip.frames / clip.fps).toFixed(1)} s`;
-    return [length];
+    return [`${clip.frames} frames, ${(clip.frames / clip.fps).toFixed(1)} s`];
   }
-  const parts = [`${positionText(x, clip)}  `];
+  const parts = [positionText(x, clip)];
   for (const { name, label } of Object.values(TRACKS)) {
     const y = evaluator(curves[name])(x);
     const percent = name === "motion" ? percentText(y, clip.motionScale) : "";
     const value = `${label} ${valueText(name, y)}${percent && ` = ${percent}/frame`}`;
-    parts.push(make("b", `hc-${name}`, { title: label }, value), "  ");
+    parts.push(make("b", `hc-${name}`, { title: label }, value));
   }
   return parts;
 }
