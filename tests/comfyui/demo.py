@@ -14,21 +14,21 @@ class ProgressBar:
 
     def __init__(self, titles: dict[str, str]):
         self.titles = titles
-        self.node = None
         self.bar = None
 
     def __call__(self, kind: str, data: dict) -> None:
+        if kind == "executing":
+            self.close()
         if kind != "progress":
             return
-        if data["node"] != self.node:
-            self.close()
-            self.node = data["node"]
-            self.bar = tqdm(total=data["max"], desc=f"{self.titles[self.node]:30}", unit="step")
+        if not self.bar:
+            self.bar = tqdm(total=data["max"], desc=f"{self.titles[data['node']]:30}", unit="step")
         self.bar.update(data["value"] - self.bar.n)
 
     def close(self) -> None:
         if self.bar:
             self.bar.close()
+        self.bar = None
 
 
 def saved_files(outputs: dict) -> list[dict]:
@@ -44,7 +44,7 @@ def main() -> None:
         info = server.object_info()
         prompt, workflow = load_prompt(WORKFLOWS / "text_to_video.json", info)
         for node in prompt.values():
-            if node["class_type"] == "CLIPTextEncode":
+            if node["class_type"] == "CLIPTextEncode" and node["inputs"]["text"]:
                 print(f"Prompt: {node['inputs']['text']!r}")
         bar = ProgressBar({key: info[node["class_type"]]["display_name"] for key, node in prompt.items()})
         run = server.run(prompt, workflow, on_event=bar)

@@ -4,9 +4,10 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import save_file
+
 from higen_core.checkpoint import load_unet, load_vae, save_network
 from higen_core.config import UNetConfig
-from safetensors.torch import save_file
 
 from . import golden
 

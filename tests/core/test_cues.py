@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
 from higen_core import Cues, plot_cues
 from higen_core.cues import measure_motion, similarity
 from higen_core.curves import Curve
-from hypothesis import given
-from hypothesis import strategies as st
 
 from . import golden
 

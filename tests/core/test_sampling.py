@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from higen_core import Cues, draw_noise, draw_video_noise, load_unet, prior_steps, sample_prior, sample_video
 from higen_core.sampling import SAMPLERS, dpmpp_2m
 from higen_core.schedule import add_noise, timesteps, velocity

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from higen_core import schedule
 from hypothesis import given
 from hypothesis import strategies as st
+
+from higen_core import schedule
 
 from . import golden
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from higen_core import load_clip
 from higen_core.config import RELEASED_CLIP
 from higen_core.text import CLIP

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from higen_core.checkpoint import load_unet, released_name
 from higen_core.config import MINI, RELEASED
 from higen_core.layers import Attention

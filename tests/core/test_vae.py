@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from higen_core import LATENT_SCALE, load_vae
 from higen_core.config import RELEASED_VAE
 from higen_core.vae import VAE
