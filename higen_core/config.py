@@ -66,6 +66,7 @@ class VAEConfig(_Config):
     z_channels: int = 4
     in_channels: int = 3
     out_ch: int = 3
+    norm_groups: int = 32  # narrow networks need fewer: groups of one channel lose its brightness
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> VAEConfig:
@@ -150,7 +151,7 @@ MINI = UNetConfig(
     context_embedding_depth=1,
     num_tokens=8,
 )
-MINI_VAE = VAEConfig(ch=64, ch_mult=(1, 1, 1, 2), num_res_blocks=1)
+MINI_VAE = VAEConfig(ch=32, ch_mult=(1, 2, 3, 4), num_res_blocks=1, norm_groups=8)
 MINI_CLIP = CLIPConfig(
     embed_dim=96,
     vision_cfg=VisionConfig(image_size=64, layers=3, width=96, head_width=32, patch_size=8),

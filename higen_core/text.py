@@ -50,7 +50,7 @@ class CLIP(nn.Module):
         return model.ln_final(x)
 
     def encode_image(self, frames: Tensor) -> Tensor:
-        """Pictures (b, h, w, 3) in [0, 1] -> embeddings (b, d), not normalised. The short side fills the tower's input."""
+        """Pictures (b, h, w, 3) in [0, 1] -> embeddings (b, d), not normalised; the middle is seen."""
         from kornia.geometry.transform import resize
 
         size = self.config.vision_cfg.image_size

@@ -1,4 +1,4 @@
-"""Stable Diffusion's `AutoencoderKL` (Rombach et al. 2022, section 3.1): pictures to latents, 8 times smaller, and back.
+"""Stable Diffusion's `AutoencoderKL` (Rombach et al. 2022, section 3.1): pictures to latents 8 times smaller, and back.
 
 Module names are those of the released checkpoints, so its keys need no renaming.
 """
@@ -60,9 +60,9 @@ class Encoder(nn.Module):
         self.down = nn.ModuleList()
         for level, (before, width) in enumerate(zip([config.ch, *widths], widths, strict=False)):
             shrink = Downsample(width) if level < len(widths) - 1 else None
-            self.down.append(Level(before, width, config.num_res_blocks, downsample=shrink))
-        self.mid = Middle(widths[-1])
-        self.norm_out = norm(widths[-1])
+            self.down.append(Level(before, width, config.num_res_blocks, config.norm_groups, downsample=shrink))
+        self.mid = Middle(widths[-1], config.norm_groups)
+        self.norm_out = norm(widths[-1], config.norm_groups)
         self.conv_out = nn.Conv2d(widths[-1], 2 * config.z_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,12 +77,12 @@ class Decoder(nn.Module):
         super().__init__()
         widths = [config.ch * m for m in config.ch_mult]
         self.conv_in = nn.Conv2d(config.z_channels, widths[-1], 3, padding=1)
-        self.mid = Middle(widths[-1])
+        self.mid = Middle(widths[-1], config.norm_groups)
         self.up = nn.ModuleList()
         for level, (width, before) in enumerate(zip(widths, [*widths[1:], widths[-1]], strict=True)):
             grow = Upsample(width) if level > 0 else None
-            self.up.append(Level(before, width, config.num_res_blocks + 1, upsample=grow))
-        self.norm_out = norm(widths[0])
+            self.up.append(Level(before, width, config.num_res_blocks + 1, config.norm_groups, upsample=grow))
+        self.norm_out = norm(widths[0], config.norm_groups)
         self.conv_out = nn.Conv2d(widths[0], config.out_ch, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -95,9 +95,9 @@ class Decoder(nn.Module):
 class Level(nn.Module):
     """Residual blocks at one resolution, then at most one change of resolution."""
 
-    def __init__(self, before: int, width: int, blocks: int, **resample: nn.Module | None):
+    def __init__(self, before: int, width: int, blocks: int, groups: int, **resample: nn.Module | None):
         super().__init__()
-        self.block = nn.ModuleList(ResBlock(before if i == 0 else width, width) for i in range(blocks))
+        self.block = nn.ModuleList(ResBlock(before if i == 0 else width, width, groups) for i in range(blocks))
         self.resample = next((name for name, module in resample.items() if module), "")
         if self.resample:
             self.add_module(self.resample, resample[self.resample])
@@ -109,22 +109,22 @@ class Level(nn.Module):
 
 
 class Middle(nn.Module):
-    def __init__(self, width: int):
+    def __init__(self, width: int, groups: int):
         super().__init__()
-        self.block_1 = ResBlock(width, width)
-        self.attn_1 = Attention(width)
-        self.block_2 = ResBlock(width, width)
+        self.block_1 = ResBlock(width, width, groups)
+        self.attn_1 = Attention(width, groups)
+        self.block_2 = ResBlock(width, width, groups)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.block_2(self.attn_1(self.block_1(x)))
 
 
 class ResBlock(nn.Module):
-    def __init__(self, before: int, width: int):
+    def __init__(self, before: int, width: int, groups: int):
         super().__init__()
-        self.norm1 = norm(before)
+        self.norm1 = norm(before, groups)
         self.conv1 = nn.Conv2d(before, width, 3, padding=1)
-        self.norm2 = norm(width)
+        self.norm2 = norm(width, groups)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
         self.nin_shortcut = nn.Conv2d(before, width, 1) if before != width else nn.Identity()
 
@@ -136,9 +136,9 @@ class ResBlock(nn.Module):
 class Attention(nn.Module):
     """One head over all positions."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, groups: int):
         super().__init__()
-        self.norm = norm(width)
+        self.norm = norm(width, groups)
         self.q, self.k, self.v, self.proj_out = (nn.Conv2d(width, width, 1) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -166,5 +166,5 @@ class Upsample(nn.Module):
         return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
-def norm(width: int) -> nn.GroupNorm:
-    return nn.GroupNorm(32, width, eps=1e-6)
+def norm(width: int, groups: int) -> nn.GroupNorm:
+    return nn.GroupNorm(groups, width, eps=1e-6)

@@ -6,7 +6,9 @@ import json
 
 import comfy.sd
 import comfy.utils
+from torch import nn
 
+RELEASED_GROUPS = 32  # channel groups of every norm; ComfyUI builds no other number
 PREFIX = "first_stage_model."  # where a whole Stable Diffusion checkpoint keeps its VAE
 
 
@@ -20,7 +22,7 @@ def load_vae(path: str) -> comfy.sd.VAE:
             f"{path} holds no 4-channel VAE. HiGen's released weights need that of Stable Diffusion 2.1: "
             "v2-1_512-ema-pruned.ckpt in models/checkpoints, or its VAE alone in models/vae"
         )
-    config = None
+    config, groups = None, RELEASED_GROUPS
     if "config" in (metadata or {}):
         ddconfig = {
             "double_z": True,
@@ -32,10 +34,14 @@ def load_vae(path: str) -> comfy.sd.VAE:
             "dropout": 0.0,
             **json.loads(metadata["config"]),
         }
+        groups = ddconfig.pop("norm_groups", RELEASED_GROUPS)
         if len(ddconfig["ch_mult"]) != 4:
             raise ValueError(f"{path}: HiGen needs a VAE of 4 levels (it shrinks 8x), got {len(ddconfig['ch_mult'])}")
         config = {"params": {"ddconfig": ddconfig, "embed_dim": weights["post_quant_conv.weight"].shape[1]}}
     vae = comfy.sd.VAE(sd=weights, config=config)
+    for module in vae.first_stage_model.modules():
+        if isinstance(module, nn.GroupNorm):
+            module.num_groups = groups
     if missing := sorted(set(vae.first_stage_model.state_dict()) - set(weights)):
         raise ValueError(f"{path} is not a complete VAE: {len(missing)} tensors are missing, the first is {missing[0]}")
     return vae

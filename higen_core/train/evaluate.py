@@ -1,4 +1,4 @@
-"""Measures what a denoiser of the sprite world makes of prompts and cues, with the oracle that took no part in training.
+"""Measures what a denoiser of sprites makes of prompts and cues, with an oracle that took no part in training.
 
 Writes `evaluation.json` and `evaluation.png`, a contact sheet: each prompt with its prior and four frames.
 """

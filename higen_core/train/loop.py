@@ -89,7 +89,9 @@ def _ema(decay: float) -> Callable:
     @torch.no_grad()
     def update(averages: list[Tensor], currents: list[Tensor], count: Tensor) -> None:
         rate = min(decay, (1 + float(count)) / (10 + float(count)))
-        torch._foreach_lerp_(averages, [current.to(mean.dtype) for mean, current in zip(averages, currents)], 1 - rate)
+        torch._foreach_lerp_(
+            averages, [current.to(mean.dtype) for mean, current in zip(averages, currents, strict=True)], 1 - rate
+        )
 
     return update
 

@@ -11,7 +11,7 @@ import math
 import random
 import zlib
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -216,7 +216,7 @@ def _grid(centres: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
     return F.affine_grid(theta, [len(size), 1, SIZE, SIZE], align_corners=False)
 
 
-@lru_cache(maxsize=None)
+@cache
 def sprite(name: str) -> torch.Tensor:
     """Texture of an object: (4, TEXTURE, TEXTURE), colours multiplied by alpha."""
     from PIL import Image

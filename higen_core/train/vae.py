@@ -17,7 +17,8 @@ from . import sprites
 from .loop import LoopConfig, train
 
 KL_WEIGHT = 1e-5
-EDGE_WEIGHT = 1.0
+EDGE_WEIGHT = 0.5
+FIRST_LOGVAR = -6.0  # a latent starts almost exact, or its noise would drown it
 
 
 class FrameBatches:
@@ -88,7 +89,7 @@ def normalized(vae: VAE, batches: FrameBatches) -> VAE:
     return vae
 
 
-def main(out: Path, steps: int = 3200, lr: float = 1e-3, seed: int = 0, scenes: int = 8) -> None:
+def main(out: Path, steps: int = 3000, lr: float = 6e-4, seed: int = 0, scenes: int = 8) -> None:
     torch.manual_seed(seed)
     batches = FrameBatches(scenes, seed)
 
@@ -97,5 +98,7 @@ def main(out: Path, steps: int = 3200, lr: float = 1e-3, seed: int = 0, scenes: 
         vae.load_state_dict(model.vae.state_dict())
         save_network(out / "vae.safetensors", normalized(vae.eval(), batches), dtype=torch.float16)
 
-    model = Autoencode(VAE(MINI_VAE))
-    train(model, batches, losses, LoopConfig(out=out / "vae", steps=steps, lr=lr, ema=0.998), export)
+    vae = VAE(MINI_VAE)
+    with torch.no_grad():
+        vae.quant_conv.bias[MINI_VAE.z_channels :] = FIRST_LOGVAR
+    train(Autoencode(vae), batches, losses, LoopConfig(out=out / "vae", steps=steps, lr=lr, ema=0.998), export)
