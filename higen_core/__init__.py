@@ -1,8 +1,11 @@
 """HiGen (Qing et al., CVPR 2024) in PyTorch: text to a spatial prior, prior and cues to video. See DESIGN in README."""
 
+from .blend import blend_cues, resample_cues
 from .checkpoint import load_clip, load_unet, load_vae
 from .config import MINI, RELEASED, CLIPConfig, UNetConfig, VAEConfig
 from .cues import Cues, plot_cues
+from .encoders import load_dinov2
+from .extract import ExtractedCues, cue_options, extract_cues
 from .pipeline import (
     draw_noise,
     draw_video_noise,
@@ -11,6 +14,7 @@ from .pipeline import (
     sample_video,
     video_steps,
 )
+from .priors import fit_pictures
 from .sampling import SAMPLERS, Step
 from .unet import UNet
 from .vae import LATENT_SCALE, VAE
@@ -23,17 +27,24 @@ __all__ = [
     "VAE",
     "CLIPConfig",
     "Cues",
+    "ExtractedCues",
     "Step",
     "UNet",
     "UNetConfig",
     "VAEConfig",
+    "blend_cues",
+    "cue_options",
     "draw_noise",
     "draw_video_noise",
+    "extract_cues",
+    "fit_pictures",
     "load_clip",
+    "load_dinov2",
     "load_unet",
     "load_vae",
     "plot_cues",
     "prior_steps",
+    "resample_cues",
     "sample_prior",
     "sample_video",
     "video_steps",

@@ -5,6 +5,7 @@ Motion is how much the picture changes from one frame to the next, appearance ho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,11 @@ def resample_rows(appearance: Tensor) -> Tensor:
 
 def measure_motion(frames: Tensor, scale: float = MOTION_SCALE) -> Tensor:
     """Motion cues (..., f - 1) of frames (..., f, h, w, 3) in [0, 1]: mean absolute change, scaled and clipped."""
-    change = (frames.diff(dim=-4)).abs().mean(dim=(-3, -2, -1))
+    return motion_cue((frames.diff(dim=-4)).abs().mean(dim=(-3, -2, -1)), scale)
+
+
+def motion_cue(change: Tensor, scale: float = MOTION_SCALE) -> Tensor:
+    """Motion cues of mean absolute changes of a pixel in [0, 1]."""
     return (scale * change).round().clamp(0, MOTION_MAX).long()
 
 
@@ -89,8 +94,11 @@ def similarity(embeddings: Tensor, floor: float) -> Tensor:
     return ((unit @ unit.mT - floor) / (1 - floor)).clamp(0, 1)
 
 
-def plot_cues(cues: Cues, fps: float = 8.0) -> np.ndarray:
-    """Both cues as a picture (h, w, 3) in [0, 1]: motion over time, appearance as a heat map."""
+def plot_cues(cues: Cues, fps: float = 8.0, cuts: Sequence[int] = ()) -> np.ndarray:
+    """Both cues as a picture (h, w, 3) in [0, 1]: motion over time, appearance as a heat map.
+
+    `cuts` are motion steps with a scene cut in the footage that the cues were measured on; they are marked.
+    """
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -101,6 +109,10 @@ def plot_cues(cues: Cues, fps: float = 8.0) -> np.ndarray:
     seconds = (np.arange(cues.frames - 1) + 0.5) / fps
     left.plot(seconds, cues.motion.numpy(), marker="o", markersize=3, color="#e07b00")
     left.set(xlabel="time (s)", ylabel="motion (0 to 1000)", ylim=(-20, MOTION_MAX + 20), title="Motion cue")
+    for k, cut in enumerate(cuts):
+        left.axvline(seconds[cut], color="#444444", linestyle="--", label=None if k else "scene cut")
+    if cuts:
+        left.legend(loc="upper right")
     left.grid(alpha=0.3)
     heat = right.imshow(cues.appearance.numpy(), vmin=0, vmax=1, cmap="viridis")
     right.set(xlabel="frame", ylabel="frame", title="Appearance cue")

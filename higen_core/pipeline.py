@@ -54,6 +54,7 @@ def video_steps(
     cues: Cues,
     noise: Tensor,
     offset_noise: Tensor | None = None,
+    prior_strength: float = 1.0,
     steps: int = 50,
     guidance: float = 12.0,
     sampler: str = "ddim",
@@ -63,12 +64,17 @@ def video_steps(
 
     `offset_noise` (b, c, f, 1, 1) is drawn from another distribution than `noise`; see `draw_video_noise`. Guidance is
     on the text alone: both halves see the prior and the cues.
+
+    `prior_strength` 0..1 fades the prior out: the network embeds it with one convolution, so scaling it blends its
+    embedding with that of no prior. 1 is what the networks were trained with; towards 0 the frames follow it less.
     """
+    if not 0 <= prior_strength <= 1:
+        raise ValueError(f"prior_strength must be between 0 and 1, got {prior_strength}")
     if noise.ndim != 5 or noise.shape[2] != cues.frames:
         raise ValueError(f"noise must be (b, c, {cues.frames}, h, w) for these cues, got {tuple(noise.shape)}")
     b = len(noise)
     known = {
-        "prior": prior,
+        "prior": prior_strength * prior,
         "motion": repeat(cues.motion.to(noise.device), "f -> b f", b=b),
         "appearance": repeat(cues.rows().to(noise.device), "f w -> b f w", b=b),
     }
