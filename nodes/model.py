@@ -72,18 +72,23 @@ class HigenModel:
 
         ComfyUI moves whole layers only; parameters that stand alone (the learned text queries) are moved here.
         """
-        needed = self.memory_required(frames, height, width)
-        comfy.model_management.load_models_gpu([self.patcher], memory_required=needed)
+        one = self.memory_required(frames, height, width)
+        comfy.model_management.load_models_gpu([self.patcher], memory_required=2 * one, minimum_memory_required=one)
         for module in self.unet.modules():
             if not isinstance(module, comfy.ops.CastWeightBiasOp):
                 for parameter in module.parameters(recurse=False):
                     parameter.data = parameter.data.to(self.device)
         return self.unet
 
+    def has_room_for_two(self, frames: int, height: int, width: int) -> bool:
+        """Whether both halves of a guided step fit into the device's memory at once; to be asked after `load`."""
+        free = comfy.model_management.get_free_memory(self.device)
+        return free >= 2 * self.memory_required(frames, height, width)
+
     def memory_required(self, frames: int, height: int, width: int) -> int:
-        """Bytes of activations for one guided call, conditional and unconditional in one batch."""
+        """Bytes of activations for one call of the denoiser on one latent."""
         element = torch.finfo(next(self.unet.parameters()).dtype).bits // 8
-        return 2 * frames * height * width * self.unet.config.dim * element * ACTIVATION_FACTOR
+        return frames * height * width * self.unet.config.dim * element * ACTIVATION_FACTOR
 
 
 def load_model(source: str, dtype: str, image_tower: str = "") -> HigenModel:
