@@ -30,11 +30,13 @@ def follow(steps: Iterable[Any], total: int, preview: Callable[[torch.Tensor], A
 def previewer(device: torch.device, info: dict[str, Any]) -> Callable[[torch.Tensor], Any]:
     """From a step's clean estimate (b, c, f, h, w) to what ComfyUI's progress bar shows, by the user's preview setting.
 
-    Weights with a VAE of their own bring `rgb_factors` (4 x 3, latent to colour); others use Stable Diffusion 1.5's.
+    Weights with a VAE of their own bring `rgb_factors` (4 x 3, latent to colour) and `rgb_bias` (3); others use Stable
+    Diffusion 1.5's.
     """
     latent_format = comfy.latent_formats.SD15()
     if "rgb_factors" in info:
         latent_format.latent_rgb_factors = info["rgb_factors"]
+        latent_format.latent_rgb_factors_bias = info["rgb_bias"]
         latent_format.taesd_decoder_name = None
     shower = latent_preview.get_previewer(device, latent_format)
 

@@ -90,8 +90,25 @@ def similarity_floor(clip: CLIP, seed: int = 0, pictures: int = 256) -> float:
     """The similarity of pictures that have nothing in common: the 5th percentile over pairs of unrelated scenes."""
     rng = random.Random(f"floor {seed}")
     seen = clip.encode_image(
-        torch.stack([sprites.render(sprites.sample_scene(rng), frames=1)[0] for _ in range(pictures)])
+        torch.stack([sprites.render(sprites.sample_still(rng), frames=1)[0] for _ in range(pictures)])
     )
     unit = torch.nn.functional.normalize(seen, dim=-1)
     pairs = (unit @ unit.mT)[tuple(torch.triu_indices(pictures, pictures, offset=1))]
     return round(float(pairs.quantile(0.05)), 3)
+
+
+@torch.no_grad()
+def rgb_factors(vae: VAE, seed: int = 0, pictures: int = 128) -> dict[str, list]:
+    """The linear map from scaled latents to colours in [-1, 1] with the least error, for quick previews.
+
+    `rgb_factors` is 4 x 3, `rgb_bias` has 3 entries.
+    """
+    rng = random.Random(f"rgb {seed}")
+    frames = torch.stack([sprites.render(sprites.sample_still(rng), frames=1)[0] for _ in range(pictures)])
+    pixels = rearrange(frames * 2 - 1, "b h w c -> b c h w").contiguous()
+    small = torch.nn.functional.avg_pool2d(pixels, vae.downscale)
+    latents = rearrange(vae.encode(pixels), "b c h w -> (b h w) c")
+    inputs = torch.cat([latents, torch.ones(len(latents), 1)], dim=1)
+    solution = torch.linalg.lstsq(inputs, rearrange(small, "b c h w -> (b h w) c")).solution
+    rounded = [[round(value, 4) for value in row] for row in solution.tolist()]
+    return {"rgb_factors": rounded[:-1], "rgb_bias": rounded[-1]}

@@ -21,9 +21,10 @@ from ..pipeline import OFFSET
 from ..schedule import STEPS, add_noise, velocity
 from ..text import CLIP
 from ..unet import UNet
+from ..vae import VAE
 from . import sprites
 from .clip import vocabulary
-from .data import SpriteClips, similarity_floor
+from .data import SpriteClips, rgb_factors, similarity_floor
 from .loop import LoopConfig, train
 
 CAPTION_DROPOUT = 0.1
@@ -100,12 +101,22 @@ class Denoise(nn.Module):
         return self.unet(sample.x, sample.t, **sample.known)
 
 
+def prepared(unet: UNet) -> UNet:
+    """A fresh network with unit gain between its residual branches, which stay silent at the start."""
+    for layer in unet.modules():
+        if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.Linear) and layer.weight.any():
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return unet
+
+
 def losses(model: nn.Module, batch: list[Sample]) -> dict[str, Tensor]:
     names = {1: "picture", sprites.FRAMES: "video"}
     return {names[s.x.shape[2]]: F.mse_loss(model(s).float(), s.target) for s in batch}
 
 
-def info(clip: CLIP, floor: float) -> dict[str, Any]:
+def info(vae: VAE, floor: float) -> dict[str, Any]:
     """What a user of the weights must know of their training, stored with them."""
     return {
         "frames": sprites.FRAMES,
@@ -116,6 +127,7 @@ def info(clip: CLIP, floor: float) -> dict[str, Any]:
         "similarity_floor": floor,
         "prior_frame": 0,
         "vocabulary": vocabulary(),
+        **rgb_factors(vae),
     }
 
 
@@ -137,10 +149,16 @@ def main(
         SpriteClips(out / "clips", sprites.FRAMES, vae, clip, floor, seed),
         shards,
     )
-    facts = info(clip, floor)
+    facts = info(vae, floor)
 
     def export(model: nn.Module, step: int) -> None:
         save_network(out / "denoiser.safetensors", model.unet, torch.float16, steps=step, **facts)
 
     batches = SpriteBatches(pools, clip, pictures, videos, picture_steps)
-    train(Denoise(UNet(MINI)), batches, losses, LoopConfig(out=out / "denoiser", steps=steps, lr=lr, ema=0.998), export)
+    train(
+        Denoise(prepared(UNet(MINI))),
+        batches,
+        losses,
+        LoopConfig(out=out / "denoiser", steps=steps, lr=lr, ema=0.998),
+        export,
+    )

@@ -22,7 +22,7 @@ SIZES = (26, 29, 32, 36)
 
 @dataclass(frozen=True)
 class Found:
-    """The best explanation of one frame: `centre` in pixels (x, y), `error` the mean squared one."""
+    """The best explanation of one frame: `object` may be "", `centre` is in pixels (x, y), `error` the mean squared one."""
 
     object: str
     background: str
@@ -61,8 +61,9 @@ def look(frame: Tensor) -> Found:
         if best is None or value[kind] > best[0]:
             best = float(value[kind]), kind, size, row, column
     value, kind, size, row, column = best
+    name = sprites.OBJECTS[kind] if value > 0 else ""  # no sprite is better than none
     centre = column + size / 2, row + size / 2
-    return Found(sprites.OBJECTS[kind], background_of(frame), centre, float(flat_error - value) / frame.numel())
+    return Found(name, background_of(frame), centre, float(flat_error - max(value, 0.0)) / frame.numel())
 
 
 def accuracy(scenes: int = 200, seed: int = 0) -> dict[str, float]:

@@ -78,9 +78,20 @@ def is_held_out(scene: Scene) -> bool:
 
 def sample_scene(rng: random.Random, held_out: bool = False) -> Scene:
     """A random scene of the training split, or of the held-out one."""
+    return _moving(_sample_split(rng, held_out), rng)
+
+
+def sample_still(rng: random.Random) -> Scene:
+    """A random scene of the training split, anywhere in the frame and without a speed: cheaper, for pictures."""
+    scene = _sample_split(rng, held_out=False)
+    low, high = scene.size / 2, SIZE - scene.size / 2
+    return replace(scene, start=(rng.uniform(low, high), rng.uniform(low, high)))
+
+
+def _sample_split(rng: random.Random, held_out: bool) -> Scene:
     while is_held_out(scene := sample_plot(rng)) != held_out:
         pass
-    return _moving(scene, rng)
+    return scene
 
 
 def sample_plot(rng: random.Random) -> Scene:

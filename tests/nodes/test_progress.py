@@ -10,7 +10,7 @@ from comfy.cli_args import LatentPreviewMethod, args
 from higen_pack.nodes.progress import follow, previewer, strip
 
 CPU = torch.device("cpu")
-RED = {"rgb_factors": [[1.0, -1.0, -1.0], [0.0] * 3, [0.0] * 3, [0.0] * 3]}  # the first channel is redness
+RED = {"rgb_factors": [[2.0, 0.0, 0.0], *[[0.0] * 3] * 3], "rgb_bias": [-1.0] * 3}  # the first channel is redness
 
 
 @pytest.fixture

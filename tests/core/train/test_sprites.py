@@ -1,0 +1,96 @@
+"""The sprite world: what the words say is what the picture shows."""
+
+import random
+
+import pytest
+import torch
+
+from higen_core.train import oracle, sprites
+from higen_core.train.clip import vocabulary
+from higen_core.train.sprites import Scene
+
+
+def test_a_seed_is_a_clip():
+    one, two = (sprites.render(sprites.sample_scene(random.Random(3))) for _ in range(2))
+    assert torch.equal(one, two)
+    assert one.shape == (16, 64, 64, 3)
+    assert 0 <= one.min() < one.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("direction", "sign"), [("right", (1, 0)), ("left", (-1, 0)), ("down", (0, 1)), ("up", (0, -1))]
+)
+def test_directions_are_those_of_the_screen(direction, sign):
+    clip = sprites.render(Scene("apple", "blue", motion="move", direction=direction, speed=1.0))
+    first, last = oracle.look(clip[0]).centre, oracle.look(clip[-1]).centre
+    moved = [round(b - a) for a, b in zip(first, last, strict=True)]
+    assert moved == [15 * s for s in sign]
+
+
+def test_still_is_still_and_a_change_alone_does_not_move():
+    still = sprites.render(Scene("cat", "pink"))
+    assert (still == still[0]).all()
+    fading = sprites.render(Scene("cat", "pink", change="fade", target="blue"))
+    assert {oracle.look(frame).centre for frame in (fading[0], fading[-1])} == {oracle.look(still[0]).centre}
+
+
+def test_turning_ends_as_the_other_object():
+    clip = sprites.render(Scene("cat", "white", change="turn", target="pumpkin"))
+    assert [oracle.look(clip[i]).object for i in (0, -1)] == ["cat", "pumpkin"]
+
+
+def test_night_falls_on_the_background_only():
+    clip = sprites.render(Scene("panda", "yellow", change="night"))
+    assert clip[-1, 0, 0].mean() < 0.25 < clip[0, 0, 0].mean()
+    assert torch.allclose(clip[0, 32, 32], clip[-1, 32, 32], atol=0.02)
+
+
+def test_words_tell_object_background_and_motion():
+    rng = random.Random(0)
+    for _ in range(50):
+        scene = sprites.sample_plot(rng)
+        words = sprites.caption(scene, rng)
+        assert scene.object in words
+        assert scene.background in words
+        assert (scene.direction in words) == (scene.motion in ("move", "speed up", "slow down"))
+
+
+def test_every_word_is_in_the_vocabulary():
+    known, rng = set(vocabulary()), random.Random("other")
+    for _ in range(300):
+        assert set(sprites.caption(sprites.sample_plot(rng), rng).replace(",", "").split()) <= known
+
+
+def test_held_out_combinations_never_occur_in_training():
+    rng = random.Random(0)
+    assert not any(sprites.is_held_out(sprites.sample_scene(rng)) for _ in range(50))
+    assert all(sprites.is_held_out(sprites.sample_scene(rng, held_out=True)) for _ in range(10))
+
+
+def test_motion_profiles_have_the_same_mean_speed():
+    ways = []
+    for profile in sprites.PROFILES:
+        path = sprites.path(Scene("car", "gray", motion="move", speed=1.0, profile=profile, start=(20.0, 32.0)), 16)
+        ways.append(float(path[-1, 0] - path[0, 0]))
+    assert ways == pytest.approx([15.0] * len(ways), abs=1e-3)
+
+
+def test_a_sprite_turns_round_at_the_wall():
+    path = sprites.path(Scene("car", "gray", motion="bounce", direction="right", speed=4.0, size=30.0), 16)
+    assert path[:, 0].max() <= 64 - 15
+    assert path[:, 0].min() >= 15
+    assert len(path[:, 0].diff().sign().unique()) == 2
+
+
+def test_the_oracle_is_right_on_real_renders():
+    found = oracle.accuracy(scenes=60)
+    assert found["object"] >= 0.97
+    assert found["background"] >= 0.99
+    assert found["place_px"] <= 1.0
+
+
+def test_the_oracle_sees_nothing_in_an_empty_frame():
+    empty = sprites.render(Scene("cat", "green", size=0.01), frames=1)[0]
+    found = oracle.look(empty)
+    assert (found.object, found.background) == ("", "green")
+    assert found.error < 1e-6
