@@ -22,7 +22,7 @@ SIZES = (26, 29, 32, 36)
 
 @dataclass(frozen=True)
 class Found:
-    """The best explanation of one frame: `object` may be "", `centre` is in pixels (x, y), `error` the mean squared one."""
+    """The best explanation of a frame. `object` may be "", `centre` is in pixels (x, y), `error` is squared."""
 
     object: str
     background: str
