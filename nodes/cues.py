@@ -9,10 +9,6 @@ from .. import higen_core as hg
 from ..higen_core.curves import MOTION_MAX, Curve
 
 HigenCuesType = io.Custom("HIGEN_CUES")
-CURVE_FORM = (
-    'JSON {"points": [[x, y], ...], "interpolation": "monotone_cubic", "linear" or "step"}, x and y 0 to 1: x the '
-    "position in the clip, "
-)
 
 
 class HiGenCueSchedule(io.ComfyNode):
@@ -38,8 +34,8 @@ class HiGenCueSchedule(io.ComfyNode):
                     default=500,
                     min=0,
                     max=1000,
-                    tooltip="How much changes from frame to frame, 0 to 1000. With the released scale 500 means that "
-                    "an average pixel changes by 5 % of full brightness per frame.",
+                    tooltip="How much changes from frame to frame, 0 to 1000, while no curve is drawn. With the "
+                    "released scale 500 means that an average pixel changes by 5 % of full brightness per frame.",
                 ),
                 io.Float.Input(
                     "appearance",
@@ -47,24 +43,24 @@ class HiGenCueSchedule(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="How much the look changes from the first to the last frame, without unit: 0 keeps one "
-                    "look, 1 is HiGen's default.",
+                    tooltip="How much the look changes from the first to the last frame, without unit, while no "
+                    "curve is drawn: 0 keeps one look, 1 is HiGen's default.",
                 ),
                 io.String.Input(
                     "motion_curve",
                     default="",
                     optional=True,
                     socketless=True,
-                    tooltip=f"Motion drawn over the clip; empty for the constant above. {CURVE_FORM}y = 1 is motion "
-                    f"{MOTION_MAX}.",
+                    tooltip="Motion drawn over the clip on the node, as JSON (see the help page): height 1 is motion "
+                    f"{MOTION_MAX}. Empty: the constant motion.",
                 ),
                 io.String.Input(
                     "appearance_curve",
                     default="",
                     optional=True,
                     socketless=True,
-                    tooltip="Appearance drawn over the clip; empty for the constant above. "
-                    f"{CURVE_FORM}y = 1 is factor 1.",
+                    tooltip="Appearance drawn over the clip on the node, as JSON (see the help page): height 1 is "
+                    "factor 1. Empty: the constant appearance.",
                 ),
                 io.Float.Input(
                     "fps",

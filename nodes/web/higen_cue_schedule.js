@@ -3,12 +3,12 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { CurveEditor } from "./lib/editor.js";
+import { chain, forward, keepOnNode, settle, useStyle } from "./lib/mount.js";
 import { deliver, motionScaleOf, overlaysOf } from "./lib/overlays.js";
 import { TRACKS } from "./lib/tracks.js";
 
 const NODE = "HiGenCueSchedule";
 const RELEASED = { frames: 32, fps: 8 };
-const SETTLE_MS = 100;
 const MIN_SIZE = [420, 460];
 const editors = new Map();
 
@@ -16,9 +16,7 @@ app.registerExtension({
   name: "HiGen.CueSchedule",
 
   init() {
-    const sheet = document.createElement("link");
-    Object.assign(sheet, { rel: "stylesheet", href: new URL("./lib/curves.css", import.meta.url).href });
-    document.head.append(sheet);
+    useStyle("curves.css");
   },
 
   setup() {
@@ -49,25 +47,9 @@ function addEditor(node) {
 
   for (const other of node.widgets) if (other !== holder) chain(other, "callback", () => editor.refresh());
   chain(node, "onConfigure", () => editor.refresh());
-  chain(node, "onAdded", () => {
-    editors.set(node, editor);
-    settle();
-  });
+  keepOnNode(node, "curves", editor.element);
+  chain(node, "onAdded", () => editors.set(node, editor));
   chain(node, "onRemoved", () => editors.delete(node));
-}
-
-/**
- * Put each editor's element on its own node. Vue nodes keep the element of an earlier node with the same id: after
- * undo, in another workflow's tab, in another subgraph.
- */
-function settle() {
-  setTimeout(() => {
-    for (const shown of document.querySelectorAll("[data-node-id] .higen-curves")) {
-      const node = app.canvas.graph.getNodeById(shown.closest("[data-node-id]").dataset.nodeId);
-      const wanted = editors.get(node)?.element;
-      if (wanted && wanted !== shown) shown.replaceWith(wanted);
-    }
-  }, SETTLE_MS);
 }
 
 /** What the editor asks of the node; see lib/editor.js. */
@@ -110,20 +92,4 @@ function hide(target) {
   target.hidden = true;
   target.computeSize = () => [0, -4]; // takes no room: rows are 4 pixels apart
   target.options = { ...target.options, hidden: true };
-}
-
-function chain(object, name, after) {
-  const before = object[name];
-  object[name] = function (...args) {
-    const result = before?.apply(this, args);
-    after(...args);
-    return result;
-  };
-}
-
-/** Give a pointer or wheel event to the graph's canvas: panning and zooming work over the editor, too. */
-function forward(event) {
-  event.preventDefault();
-  event.stopPropagation();
-  app.canvas.canvas.dispatchEvent(new event.constructor(event.type, event));
 }

@@ -1,30 +1,39 @@
-// What HiGen nodes show after a run: Video Combine plays its video, Loader says what its weights were trained on.
-// The last result is kept in the node's properties, so it is there again after a reload of the page.
+/**
+ * What HiGen nodes show after a run: Video Combine plays its video, Loader says what its weights were trained on.
+ * The last result is kept in the node's properties, so it is there again after a reload of the page.
+ */
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
+import { chain, forward, keepOnNode, useStyle } from "./lib/mount.js";
+import { player } from "./lib/player.js";
 
 const PROPERTY = "higen_shown";
-const CAPTION_HEIGHT = 20; // pixels
-const CAPTION_STYLE = "font: 11px sans-serif; color: var(--descrip-text, #999); text-align: center; line-height: 20px";
+const BELOW_VIDEO = 46; // pixels: the slider and the file's name
+const LINE = 16; // pixels
 
 /** One entry a node type: the key of its ui output, what draws it, and the height it wants at a width, in pixels. */
 const VIEWS = {
   HiGenVideoCombine: {
     key: "higen_video",
-    draw: drawVideo,
-    height: ([video], width) => (video.height / video.width) * width + CAPTION_HEIGHT,
+    draw: ([video]) => player(video, urlOf(video)),
+    height: ([video], width) => (video.height / video.width) * width + BELOW_VIDEO,
   },
   HiGenLoader: {
     key: "text",
-    draw: drawText,
+    draw: ([text]) => [Object.assign(document.createElement("div"), { className: "hp-text", textContent: text })],
     height: ([text], width) =>
-      16 * text.split("\n").reduce((lines, line) => lines + Math.ceil((line.length * 6.5) / width), 0) + 8,
+      LINE * text.split("\n").reduce((lines, line) => lines + Math.ceil((line.length * 6.5) / width), 0) + 8,
   },
 };
 
 app.registerExtension({
   name: "HiGen.Preview",
+
+  init() {
+    useStyle("player.css");
+  },
+
   nodeCreated(node) {
     const view = VIEWS[node.comfyClass];
     if (view) attach(node, view);
@@ -33,9 +42,8 @@ app.registerExtension({
 
 function attach(node, view) {
   const element = document.createElement("div");
-  element.className = `higen-preview ${view.key}`;
-  element.style.cssText = "width: 100%; display: flex; flex-direction: column; overflow: hidden";
-  element.addEventListener("wheel", zoomCanvas, { passive: true });
+  element.className = "higen-preview";
+  element.addEventListener("wheel", forward, { passive: false });
   const shown = () => node.properties[PROPERTY];
   const height = () => (shown() ? view.height(shown(), node.size[0] - 20) : 0);
   const widget = node.addDOMWidget(PROPERTY, PROPERTY, element, {
@@ -46,11 +54,13 @@ function attach(node, view) {
     setValue: () => {},
   });
   widget.serialize = false;
+  keepOnNode(node, PROPERTY, element);
 
   const show = (items) => {
     if (items?.length) node.properties[PROPERTY] = items;
     else delete node.properties[PROPERTY];
     element.replaceChildren(...(items?.length ? view.draw(items) : []));
+    element.style.minHeight = `${height()}px`;
     node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
     node.setDirtyCanvas(true, true);
   };
@@ -58,40 +68,6 @@ function attach(node, view) {
   chain(node, "onConfigure", () => shown() && show(shown()));
 }
 
-/** Runs `then` after the node's own handler of an event, if it has one. */
-function chain(node, event, then) {
-  const before = node[event];
-  node[event] = function (...args) {
-    before?.apply(this, args);
-    then(...args);
-  };
-}
-
-/** In the classic renderer widgets lie above the canvas, which would not see the wheel. */
-function zoomCanvas(event) {
-  if (!globalThis.LiteGraph?.vueNodesMode) app.canvas.canvas.dispatchEvent(new WheelEvent(event.type, event));
-}
-
-function drawVideo([video]) {
-  const moving = video.format.startsWith("video/");
-  const player = document.createElement(moving ? "video" : "img");
-  if (moving) Object.assign(player, { autoplay: true, loop: true, muted: true, playsInline: true, controls: true });
-  const { filename, subfolder, type } = video;
-  player.style.cssText = "width: 100%; min-height: 0; flex: 1; object-fit: contain";
-  const caption = document.createElement("div");
-  caption.style.cssText = CAPTION_STYLE;
-  caption.textContent = `${video.width}×${video.height} · ${video.frames} frames · ${video.fps} fps · ${filename}`;
-  player.addEventListener("error", () => {
-    caption.textContent = `${filename} is no longer there`;
-    player.remove();
-  });
-  player.src = api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
-  return [player, caption];
-}
-
-function drawText([text]) {
-  const paragraph = document.createElement("div");
-  paragraph.style.cssText = "font: 11px/16px sans-serif; color: var(--descrip-text, #999); white-space: pre-wrap";
-  paragraph.textContent = text;
-  return [paragraph];
+function urlOf({ filename, subfolder, type }) {
+  return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
 }

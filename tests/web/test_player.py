@@ -1,0 +1,81 @@
+"""Video Combine's preview: it plays inline, steps through frames and survives a reload."""
+
+import pytest
+
+GRAPH = """() => {
+    const add = (type, x, values) => {
+        const node = LiteGraph.createNode(type);
+        node.pos = [x, 120];
+        app.graph.add(node);
+        for (const [name, value] of Object.entries(values)) node.widgets.find(w => w.name === name).value = value;
+        return node;
+    };
+    const images = add("EmptyImage", 100, { width: 96, height: 64, batch_size: 12, color: 0x3060c0 });
+    const combine = add("HiGenVideoCombine", 480, { fps: 8 });
+    images.connect(0, combine, "images");
+    app.canvas.ds.offset = [0, 0];
+    app.canvas.ds.scale = 1;
+    return combine.id;
+}"""
+
+
+@pytest.fixture
+def played(editor):
+    """A Video Combine node after its run: 12 frames at 8 fps."""
+    editor.page.evaluate(GRAPH)
+    record = editor.run()
+    assert record["status"]["status_str"] == "success", record["status"]
+    editor.page.wait_for_function("() => document.querySelector('.hp-screen')?.videoWidth === 96")
+    return editor
+
+
+def state(page) -> dict:
+    return page.evaluate(
+        """() => {
+            const video = document.querySelector(".hp-screen");
+            const frame = Number(document.querySelector(".hp-slider").value);
+            return { time: video.currentTime, paused: video.paused, loop: video.loop, frame };
+        }"""
+    )
+
+
+def test_it_plays_and_loops_and_counts_frames(played):
+    page = played.page
+    assert state(page)["loop"]
+    page.wait_for_function("() => +document.querySelector('.hp-slider').value >= 3")
+    page.wait_for_function("() => +document.querySelector('.hp-slider').value < 3")  # and again from the start
+    assert not state(page)["paused"]
+    assert "96×64 · 8 fps · video_" in page.locator(".hp-file").inner_text()
+    played.screenshot("video-combine")
+
+
+def test_the_slider_steps_through_the_frames(played):
+    page = played.page
+    slider = page.locator(".hp-slider")
+    slider.fill("7")
+    assert state(page)["paused"]
+    assert page.locator(".hp-words").inner_text() == "frame 7/11 · 0.88 s"
+    assert state(page)["time"] == pytest.approx(7.5 / 8, abs=0.01)
+    slider.press("ArrowRight")
+    assert state(page)["frame"] == 8
+    assert state(page)["time"] == pytest.approx(8.5 / 8, abs=0.01)
+    slider.press(" ")
+    page.wait_for_function("() => !document.querySelector('.hp-screen').paused")
+    page.get_by_role("button", name="Pause").click()
+    assert state(page)["paused"]
+
+
+def test_it_is_there_after_a_reload(played):
+    workflow = played.workflow()
+    played.open()
+    played.load(workflow)
+    played.page.wait_for_function("() => document.querySelector('.hp-screen')?.videoWidth === 96")
+
+
+def test_undo_shows_the_video_of_the_node_in_the_graph(played):
+    """Vue nodes keep the element of an earlier node with the same id; ours must change places."""
+    workflow = played.workflow()
+    for node in workflow["nodes"]:
+        node["properties"].pop("higen_shown", None)
+    played.load(workflow)
+    played.page.wait_for_function("() => document.querySelectorAll('.hp-screen').length === 0")
