@@ -103,7 +103,10 @@ def extract_cues(
     times = (start + i / fps for i in (count() if samples is None else range(samples)))
     shown = shown_at(pictures, times, 1 / fps, blend=footage.rate < fps)
     embeddings = _measure(shown, _encoder(image_encoder), picks, blur, changes)
-    _check_length(footage, len(changes) + bool(embeddings), samples, fps, start)
+    looked_at = len(changes) + bool(embeddings)
+    _check_length(footage, looked_at, samples, fps, start)
+    if watch:
+        watch(looked_at, samples)
     if picks:
         embeddings = [embeddings[sorted(set(picks)).index(i)] for i in picks]
     appearance = similarity(torch.stack(embeddings), floor).cpu()
