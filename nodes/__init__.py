@@ -5,12 +5,22 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .cues import HiGenCueSchedule
+from .extract import HiGenCueExtractor
 from .loader import HiGenLoader
 from .paths import register_model_folder
+from .prior import HiGenImagePrior
 from .samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
 from .video import HiGenVideoCombine
 
-NODES = (HiGenLoader, HiGenSpatialPriorSampler, HiGenCueSchedule, HiGenTemporalSampler, HiGenVideoCombine)
+NODES = (
+    HiGenLoader,
+    HiGenSpatialPriorSampler,
+    HiGenImagePrior,
+    HiGenCueSchedule,
+    HiGenCueExtractor,
+    HiGenTemporalSampler,
+    HiGenVideoCombine,
+)
 
 
 class HiGenExtension(ComfyExtension):

@@ -11,6 +11,18 @@ from ..higen_core.curves import MOTION_MAX, Curve
 HigenCuesType = io.Custom("HIGEN_CUES")
 
 
+def strength_input(name: str, other: str) -> io.Input:
+    return io.Float.Input(
+        name,
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        step=0.01,
+        optional=True,
+        tooltip=f"How far to go, while {other} is connected, from the curve on this node (0) to those cues (1).",
+    )
+
+
 class HiGenCueSchedule(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -72,6 +84,18 @@ class HiGenCueSchedule(io.ComfyNode):
                     tooltip="Frames per second that the time axes are in. HiGen is made for 8. Video Combine sets the "
                     "speed of playing.",
                 ),
+                HigenCuesType.Input(
+                    "motion_from",
+                    optional=True,
+                    tooltip="Cues to take motion from, as of HiGen Cue Extractor, of any length.",
+                ),
+                HigenCuesType.Input(
+                    "appearance_from",
+                    optional=True,
+                    tooltip="Cues to take appearance from, as of HiGen Cue Extractor, of any length.",
+                ),
+                strength_input("motion_strength", "motion_from"),
+                strength_input("appearance_strength", "appearance_from"),
             ],
             outputs=[
                 HigenCuesType.Output(display_name="cues", tooltip="For HiGen Temporal Sampler."),
@@ -90,11 +114,30 @@ class HiGenCueSchedule(io.ComfyNode):
         return True
 
     @classmethod
-    def execute(cls, frames, motion, appearance, motion_curve="", appearance_curve="", fps=8.0) -> io.NodeOutput:
-        cues = hg.Cues.from_curves(
+    def execute(
+        cls,
+        frames,
+        motion,
+        appearance,
+        motion_curve="",
+        appearance_curve="",
+        fps=8.0,
+        motion_from=None,
+        appearance_from=None,
+        motion_strength=1.0,
+        appearance_strength=1.0,
+    ) -> io.NodeOutput:
+        drawn = hg.Cues.from_curves(
             read_curve("motion_curve", motion_curve, motion / MOTION_MAX),
             read_curve("appearance_curve", appearance_curve, appearance),
             frames,
+        )
+        cues = hg.blend_cues(
+            drawn,
+            motion_from,
+            appearance_from,
+            motion_strength=motion_strength,
+            appearance_strength=appearance_strength,
         )
         return io.NodeOutput(cues, torch.from_numpy(hg.plot_cues(cues, fps=fps))[None])
 

@@ -125,12 +125,23 @@ class HiGenTemporalSampler(io.ComfyNode):
                 ),
                 HigenCuesType.Input("cues", tooltip="From HiGen Cue Schedule: frames, motion and appearance."),
                 *sampling_inputs(),
+                io.Float.Input(
+                    "prior_strength",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    optional=True,
+                    tooltip="How closely the frames follow the prior, without unit: 1 as in training, 0 not at all.",
+                ),
             ],
             outputs=[io.Latent.Output(display_name="video", tooltip="One latent a frame, in order, for VAE Decode.")],
         )
 
     @classmethod
-    def execute(cls, model: HigenModel, positive, negative, prior, cues, seed, steps, cfg, sampler) -> io.NodeOutput:
+    def execute(
+        cls, model: HigenModel, positive, negative, prior, cues, seed, steps, cfg, sampler, prior_strength=1.0
+    ) -> io.NodeOutput:
         if cues.frames > model.info["frames"]:
             raise ValueError(
                 f"cues are for {cues.frames} frames, this model was trained on {model.info['frames']}: lower frames in "
@@ -148,6 +159,7 @@ class HiGenTemporalSampler(io.ComfyNode):
             cues=cues,
             noise=noise.to(model.device),
             offset_noise=offset_noise.to(model.device),
+            prior_strength=prior_strength,
             steps=steps,
             guidance=cfg,
             sampler=sampler,
