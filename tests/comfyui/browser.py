@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import BrowserType, ConsoleMessage, Page
 
 from .paths import SCREENSHOTS
-from .server import PACK_FOLDER, ComfyServer, PromptRejectedError
+from .server import PACK_FOLDER, ComfyServer
 
 RENDERERS = ("litegraph", "vue")  # the classic canvas and "Nodes 2.0"
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
@@ -87,15 +87,13 @@ class Editor:
         """Press Run and wait for the prompt's end. Returns its history: "outputs" by node id and "status"."""
         with self.page.expect_response(lambda r: r.url.endswith("/prompt") and r.request.method == "POST") as queued:
             self.page.get_by_test_id("queue-button").click()
-        answer = queued.value.json()
-        if not queued.value.ok:
-            raise PromptRejectedError(answer)
+        prompt_id = self.server.accepted(queued.value.json())
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.page.wait_for_timeout(200)  # lets the page handle its events meanwhile
-            record = self.server.get(f"/history/{answer['prompt_id']}").json()
+            record = self.server.get(f"/history/{prompt_id}").json()
             if record:
-                return record[answer["prompt_id"]]
+                return record[prompt_id]
         raise TimeoutError(f"the prompt took more than {seconds:.0f} s\n{self.server.log_tail()}")
 
     def drop(self, path: Path) -> None:

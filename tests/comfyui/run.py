@@ -51,7 +51,8 @@ def follow(server, submit: Callable[[], str], seconds: float, on_event: Callable
                 continue
             run.events.append(Event(kind, data, time.monotonic() - start))
             run.ending = ENDINGS.get(kind, run.ending)
-            run.error = data.get("exception_message", run.error)
+            if kind == "execution_error":
+                run.error = f"{data['node_type']}: {data['exception_type']}: {data['exception_message']}"
             if kind == "preview":
                 run.previews.append(data["image"])
             if on_event:

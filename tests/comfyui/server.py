@@ -113,10 +113,19 @@ class ComfyServer:
         """Queue an API prompt, with the editor's graph for the metadata of saved files. Returns the prompt's id."""
         extra = {"extra_pnginfo": {"workflow": workflow}} if workflow else {}
         answer = self.post("/prompt", json={"prompt": prompt, "client_id": self.client_id, "extra_data": extra})
-        if answer.status_code == 400:
-            raise PromptRejectedError(answer.json())
-        answer.raise_for_status()
-        return answer.json()["prompt_id"]
+        if answer.status_code != 400:
+            answer.raise_for_status()
+        return self.accepted(answer.json())
+
+    def accepted(self, answer: dict) -> str:
+        """The prompt's id from the answer of /prompt. ComfyUI drops only the outputs that a bad input leads to and runs
+        the others; here the whole prompt counts as refused."""
+        if answer.get("error") or answer["node_errors"]:
+            if "prompt_id" in answer:
+                self.post("/queue", json={"delete": [answer["prompt_id"]]}).raise_for_status()
+                self.post("/interrupt", json={"prompt_id": answer["prompt_id"]}).raise_for_status()
+            raise PromptRejectedError(answer)
+        return answer["prompt_id"]
 
     def run(self, prompt: dict, workflow: dict | None = None, seconds: float = 600, on_event=None) -> Run:
         """Queue a prompt and follow it to its end. `on_event(type, data)` sees each websocket event as it arrives."""
