@@ -7,6 +7,7 @@ from comfy_api.latest import io
 
 from .. import higen_core as hg
 from ..higen_core.curves import MOTION_MAX, Curve
+from .feedback import extracted_curves
 
 HigenCuesType = io.Custom("HIGEN_CUES")
 
@@ -97,6 +98,7 @@ class HiGenCueSchedule(io.ComfyNode):
                 strength_input("motion_strength", "motion_from"),
                 strength_input("appearance_strength", "appearance_from"),
             ],
+            hidden=[io.Hidden.unique_id],
             outputs=[
                 HigenCuesType.Output(display_name="cues", tooltip="For HiGen Temporal Sampler."),
                 io.Image.Output(display_name="plot", tooltip="Both cues drawn over the frames, for Preview Image."),
@@ -139,7 +141,8 @@ class HiGenCueSchedule(io.ComfyNode):
             motion_strength=motion_strength,
             appearance_strength=appearance_strength,
         )
-        return io.NodeOutput(cues, torch.from_numpy(hg.plot_cues(cues, fps=fps))[None])
+        plot = torch.from_numpy(hg.plot_cues(cues, fps=fps))[None]
+        return io.NodeOutput(cues, plot, ui=extracted_curves(cls.hidden.unique_id, motion_from, appearance_from))
 
 
 def read_curve(name: str, text: str | None, constant: float) -> Curve:

@@ -1,4 +1,5 @@
-"""What a finished video made of its cues, for the curves of the HiGen Cue Schedule that asked for them.
+"""Curves for HiGen Cue Schedule to draw beside the requested ones: what a finished video made of them, and what other
+cues they are blended with.
 
 The graph editor draws `ui["higen_curves"]` over the requested curves; nodes/web/lib/overlays.js describes its entries.
 """
@@ -33,9 +34,24 @@ def measured_curves(images: torch.Tensor, model: HigenModel, prompt: dict[str, A
     entry["motion"] = measure_motion(images, scale).tolist()
     if model.image_tower and "similarity_floor" in model.info:
         seen = image_tower(model.image_tower).encode_image(images)
-        factors = fit_factors(similarity(seen, model.info["similarity_floor"]))
-        entry["appearance"] = [round(factor, 3) for factor in factors.tolist()]
+        entry["appearance"] = rounded_factors(similarity(seen, model.info["similarity_floor"]))
     return {"higen_curves": [entry]}
+
+
+def extracted_curves(node_id: str, motion_from: hg.Cues | None, appearance_from: hg.Cues | None) -> dict[str, list]:
+    """The ui entry of schedule `node_id` with the cues that it blends in; empty lists take an earlier run's away."""
+    entry = {
+        "schedules": [node_id],
+        "kind": "extracted",
+        "motion": motion_from.motion.tolist() if motion_from else [],
+        "appearance": rounded_factors(appearance_from.appearance) if appearance_from else [],
+    }
+    return {"higen_curves": [entry]}
+
+
+def rounded_factors(appearance: torch.Tensor) -> list[float]:
+    """One appearance factor a frame, for a curve, of similarities (f, f)."""
+    return [round(factor, 3) for factor in fit_factors(appearance).tolist()]
 
 
 @lru_cache(maxsize=1)

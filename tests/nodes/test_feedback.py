@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from higen_pack.higen_core.cues import Cues
 from higen_pack.higen_core.text import CLIP
-from higen_pack.nodes.feedback import measured_curves, schedules_of
+from higen_pack.nodes.feedback import extracted_curves, measured_curves, schedules_of
 from higen_pack.nodes.model import HigenModel
 
 from . import networks
@@ -78,3 +79,16 @@ def test_weights_without_a_similarity_floor_measure_motion_only():
     (curves,) = measured_curves(torch.zeros(3, 8, 8, 3), model, PROMPT, "8")["higen_curves"]
     assert curves["motion"] == [0, 0]
     assert "appearance" not in curves
+
+
+def test_a_schedule_shows_the_cues_that_it_blends_in():
+    (curves,) = extracted_curves("7", Cues.constant(3, motion=200), Cues.constant(4, appearance=0.5))["higen_curves"]
+    assert curves["schedules"] == ["7"]
+    assert curves["kind"] == "extracted"
+    assert curves["motion"] == [200, 200]
+    assert curves["appearance"] == pytest.approx([0.5] * 4, abs=1e-3)
+
+
+def test_a_schedule_without_other_cues_takes_their_curves_away():
+    (curves,) = extracted_curves("7", None, None)["higen_curves"]
+    assert (curves["motion"], curves["appearance"]) == ([], [])

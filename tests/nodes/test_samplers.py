@@ -4,7 +4,6 @@ import comfy.model_management
 import pytest
 import torch
 from higen_pack import higen_core as hg
-from higen_pack.nodes.cues import HiGenCueSchedule
 from higen_pack.nodes.model import DTYPES, HigenModel, load_model
 from higen_pack.nodes.samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
 
@@ -30,7 +29,7 @@ def conditioning(seed, tokens=77, width=networks.TEXT_WIDTH):
 
 
 def cues(frames=8, motion=300, appearance=0.5):
-    return HiGenCueSchedule.execute(frames, motion, appearance)[0]
+    return hg.Cues.constant(frames, motion, appearance)
 
 
 def sample_prior(model, width=64, height=32, **changed):

@@ -6,8 +6,7 @@ export const frameAt = (seconds, fps, frames) => Math.min(frames - 1, Math.max(0
 export const timeOf = (frame, fps) => (frame + 0.5) / fps;
 
 /** "frame 7/15 · 0.88 s": frames count from 0, as the Cue Schedule's axis does. */
-export const frameText = (frame, { frames, fps }) =>
-  `frame ${frame}/${frames - 1} · ${(frame / fps).toFixed(2)} s`;
+export const frameText = (frame, { frames, fps }) => `frame ${frame}/${frames - 1} · ${(frame / fps).toFixed(2)} s`;
 
 /** "448×256 · 8 fps · video_00001_.mp4" */
 export const fileText = ({ width, height, fps, filename }) => `${width}×${height} · ${fps} fps · ${filename}`;

@@ -1,5 +1,6 @@
 /** A video on a node: plays inline and loops; a slider steps through its frames. */
 
+import { svg } from "./draw.js";
 import { fileText, frameAt, frameText, timeOf } from "./frames.js";
 
 /**
@@ -36,7 +37,7 @@ function controls(screen, video) {
   };
   const toggle = () => (screen.paused ? screen.play() : screen.pause());
   const label = () => {
-    play.textContent = screen.paused ? "▶" : "⏸";
+    play.replaceChildren(icon(screen.paused ? "M3 2L13 8L3 14Z" : "M3 2H6.5V14H3ZM9.5 2H13V14H9.5Z"));
     play.setAttribute("aria-label", screen.paused ? "Play" : "Pause");
   };
 
@@ -74,6 +75,9 @@ function followFrames(screen, seen) {
   };
   screen.requestVideoFrameCallback(next);
 }
+
+const icon = (d) =>
+  svg("svg", { viewBox: "0 0 16 16", width: 13, height: 13 }, svg("path", { d, fill: "currentColor" }));
 
 function make(tag, className, text = "") {
   return Object.assign(document.createElement(tag), { className, textContent: text });
