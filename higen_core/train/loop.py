@@ -6,6 +6,7 @@ import math
 import os
 import signal
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
 
@@ -55,7 +57,7 @@ def train(
     bar = tqdm(total=config.steps, initial=first, disable=not accelerator.is_main_process, mininterval=5, unit="step")
     smooth: dict[str, Tensor] = {}
     for step in range(first, config.steps):
-        with accelerator.autocast():
+        with accelerator.autocast(), _attention(accelerator.device):
             losses = loss_of(model, batches[step])
         accelerator.backward(sum(losses.values()))
         accelerator.clip_grad_norm_(model.parameters(), config.clip)
@@ -75,6 +77,11 @@ def train(
             break
     bar.close()
     signal.signal(signal.SIGINT, before)
+
+
+def _attention(device: torch.device) -> AbstractContextManager:
+    """On a CPU, fused attention trains up to nine times slower than the plain one at these short sequences (bf16)."""
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 def _warmup_cosine(step: int, config: LoopConfig) -> float:
