@@ -13,6 +13,11 @@ TORCH_INDEX_URL ?=
 COMFYUI_PATH ?= .comfyui/ComfyUI
 PORT ?= 8188
 export COMFYUI_PATH
+ifneq ($(COMFYUI_PATH),.comfyui/ComfyUI)
+  ifeq ($(wildcard $(COMFYUI_PATH)/main.py),)
+    $(error COMFYUI_PATH is '$(COMFYUI_PATH)', where no main.py of ComfyUI is)
+  endif
+endif
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -58,13 +63,11 @@ $(STAMPS)/requirements: requirements.txt tests/requirements.txt $(STAMPS)/torch
 	$(BIN)/python tests/comfyui/fetch_comfyui.py .comfyui
 	@touch $@
 
-$(COMFYUI_STAMP): $(COMFYUI_PATH)/main.py $(COMFYUI_PATH)/requirements.txt $(STAMPS)/torch
+$(COMFYUI_STAMP): $(COMFYUI_PATH)/main.py $(wildcard $(COMFYUI_PATH)/requirements.txt) $(STAMPS)/torch
 	@echo "== Installing the requirements of $(COMFYUI_PATH)"
 	grep -vE '$(LEFT_OUT)' $(COMFYUI_PATH)/requirements.txt > $(STAMPS)/comfyui-requirements.txt
 	$(PIP) -r $(STAMPS)/comfyui-requirements.txt torchsde requests
 	@touch $@
-
-.comfyui/ComfyUI/requirements.txt: .comfyui/ComfyUI/main.py ;
 
 demo: python  ## make a video from a prompt in a real, headless ComfyUI
 	@$(BIN)/python -m tests.comfyui.demo
