@@ -83,6 +83,8 @@ class HiGenImagePrior(io.ComfyNode):
     def execute(
         cls, images, vae, width, height, fit, background, model: HigenModel | None = None, mask=None
     ) -> io.NodeOutput:
+        if images.ndim != 4:
+            raise ValueError(f"images must be a batch (pictures, height, width, channels), got {tuple(images.shape)}")
         height, width = size(images, height, width, model)
         pictures = hg.fit_pictures(images, height, width, fit, parse_colour(background), mask)
         return io.NodeOutput([{"samples": vae.encode(picture[None])} for picture in pictures])

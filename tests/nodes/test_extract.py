@@ -1,0 +1,193 @@
+"""The Cue Extractor gives what the core gives, from images and from videos; schedules blend its cues."""
+
+import json
+from types import SimpleNamespace
+
+import comfy.clip_vision
+import comfy.model_management
+import folder_paths
+import pytest
+import torch
+from comfy_api.latest import InputImpl, Types
+from higen_pack import higen_core as hg
+from higen_pack.higen_core.text import CLIP
+from higen_pack.nodes.cues import HiGenCueSchedule
+from higen_pack.nodes.extract import FROM_START, WHOLE, HiGenCueExtractor
+from higen_pack.nodes.model import load_model
+
+from ..core import footage
+from . import networks
+
+WIDGETS = {
+    "images_fps": 8.0,
+    "frames": 0,
+    "span": FROM_START,
+    "start": 0.0,
+    "blur": 0.0,
+    "cuts": "keep",
+    "encoder": "auto",
+    "similarity_floor": -1.0,
+}
+FLOOR = 0.3
+
+
+@pytest.fixture(scope="module")
+def tower(tmp_path_factory):
+    return networks.random_file(tmp_path_factory.mktemp("clip") / "clip.safetensors", CLIP(networks.CLIP))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory, tower):
+    info = networks.TRAINED_ON | {"motion_scale": 20_000, "similarity_floor": FLOOR}
+    path = networks.random_file(tmp_path_factory.mktemp("unet") / "unet.safetensors", hg.UNet(networks.UNET), **info)
+    return load_model(str(path), "fp32", str(tower))
+
+
+@pytest.fixture(scope="module")
+def clip():
+    """24 frames; a square that moves faster and faster."""
+    return footage.square(torch.arange(24) ** 1.2)
+
+
+def extract(model, **inputs):
+    return HiGenCueExtractor.execute(model, **(WIDGETS | inputs))
+
+
+def core(model, tower, source, **options):
+    return hg.extract_cues(source, hg.load_clip(tower), **(hg.cue_options(model.info) | options))
+
+
+def check_same(ours, expected):
+    assert torch.equal(ours.motion, expected.motion)
+    torch.testing.assert_close(ours.appearance, expected.appearance)
+
+
+def test_images_give_the_core_s_cues_and_a_plot(model, tower, clip):
+    cues, plot = extract(model, images=clip).args
+    check_same(cues, core(model, tower, clip))
+    assert cues.frames == 16
+    assert plot.shape[0] == 1
+    assert plot.shape[3] == 3
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options"),
+    [
+        ({"images_fps": 16.0, "frames": 8}, {"source_fps": 16.0, "frames": 8}),
+        ({"span": WHOLE}, {"whole": True}),
+        ({"start": 0.5}, {"start": 0.5}),
+        ({"blur": 1.0}, {"blur": 1.0}),
+        ({"similarity_floor": 0.6}, {"floor": 0.6}),
+        ({"similarity_floor": 0.0}, {"floor": 0.0}),
+    ],
+)
+def test_every_input_reaches_the_core(model, tower, clip, inputs, options):
+    changed = extract(model, images=clip, **inputs)[0]
+    check_same(changed, core(model, tower, clip, **options))
+
+
+def test_cuts_are_told_and_masked(model):
+    clip = torch.cat([torch.stack([footage.textured(seed).roll(i, 1) for i in range(8)]) for seed in (1, 2)])
+    kept, masked = (extract(model, images=clip, cuts=cuts) for cuts in ("keep", "mask"))
+    assert "scene cuts at 1.00 s" in kept.ui["text"][0]
+    assert masked[0].cuts == kept[0].cuts == (7,)
+    assert masked[0].motion.equal(hg.extract_cues(clip, lambda p: p.mean((1, 2)), scale=20_000, mask_cuts=True).motion)
+
+
+def test_a_video_file_is_measured_without_being_loaded(model, tower, clip, tmp_path, monkeypatch):
+    path = footage.write(tmp_path / "clip.mp4", clip)
+    video = InputImpl.VideoFromFile(str(path))
+    monkeypatch.setattr(video, "get_components", lambda: pytest.fail("the whole video was decoded"))
+    check_same(extract(model, video=video)[0], core(model, tower, path))
+
+
+def test_a_video_made_in_the_graph_is_measured_too(model, tower, clip):
+    video = InputImpl.VideoFromComponents(Types.VideoComponents(images=clip, audio=None, frame_rate=16))
+    check_same(extract(model, video=video, frames=8)[0], core(model, tower, clip, source_fps=16, frames=8))
+
+
+def test_clip_vision_judges_in_place_of_the_tower(model, clip):
+    seen = []
+
+    def encode_image(pictures):
+        seen.append(pictures.shape)
+        return {"image_embeds": pictures.mean((1, 2))}
+
+    cues = extract(model, images=clip, clip_vision=SimpleNamespace(encode_image=encode_image))[0]
+    assert seen == [(1, 64, 64, 3)] * 16
+    assert not torch.equal(cues.appearance, extract(model, images=clip)[0].appearance)
+
+
+def test_a_stock_clip_vision_model_is_taken(model, clip, tmp_path):
+    """ComfyUI's own class, with random weights of ViT-L's layout."""
+    config = {
+        **{"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_hidden_layers": 2},
+        **{"patch_size": 14, "image_size": 28, "num_channels": 3, "hidden_act": "quick_gelu", "projection_dim": 16},
+        **{"layer_norm_eps": 1e-5, "model_type": "clip_vision_model"},
+    }
+    (tmp_path / "vision.json").write_text(json.dumps(config))
+    torch.manual_seed(0)
+    vision = comfy.clip_vision.ClipVisionModel(str(tmp_path / "vision.json"))
+    for parameter in vision.model.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    cues = extract(model, images=clip, clip_vision=vision, similarity_floor=0.0)[0]
+    torch.testing.assert_close(cues.appearance.diagonal(), torch.ones(16))
+    assert cues.appearance.min() < 0.9999
+
+
+def test_dinov2_is_listed_and_used_when_its_files_are_there(model, clip, tmp_path, monkeypatch):
+    from transformers import Dinov2Config, Dinov2Model
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 224, "patch_size": 14}
+    Dinov2Model(Dinov2Config(**sizes, initializer_range=0.3, layerscale_value=1.0)).save_pretrained(
+        tmp_path / "dinov2-tiny"
+    )
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.safetensors").write_bytes(b"")
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "clip_vision", ([str(tmp_path)], {".safetensors"}))
+    folder_paths.filename_list_cache.clear()
+    (encoder,) = (entry for entry in HiGenCueExtractor.define_schema().inputs if entry.id == "encoder")
+    assert encoder.options == ["auto", "dinov2-tiny"]
+    cues = extract(model, images=clip, encoder="dinov2-tiny", similarity_floor=0.0)[0]
+    expected = hg.extract_cues(clip, hg.load_dinov2(tmp_path / "dinov2-tiny"), frames=16)
+    torch.testing.assert_close(cues.appearance, expected.appearance)
+    assert cues.appearance.min() < 0.9999
+
+
+def test_a_cancel_ends_the_extraction(model, clip):
+    comfy.model_management.interrupt_current_processing()
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        extract(model, images=clip)
+    assert extract(model, images=clip)[0].frames == 16
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({}, "connect either images or video, got neither"),
+        ({"images": torch.zeros(4, 8, 8, 3), "video": object()}, "got both"),
+        ({"images": torch.zeros(4, 8, 8, 3)}, "16 frames at 8 per second are wanted from 0 s on, but 4 are there"),
+        ({"images": torch.zeros(24, 8, 8, 3), "frames": 1}, "frames must be at least 2, got 1"),
+        ({"images": torch.full((24, 8, 8, 3), torch.nan)}, "frame 0 has NaN"),
+    ],
+)
+def test_bad_footage_is_named(model, inputs, message):
+    with pytest.raises(ValueError, match=message):
+        extract(model, **inputs)
+
+
+def test_a_schedule_blends_extracted_cues_by_strength(model, clip):
+    extracted = extract(model, images=clip)[0]
+    drawn = HiGenCueSchedule.execute(12, 200, 0.5)[0]
+
+    def blended(**inputs):
+        return HiGenCueSchedule.execute(12, 200, 0.5, **inputs)[0]
+
+    taken = blended(motion_from=extracted, appearance_from=extracted)
+    assert taken.frames == 12
+    check_same(taken, hg.resample_cues(extracted, 12))
+    check_same(blended(motion_from=extracted, motion_strength=0.0), drawn)
+    only_motion = blended(motion_from=extracted)
+    assert torch.equal(only_motion.motion, taken.motion)
+    assert torch.equal(only_motion.appearance, drawn.appearance)
