@@ -179,10 +179,12 @@ def test_bad_footage_is_named(model, inputs, message):
 
 def test_a_schedule_blends_extracted_cues_by_strength(model, clip):
     extracted = extract(model, images=clip)[0]
-    drawn = HiGenCueSchedule.execute(12, 200, 0.5)[0]
+    schedule = type("Node", (HiGenCueSchedule,), {"hidden": SimpleNamespace(unique_id="1")})
 
     def blended(**inputs):
-        return HiGenCueSchedule.execute(12, 200, 0.5, **inputs)[0]
+        return schedule.execute(12, 200, 0.5, **inputs)[0]
+
+    drawn = hg.Cues.constant(12, 200, 0.5)
 
     taken = blended(motion_from=extracted, appearance_from=extracted)
     assert taken.frames == 12
