@@ -25,5 +25,5 @@ NODES = (
 
 class HiGenExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        register_model_folder()  # here, since `on_load` is not called before ComfyUI 0.4
+        register_model_folder()  # here, since ComfyUI 0.3.75 does not call `on_load`
         return list(NODES)
