@@ -13,7 +13,7 @@ EMPTY = {"version": 0.4, "nodes": [], "links": [], "groups": [], "last_node_id":
 @pytest.fixture(scope="module", params=RENDERERS)
 def page_of_renderer(chromium, server, request):
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     yield Editor(page, server, request.param)
     page.close()
 
