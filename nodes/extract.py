@@ -10,6 +10,7 @@ import torch
 from comfy_api.latest import InputImpl, io
 
 from .. import higen_core as hg
+from ..higen_core.curves import MOTION_MAX
 from .cues import HigenCuesType
 from .encoders import dinov2_folder, dinov2_names
 from .feedback import image_tower
@@ -18,7 +19,7 @@ from .paths import AUTO
 
 FROM_START, WHOLE = "from start, at the model's rate", "whole footage, fitted to the length"
 KEEP, MASK = "keep", "mask"
-MODELS_FLOOR = -1.0
+MODELS_FLOOR, MODELS_SCALE = -1.0, 0.0
 
 
 class HiGenCueExtractor(io.ComfyNode):
@@ -110,6 +111,15 @@ class HiGenCueExtractor(io.ComfyNode):
                     tooltip="Cosine similarity of pictures that have nothing in common, which reads as appearance 0. "
                     "-1 is the value stored with the model.",
                 ),
+                io.Float.Input(
+                    "motion_scale",
+                    default=MODELS_SCALE,
+                    min=0.0,
+                    max=1_000_000.0,
+                    step=100.0,
+                    tooltip="Motion cue per change of an average pixel by full brightness. 0 is the model's; lower it "
+                    "for footage that moves more than the model ever saw, where the curve is cut off at 1000.",
+                ),
             ],
             outputs=[
                 HigenCuesType.Output(
@@ -133,6 +143,7 @@ class HiGenCueExtractor(io.ComfyNode):
         cuts,
         encoder,
         similarity_floor,
+        motion_scale,
         images=None,
         video=None,
         clip_vision=None,
@@ -142,6 +153,8 @@ class HiGenCueExtractor(io.ComfyNode):
             options["frames"] = frames
         if similarity_floor != MODELS_FLOOR:
             options["floor"] = similarity_floor
+        if motion_scale != MODELS_SCALE:
+            options["scale"] = motion_scale
         cues = hg.extract_cues(
             **source(images, images_fps, video),
             image_encoder=image_encoder(model, clip_vision, encoder),
@@ -196,6 +209,10 @@ def describe(cues: hg.ExtractedCues) -> str:
         f"{cues.frames} frames, motion {motion.min()} to {motion.max()}, on average {motion.float().mean():.0f}",
         f"first and last frame: appearance similarity {appearance:.2f}",
     ]
+    if most := int((motion == MOTION_MAX).sum()):
+        lines.append(
+            f"{most} of {len(motion)} steps are cut off at motion {MOTION_MAX}: a lower motion_scale shows them"
+        )
     if cues.cut_seconds:
         lines.append(f"scene cuts at {', '.join(f'{second:.2f}' for second in cues.cut_seconds)} s")
     return "\n".join(lines)

@@ -27,6 +27,7 @@ WIDGETS = {
     "cuts": "keep",
     "encoder": "auto",
     "similarity_floor": -1.0,
+    "motion_scale": 0.0,
 }
 FLOOR = 0.3
 
@@ -79,6 +80,7 @@ def test_images_give_the_core_s_cues_and_a_plot(model, tower, clip):
         ({"blur": 1.0}, {"blur": 1.0}),
         ({"similarity_floor": 0.6}, {"floor": 0.6}),
         ({"similarity_floor": 0.0}, {"floor": 0.0}),
+        ({"motion_scale": 5000.0}, {"scale": 5000}),
     ],
 )
 def test_every_input_reaches_the_core(model, tower, clip, inputs, options):
@@ -92,6 +94,11 @@ def test_cuts_are_told_and_masked(model):
     assert "scene cuts at 1.00 s" in kept.ui["text"][0]
     assert masked[0].cuts == kept[0].cuts == (7,)
     assert masked[0].motion.equal(hg.extract_cues(clip, lambda p: p.mean((1, 2)), scale=20_000, mask_cuts=True).motion)
+
+
+def test_motion_beyond_the_range_is_told(model, clip):
+    assert "15 of 15 steps are cut off at motion 1000" in extract(model, images=clip, motion_scale=1e6).ui["text"][0]
+    assert "cut off" not in extract(model, images=clip).ui["text"][0]
 
 
 def test_a_video_file_is_measured_without_being_loaded(model, tower, clip, tmp_path, monkeypatch):
