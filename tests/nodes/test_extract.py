@@ -153,7 +153,7 @@ def test_dinov2_is_listed_and_used_when_its_files_are_there(model, clip, tmp_pat
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "model.safetensors").write_bytes(b"")
     monkeypatch.setitem(folder_paths.folder_names_and_paths, "clip_vision", ([str(tmp_path)], {".safetensors"}))
-    folder_paths.filename_list_cache.clear()
+    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
     (encoder,) = (entry for entry in HiGenCueExtractor.define_schema().inputs if entry.id == "encoder")
     assert encoder.options == ["auto", "dinov2-tiny"]
     cues = extract(model, images=clip, encoder="dinov2-tiny", similarity_floor=0.0)[0]
