@@ -83,6 +83,17 @@ def test_keyboard_only(schedule, editor):
     assert schedule.plot.get_attribute("aria-activedescendant") is not None
 
 
+def test_delete_after_a_button_leaves_the_node(schedule):
+    schedule.click(0.4, 0.9)
+    for press in ("Delete", "Backspace"):
+        schedule.button("Draw the appearance curve").click()
+        schedule.page.keyboard.press(press)
+        schedule.button("Draw the motion curve").focus()
+        schedule.page.keyboard.press(press)
+    assert schedule.page.evaluate("() => app.graph._nodes.length") == 1
+    assert len(schedule.points()) == 3
+
+
 def test_screen_readers_hear_the_selected_point(schedule):
     schedule.click(0.4, 0.9)
     label = schedule.plot.get_attribute("aria-activedescendant")

@@ -38,8 +38,7 @@ export class CurveEditor {
     this.plot = plotOf(400, 240);
     attachPointer(this.picture.element, this);
     attachKeys(this.picture.element, this);
-    this.observer = new ResizeObserver(([{ contentRect }]) => this.#resize(contentRect));
-    this.observer.observe(this.picture.element);
+    new ResizeObserver(([{ contentRect }]) => this.#resize(contentRect)).observe(this.picture.element);
     this.refresh();
   }
 
@@ -182,10 +181,6 @@ export class CurveEditor {
       point && `${positionText(point[0], this.clip)}, ${spoken(this.active, point[1], this.clip.motionScale)}`;
     this.panel.speak(words ?? `${TRACKS[this.active].label} curve`);
     this.hover(null);
-  }
-
-  dispose() {
-    this.observer.disconnect();
   }
 
   #travel(snapshot) {

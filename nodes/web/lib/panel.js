@@ -40,6 +40,12 @@ export function makePanel(editor) {
   box.append(editor.picture.element);
   foot.append(words, legend);
   element.append(bar, problem, box, foot, speech);
+  bar.addEventListener("click", ({ detail, target }) => {
+    if (detail > 0 && target !== shape) editor.picture.element.focus({ preventScroll: true });
+  });
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Delete" || event.key === "Backspace") event.stopPropagation(); // or the node goes
+  });
 
   return {
     element,
