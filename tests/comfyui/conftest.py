@@ -16,3 +16,9 @@ def info(server):
 def text_to_video(server):
     """(API prompt, workflow) of the bundled workflow."""
     return load_prompt(WORKFLOWS / "text_to_video.json", server.object_info())
+
+
+@pytest.fixture(params=sorted(WORKFLOWS.glob("*.json")), ids=lambda path: path.stem)
+def workflow_file(request):
+    """Each workflow of the pack."""
+    return request.param

@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = ROOT / "workflows"
+EXAMPLE_INPUTS = WORKFLOWS / "inputs"  # pictures and videos that the workflows load; our servers have them as inputs
 BASE = ROOT / ".comfyui" / "base"  # models, input, output … of `make demo` and `make comfyui`
 SCREENSHOTS = ROOT / "screenshots"
 

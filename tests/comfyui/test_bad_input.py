@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from .paths import WORKFLOWS
 from .server import PromptRejectedError
-from .workflow import only, with_inputs
+from .workflow import load_prompt, only, with_inputs
 
 TWO_LATENTS = {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 2}}
 
@@ -32,28 +33,44 @@ def bad_values(kind: str | list, options: dict, linked: list) -> Iterator[Any]:
         yield linked
 
 
-def test_each_input_refuses_bad_values_by_name(server, info, text_to_video):
-    prompt, _ = text_to_video
-    prompt = prompt | {"text": {"class_type": "PrimitiveString", "inputs": {"value": "x"}}}
+@pytest.fixture(scope="module")
+def inputs(server, info) -> list[tuple[dict, str, str, tuple]]:
+    """Every input of every node that a workflow uses, once: (prompt, node id, input name, schema)."""
+    found = {}
+    for path in sorted(WORKFLOWS.glob("*.json")):
+        prompt, _ = load_prompt(path, server.object_info())
+        for key, node in prompt.items():
+            for group in info.get(node["class_type"], {"input": {}})["input"].values():
+                for name, schema in group.items():
+                    found.setdefault((node["class_type"], name), (prompt, key, name, schema))
+    return list(found.values())
+
+
+def test_the_workflows_use_every_node(info, inputs):
+    assert {prompt[key]["class_type"] for prompt, key, *_ in inputs} == set(info)
+
+
+def test_each_input_refuses_bad_values_by_name(server, inputs):
+    text = {"class_type": "PrimitiveString", "inputs": {"value": "x"}}
     unnamed = []
-    for key, node in prompt.items():
-        schema = info.get(node["class_type"], {"input": {}})["input"]
-        for name, (kind, *rest) in (schema.get("required", {}) | schema.get("optional", {})).items():
-            for value in bad_values(kind, rest[0] if rest else {}, ["text", 0]):
-                inputs = node["inputs"] | {name: value}
-                if name not in complaint(server, prompt | {key: node | {"inputs": inputs}}):
-                    unnamed.append(f"{node['class_type']}.{name} = {value!r}")
+    for prompt, key, name, (kind, *rest) in inputs:
+        node = prompt[key]
+        for value in bad_values(kind, rest[0] if rest else {}, ["text", 0]):
+            changed = node | {"inputs": node["inputs"] | {name: value}}
+            if name not in complaint(server, prompt | {"text": text, key: changed}):
+                unnamed.append(f"{node['class_type']}.{name} = {value!r}")
     assert unnamed == []
 
 
-def test_each_required_input_is_named_when_it_is_missing(server, info, text_to_video):
-    prompt, _ = text_to_video
+def test_each_required_input_is_named_when_it_is_missing(server, info, inputs):
     unnamed = []
-    for key, node in prompt.items():
-        for name in info.get(node["class_type"], {"input": {}})["input"].get("required", {}):
-            inputs = {other: value for other, value in node["inputs"].items() if other != name}
-            if name not in complaint(server, prompt | {key: node | {"inputs": inputs}}):
-                unnamed.append(f"{node['class_type']}.{name}")
+    for prompt, key, name, _ in inputs:
+        node = prompt[key]
+        if name not in info[node["class_type"]]["input"]["required"]:
+            continue
+        rest = {other: value for other, value in node["inputs"].items() if other != name}
+        if name not in complaint(server, prompt | {key: node | {"inputs": rest}}):
+            unnamed.append(f"{node['class_type']}.{name}")
     assert unnamed == []
 
 

@@ -3,18 +3,12 @@
 import pytest
 
 from .demo import saved_files
-from .paths import WORKFLOWS
 from .workflow import load_prompt, only
 
 PLAYING_VIDEO = """() => {
     const videos = [...document.querySelectorAll("video")];
     return videos.some(v => v.videoWidth > 0 && !v.paused && !v.error && v.currentTime > 0);
 }"""
-
-
-@pytest.fixture(params=sorted(WORKFLOWS.glob("*.json")), ids=lambda path: path.stem)
-def workflow_file(request):
-    return request.param
 
 
 def shape_of(workflow):
