@@ -101,7 +101,7 @@ def extract_cues(
     if watch:
         pictures = _reporting(pictures, lambda: watch(len(changes), samples))
     times = (start + i / fps for i in (count() if samples is None else range(samples)))
-    shown = shown_at(pictures, times, 1 / fps, blend=footage.rate < fps)
+    shown = shown_at(pictures, times, hold=min(1 / fps, 1 / footage.rate), blend=footage.rate < fps)
     embeddings = _measure(shown, _encoder(image_encoder), picks, blur, changes)
     looked_at = len(changes) + bool(embeddings)
     _check_length(footage, looked_at, samples, fps, start)
@@ -136,8 +136,8 @@ def _measure(
     return embeddings
 
 
-def shown_at(pictures: Iterable[Timed], times: Iterable[float], step: float, blend: bool) -> Iterator[Tensor]:
-    """The picture on the screen at each of the rising times, until the footage ends; the last one stays for a `step`.
+def shown_at(pictures: Iterable[Timed], times: Iterable[float], hold: float, blend: bool) -> Iterator[Tensor]:
+    """The picture on the screen at each of the rising times, until the last one has been there for `hold` seconds.
 
     With `blend` a picture turns into the next one evenly, as in slow motion: footage of few frames a second would
     otherwise read as standing still and jumping.
@@ -154,7 +154,7 @@ def shown_at(pictures: Iterable[Timed], times: Iterable[float], step: float, ble
         if wanted is None:
             return
         before = now
-    while before and wanted is not None and wanted < before[0] + step - ROUNDING:
+    while before and wanted is not None and wanted < before[0] + hold - ROUNDING:
         yield before[1]
         wanted = next(times, None)
 
@@ -230,7 +230,8 @@ def _samples(footage: Footage, frames: int | None, fps: float, start: float, who
         return frames
     if footage.seconds is None:
         raise ValueError(f"{footage.name}: whole needs footage that knows its length, a tensor or another file format")
-    return max(2, int((footage.seconds - start) * fps + ROUNDING))
+    last = footage.seconds - start - max(1 / fps, 1 / footage.rate)
+    return max(2, int(last * fps + ROUNDING) + 1)
 
 
 def _spread(samples: int, frames: int) -> list[int]:

@@ -129,6 +129,19 @@ def test_whole_keeps_heights_and_fits_the_length():
     assert (short.motion == measured[-1]).all()
 
 
+@pytest.mark.parametrize("rate", [2, 4, 8, 12, 25, 29.97, 60])
+def test_whole_fits_footage_of_any_rate(rate):
+    cues = extract_cues(square(torch.arange(20) * 2), colour, frames=16, whole=True, source_fps=rate)
+    assert cues.frames == 16
+    assert cues.motion.min() > 0
+
+
+def test_footage_of_another_rate_has_no_still_at_its_end():
+    cues = extract_cues(square(torch.arange(55) * 0.8), colour, source_fps=25)
+    assert cues.frames == 18
+    assert cues.motion.min() > 0
+
+
 def test_without_a_length_all_frames_count(tmp_path):
     path = footage.write(tmp_path / "clip.mp4", square(torch.arange(20)))
     assert extract_cues(path, colour).frames == 20
