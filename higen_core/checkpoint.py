@@ -1,96 +1,123 @@
-"""Reading and writing networks: safetensors, with the config and whatever else a user must know in the metadata."""
+"""Networks from files and into them: strict, and in little more memory than the network itself takes."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .config import RELEASED, RELEASED_CLIP, RELEASED_VAE, CLIPConfig, UNetConfig, VAEConfig
+from .files import Shapes, WeightsFile, open_weights
+from .identify import VAE_PREFIX, seems
+from .released import our_names
 from .unet import UNet
 from .vae import VAE
+
+if TYPE_CHECKING:
+    from .text import CLIP
 
 MINI_DIR = Path(__file__).parent / "mini"
 RELEASED_INFO = {"frames": 32, "fps": 8, "width": 448, "height": 256, "motion_scale": 10_000}
 
 
 def load_unet(source: str | Path, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> UNet:
-    """The denoiser in a safetensors file, or the bundled "mini".
+    """The denoiser in a file, or the bundled "mini".
 
     A file without `config` in its metadata is taken for the released full-size model. `info` of the result is the rest
     of the metadata: what the weights were trained on.
     """
-    tensors, metadata = _read(source, "denoiser")
-    config = metadata.pop("config", None)
+    file = open_weights(_path(source, "denoiser"))
+    config = file.metadata.get("config")
     with torch.device("meta"):
         unet = UNet(UNetConfig.from_dict(config) if config else RELEASED)
-    _fill(unet, from_released(tensors, unet), source, assumed=None if config else "the released HiGen denoiser")
-    unet.info = RELEASED_INFO | metadata
-    return unet.to(device, dtype).eval()
+    released = our_names(unet)
+    names = {name: released.get(name, name) for name in file.shapes}
+    _fill(unet, file, names, "the released HiGen denoiser", dtype, device)
+    unet.info = RELEASED_INFO | {key: value for key, value in file.metadata.items() if key != "config"}
+    return unet.eval()
 
 
 def load_vae(source: str | Path, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> VAE:
-    """The autoencoder in a safetensors file, or the bundled "mini". Without `config` it is Stable Diffusion's."""
-    tensors, metadata = _read(source, "vae")
-    config = metadata.get("config")
-    prefix = "first_stage_model."
-    if any(name.startswith(prefix) for name in tensors):
-        tensors = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    """The autoencoder in a file, alone or in a whole checkpoint, or the bundled "mini".
+
+    Without `config` in the metadata it is Stable Diffusion's.
+    """
+    file = open_weights(_path(source, "vae"))
+    config = file.metadata.get("config")
     with torch.device("meta"):
         vae = VAE(VAEConfig.from_dict(config) if config else RELEASED_VAE)
-    _fill(vae, tensors, source, assumed=None if config else "Stable Diffusion's autoencoder")
-    return vae.to(device, dtype).eval()
+    _fill(vae, file, vae_names(file.shapes), "Stable Diffusion's autoencoder", dtype, device)
+    return vae.eval()
 
 
-def load_clip(source: str | Path, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"):
-    """The text and image towers in a safetensors file, or the bundled "mini". Without `config` it is ViT-H-14."""
+def load_clip(source: str | Path, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> CLIP:
+    """The text and image towers in a file, or the bundled "mini". Without `config` they are ViT-H-14's."""
     from .text import CLIP
 
-    tensors, metadata = _read(source, "clip")
-    config = metadata.get("config")
-    clip = CLIP(CLIPConfig.from_dict(config) if config else RELEASED_CLIP)
-    _fill(clip, tensors, source, assumed=None if config else "OpenCLIP ViT-H-14")
-    return clip.to(device, dtype).eval()
+    file = open_weights(_path(source, "clip"))
+    config = file.metadata.get("config")
+    with torch.device("meta"):
+        clip = CLIP(CLIPConfig.from_dict(config) if config else RELEASED_CLIP)
+    _fill(clip, file, {name: name for name in file.shapes}, "OpenCLIP ViT-H-14", dtype, device)
+    length = clip.config.text_cfg.context_length  # the causal mask is the one buffer that files do not hold
+    clip.model.attn_mask = torch.full((length, length), float("-inf"), dtype=dtype, device=device).triu_(1)
+    return clip.eval()
 
 
-def _read(source: str | Path, network: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    from safetensors import safe_open
-
-    path = MINI_DIR / f"{network}.safetensors" if source == "mini" else Path(source)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
-    with safe_open(path, "pt") as file:
-        metadata = {key: _json(value) for key, value in (file.metadata() or {}).items()}
-        return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+def vae_names(shapes: Shapes) -> dict[str, str]:
+    """Names in the file -> names in the autoencoder; of a whole checkpoint only its autoencoder is meant."""
+    whole = {name: name.removeprefix(VAE_PREFIX) for name in shapes if name.startswith(VAE_PREFIX)}
+    return whole or {name: name for name in shapes}
 
 
-def _json(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value  # other writers keep plain text in metadata
+def _path(source: str | Path, network: str) -> Path:
+    return MINI_DIR / f"{network}.safetensors" if source == "mini" else Path(source)
 
 
-def _fill(network: nn.Module, tensors: dict[str, Tensor], source: str | Path, assumed: str | None) -> None:
-    """Loads strictly; on a mismatch the error names the first tensors that do not fit."""
-    expected = network.state_dict()
-    missing = [name for name in expected if name not in tensors]
-    unexpected = [name for name in tensors if name not in expected]
-    shapes = [n for n in expected if n in tensors and expected[n].shape != tensors[n].shape]
-    if missing or unexpected or shapes:
-        told = [
-            f"missing {missing[0]} and {len(missing) - 1} more" if missing else "",
-            f"unexpected {unexpected[0]} and {len(unexpected) - 1} more" if unexpected else "",
-            *(f"{n} is {tuple(tensors[n].shape)}, not {tuple(expected[n].shape)}" for n in shapes[:1]),
-        ]
-        kind = f"its metadata has no config, so it was taken for {assumed}, but" if assumed else "its config says"
-        raise ValueError(f"{source} does not fit: {kind} {'; '.join(filter(None, told))}")
+def _fill(
+    network: nn.Module,
+    file: WeightsFile,
+    names: Mapping[str, str],
+    default: str,
+    dtype: torch.dtype,
+    device: torch.device | str,
+) -> None:
+    """Gives a network on the meta device the tensors that `names` (theirs -> ours) picks from a file.
+
+    Tensors that are in the file's dtype already stay mapped from it.
+    """
+    _check(network, file, names, default)
+    tensors = {names[theirs]: tensor.to(device, dtype) for theirs, tensor in file.tensors(names)}
     network.load_state_dict(tensors, assign=True)
+
+
+def _check(network: nn.Module, file: WeightsFile, names: Mapping[str, str], default: str) -> None:
+    """Every tensor is there, nothing else is, and all shapes agree; else the error says what the file seems to be."""
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {ours: file.shapes[theirs] for theirs, ours in names.items()}
+    missing = [name for name in expected if name not in found]
+    unexpected = [theirs for theirs, ours in names.items() if ours not in expected]
+    shapes = [name for name in expected if name in found and expected[name] != found[name]]
+    if not (missing or unexpected or shapes):
+        return
+    told = [
+        f"missing {missing[0]}{_and_more(missing)}" if missing else "",
+        f"unexpected {unexpected[0]}{_and_more(unexpected)}" if unexpected else "",
+        *(f"{name} is {found[name]}, not {expected[name]}" for name in shapes[:1]),
+    ]
+    kind = "its metadata has a config" if "config" in file.metadata else f"without config it was taken for {default}"
+    raise ValueError(
+        f"{file.path} does not fit: it seems to be {seems(file.shapes)}; {kind}, but {'; '.join(filter(None, told))}"
+    )
+
+
+def _and_more(names: list[str]) -> str:
+    return f" and {len(names) - 1} more" if len(names) > 1 else ""
 
 
 def save_network(path: Path, network: nn.Module, dtype: torch.dtype = torch.float32, **info: Any) -> None:
@@ -103,47 +130,3 @@ def save_network(path: Path, network: nn.Module, dtype: torch.dtype = torch.floa
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, {key: json.dumps(value) for key, value in metadata.items()})
     os.replace(partial, path)
-
-
-# Our name -> the released one, in this order.
-_RENAMES = (
-    (r"^embedding\.time\.", "time_embed."),
-    (r"^embedding\.motion\.", "msim_embedding."),
-    (r"^embedding\.appearance\.", "asim_embedding."),
-    (r"^text_tokens\.blocks\.", "context_embedding.context_transformer."),
-    (r"^text_tokens\.", "context_embedding."),
-    (r"^down\.0\.0\.prior\.", "img_embedding."),
-    (r"^down\.0\.0\.conv\.", "input_blocks.0.0."),
-    (r"^(down\.\d+)\.0\.conv\.", r"\1.op."),
-    (r"^down\.", "input_blocks."),
-    (r"^middle\.", "middle_block."),
-    (r"^up\.", "output_blocks."),
-    (r"^norm_out\.", "out.0."),
-    (r"^conv_out\.", "out.2."),
-    (r"\.in_norm\.", ".in_layers.0."),
-    (r"\.in_conv\.", ".in_layers.2."),
-    (r"\.emb\.", ".emb_layers.1."),
-    (r"\.out_norm\.", ".out_layers.0."),
-    (r"\.out_conv\.", ".out_layers.3."),
-    (r"\.skip\.", ".skip_connection."),
-    (r"\.temporal\.norms\.(\d)\.", lambda m: f".temopral_conv.conv{int(m[1]) + 1}.0."),
-    (r"\.temporal\.convs\.(\d)\.", lambda m: f".temopral_conv.conv{int(m[1]) + 1}.{2 if m[1] == '0' else 3}."),
-    (r"\.block\.", ".transformer_blocks.0."),
-    (r"\.(attn\d)\.([qkv])\.", r".\1.to_\2."),
-    (r"\.(attn\d)\.out\.", r".\1.to_out.0."),
-    (r"\.ff\.gate\.", ".ff.net.0.proj."),
-    (r"\.ff\.out\.", ".ff.net.2."),
-)
-
-
-def released_name(name: str) -> str:
-    """Name in the released checkpoint of a tensor of our `UNet`."""
-    for pattern, replacement in _RENAMES:
-        name = re.sub(pattern, replacement, name)
-    return name
-
-
-def from_released(tensors: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """A released state dict under the names of `network`; names that are not the network's stay as they are."""
-    ours = {released_name(name): name for name in network.state_dict()}
-    return {ours.get(name, name): tensor for name, tensor in tensors.items()}

@@ -5,7 +5,9 @@ Shapes: b videos, f frames, c channels, h and w positions, n = h w tokens, l tex
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +23,34 @@ class Cond:
     context: Tensor  # (b, l, d) text tokens
     prior: Tensor  # (b, c, h, w) spatial prior
     frames: int
+    chunk: int | None = None  # frames that a layer works on at a time, to save memory; None means all
+
+    def share(self, rows: int) -> int:
+        """How many of `rows` that stand for all frames are in a chunk."""
+        return rows if self.chunk is None else max(rows * self.chunk // self.frames, 1)
+
+
+def by_frames(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Runs a spatial layer on `cond.chunk` frames of each video at a time. Frames do not meet in it, so it is exact."""
+
+    @wraps(forward)
+    def run(self: nn.Module, x: Tensor, cond: Cond) -> Tensor:
+        if cond.chunk is None or cond.chunk >= cond.frames:
+            return forward(self, x, cond)
+        h, emb = (t.unflatten(0, (-1, cond.frames)).split(cond.chunk, dim=1) for t in (x, cond.emb))
+        parts = []
+        for part, part_emb in zip(h, emb, strict=True):
+            frames = part.shape[1]
+            part_cond = replace(cond, emb=part_emb.flatten(0, 1), frames=frames, chunk=None)
+            parts.append(forward(self, part.flatten(0, 1), part_cond).unflatten(0, (-1, frames)))
+        return torch.cat(parts, dim=1).flatten(0, 1)
+
+    return run
+
+
+def in_parts(layer: Callable[[Tensor], Tensor], x: Tensor, rows: int) -> Tensor:
+    """`layer` on `rows` of x at a time."""
+    return layer(x) if rows >= len(x) else torch.cat([layer(part) for part in x.split(rows)])
 
 
 class Layers(nn.ModuleList):
@@ -59,6 +89,7 @@ class SpatialResBlock(nn.Module):
         nn.init.zeros_(self.out_conv.weight)
         nn.init.zeros_(self.out_conv.bias)
 
+    @by_frames
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         h = self.in_conv(F.silu(self.in_norm(x)))
         h = h + self.emb(F.silu(cond.emb))[:, :, None, None]
@@ -79,6 +110,7 @@ class Upsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(width, width, 3, padding=1)
 
+    @by_frames
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
@@ -147,6 +179,7 @@ class SpatialTransformer(nn.Module):
         nn.init.zeros_(self.proj_out.weight)
         nn.init.zeros_(self.proj_out.bias)
 
+    @by_frames
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         block, height = self.block, x.shape[2]
         h = self.proj_in(rearrange(self.norm(x), "b c h w -> b (h w) c"))

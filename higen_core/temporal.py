@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from .layers import Cond, SpatialResBlock, TransformerBlock
+from .layers import Cond, SpatialResBlock, TransformerBlock, in_parts
 
 
 class ResBlock(SpatialResBlock):
@@ -57,6 +57,6 @@ class TemporalTransformer(nn.Module):
             return x
         height, width = x.shape[2:]
         h = self.norm(rearrange(x, "(b f) c h w -> b c f h w", f=cond.frames))
-        h = self.proj_in(rearrange(h, "b c f h w -> (b h w) c f"))
-        h = self.proj_out(self.block(h.mT).mT)
+        h = rearrange(h, "b c f h w -> (b h w) c f")
+        h = in_parts(lambda part: self.proj_out(self.block(self.proj_in(part).mT).mT), h, cond.share(len(h)))
         return x + rearrange(h, "(b h w) c f -> (b f) c h w", h=height, w=width)

@@ -89,6 +89,7 @@ class UNet(nn.Module):
         prior: Tensor | None = None,
         motion: Tensor | None = None,
         appearance: Tensor | None = None,
+        chunk: int | None = None,
     ) -> Tensor:
         """Velocity of x.
 
@@ -99,6 +100,7 @@ class UNet(nn.Module):
             prior: latent of the spatial prior (b, c, h, w); none means zeros.
             motion: motion cues 0..1000, (b, f - 1) or (b, f); none means 0.
             appearance: similarity rows (b, f, 32); none means ones.
+            chunk: frames that a layer works on at a time: fewer take less memory and more time; none means all.
 
         Returns:
             (b, c, f, h, w), in the dtype of x.
@@ -111,11 +113,14 @@ class UNet(nn.Module):
         _check_shape("appearance", appearance, (b, f, APPEARANCE_WIDTH))
         if motion.shape != (b, f):
             _check_shape("motion", motion, (b, f - 1))
+        if chunk is not None and chunk < 1:
+            raise ValueError(f"chunk must be at least 1 frame, got {chunk}")
         cond = Cond(
             emb=self.embedding(t, motion, appearance),
             context=self.text_tokens(text.to(self.dtype)),
             prior=prior.to(self.dtype),
             frames=f,
+            chunk=chunk,
         )
         hidden = rearrange(x.to(self.dtype), "b c f h w -> (b f) c h w")
         skips = []

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from higen_core.checkpoint import load_unet, released_name
+from higen_core.checkpoint import load_unet
 from higen_core.config import MINI, RELEASED
 from higen_core.layers import Attention
+from higen_core.released import released_name
 from higen_core.temporal import TemporalConv, TemporalTransformer
 from higen_core.unet import UNet
 
