@@ -40,8 +40,9 @@ def inputs(server, info) -> list[tuple[dict, str, str, tuple]]:
     for path in sorted(WORKFLOWS.glob("*.json")):
         prompt, _ = load_prompt(path, server.object_info())
         for key, node in prompt.items():
-            for group in info.get(node["class_type"], {"input": {}})["input"].values():
-                for name, schema in group.items():
+            schemas = info.get(node["class_type"], {"input": {}})["input"]
+            for group in ("required", "optional"):
+                for name, schema in schemas.get(group, {}).items():
                     found.setdefault((node["class_type"], name), (prompt, key, name, schema))
     return list(found.values())
 
