@@ -9,7 +9,7 @@ import { TRACKS } from "./lib/tracks.js";
 
 const NODE = "HiGenCueSchedule";
 const RELEASED = { frames: 32, fps: 8 };
-const MIN_SIZE = [420, 460];
+const MIN_SIZE = [420, 520];
 const editors = new Map();
 
 app.registerExtension({

@@ -63,6 +63,7 @@ def main() -> None:
         ComfyServer(Path(folder)) as server,
         sync_playwright() as playwright,
     ):
+        server.post("/settings", json={"Comfy.NodeBadge.NodeSourceBadgeMode": "None"}).raise_for_status()
         page = launch(playwright.chromium).new_page(viewport={"width": 1400, "height": 1300})
         page.set_default_timeout(60_000)
         editor = Editor(page, server, "litegraph")
