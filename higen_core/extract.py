@@ -24,7 +24,7 @@ THUMBNAIL = 16
 """Side, in cells, of the picture on which scene cuts are looked for: too coarse for most motion to show."""
 CUT_CHANGE, CUT_RATIO = 0.06, 3.0
 """A cut changes a thumbnail by at least this much of full scale, and by so many times more than the steps beside it."""
-ROUNDING = 5e-4  # seconds; some containers round times to milliseconds
+ROUNDING = 4e-4  # seconds; some containers round times to milliseconds
 
 
 @dataclass(frozen=True)
