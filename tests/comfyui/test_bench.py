@@ -2,7 +2,7 @@
 
 import pytest
 
-from .server import PromptRejectedError
+from .server import ComfyServer, PromptRejectedError, ServerError
 from .workflow import to_prompt
 
 
@@ -105,3 +105,8 @@ def test_subgraphs_are_flattened(server):
 def test_an_unknown_node_type_is_named(server):
     with pytest.raises(ValueError, match="NoSuchNode"):
         converted(server, [node(1, "NoSuchNode")], [])
+
+
+def test_a_server_that_stops_is_reported_with_its_log(tmp_path):
+    with pytest.raises(ServerError, match="no-such-option"), ComfyServer(tmp_path, options=("--no-such-option",)):
+        pass
