@@ -97,8 +97,8 @@ class Denoise(nn.Module):
         super().__init__()
         self.unet = unet
 
-    def forward(self, sample: Sample) -> Tensor:
-        return self.unet(sample.x, sample.t, **sample.known)
+    def forward(self, batch: list[Sample]) -> list[Tensor]:
+        return [self.unet(sample.x, sample.t, **sample.known) for sample in batch]
 
 
 def prepared(unet: UNet) -> UNet:
@@ -113,7 +113,8 @@ def prepared(unet: UNet) -> UNet:
 
 def losses(model: nn.Module, batch: list[Sample]) -> dict[str, Tensor]:
     names = {1: "picture", sprites.FRAMES: "video"}
-    return {names[s.x.shape[2]]: F.mse_loss(model(s).float(), s.target) for s in batch}
+    found = zip(batch, model(batch), strict=True)
+    return {names[s.x.shape[2]]: F.mse_loss(v.float(), s.target) for s, v in found}
 
 
 def info(vae: VAE, floor: float) -> dict[str, Any]:

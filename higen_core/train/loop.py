@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
@@ -42,10 +42,15 @@ def train(
 ) -> None:
     """Minimises the sum of the losses that `loss_of(model, batch)` names.
 
-    `batches` is indexed by step, so that a resumed run sees what an unbroken one would have seen. Every `every` steps,
-    and on SIGINT, the state is written to `out/state.pt` and `export(averaged model, step)` is called.
+    `batches` is indexed by step, so that a resumed run sees what an unbroken one would have seen; several processes
+    (`torchrun`, `accelerate launch`) take turns in it and average their gradients. Every `every` steps, and on SIGINT,
+    the state is written to `out/state.pt` and `export(averaged model, step)` is called.
     """
-    accelerator = Accelerator(mixed_precision=config.precision, cpu=not torch.cuda.is_available())
+    accelerator = Accelerator(
+        mixed_precision=config.precision,
+        cpu=not torch.cuda.is_available(),
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _warmup_cosine(step, config))
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=_ema(config.ema), use_buffers=True)
@@ -57,8 +62,9 @@ def train(
     bar = tqdm(total=config.steps, initial=first, disable=not accelerator.is_main_process, mininterval=5, unit="step")
     smooth: dict[str, Tensor] = {}
     for step in range(first, config.steps):
+        batch = batches[step * accelerator.num_processes + accelerator.process_index]
         with accelerator.autocast(), _attention(accelerator.device):
-            losses = loss_of(model, batches[step])
+            losses = loss_of(model, batch)
         accelerator.backward(sum(losses.values()))
         accelerator.clip_grad_norm_(model.parameters(), config.clip)
         optimizer.step()
