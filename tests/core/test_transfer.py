@@ -1,0 +1,97 @@
+"""What mini makes of measured cues and of a prior's strength: slow, since videos are sampled."""
+
+import pytest
+import torch
+
+from higen_core import (
+    Cues,
+    blend_cues,
+    cue_options,
+    draw_noise,
+    draw_video_noise,
+    extract_cues,
+    load_clip,
+    load_unet,
+    load_vae,
+    sample_prior,
+    sample_video,
+)
+from higen_core.cues import measure_motion
+from higen_core.train.sprites import Scene, render
+
+from . import footage
+
+pytestmark = pytest.mark.slow
+PROMPT = "a panda moving to the right on a yellow background"
+HOW = {"steps": 20, "guidance": 6.0}
+SOURCES = {
+    "rise right": Scene("red circle", "white", "move", "right", 1.6, "rise", start=(18, 32)),
+    "rise down": Scene("blue star", "pink", "move", "down", 1.6, "rise", start=(32, 18)),
+    "fall left": Scene("green square", "yellow", "move", "left", 1.6, "fall", start=(46, 32)),
+    "fall up": Scene("black triangle", "white", "move", "up", 1.6, "fall", start=(32, 46)),
+    "pulse right": Scene("purple circle", "green", "move", "right", 1.5, "pulse", start=(18, 28)),
+    "pulse left": Scene("orange star", "blue", "move", "left", 1.5, "pulse", start=(46, 40)),
+    "freeze, then go right": Scene("black square", "pink", "move", "right", 1.2, "freeze then go", start=(20, 32)),
+    "freeze, then go down": Scene("red star", "gray", "move", "down", 1.2, "freeze then go", start=(32, 20)),
+}
+REAL = ("bikes", "bigbuckbunny", "carphone_pristine")
+
+
+class Mini:
+    """The bundled model, with one prompt and one prior."""
+
+    def __init__(self):
+        self.unet, self.vae, self.clip = load_unet("mini"), load_vae("mini"), load_clip("mini")
+        with torch.no_grad():
+            self.texts = self.clip.encode_text([PROMPT]), self.clip.encode_text([""])
+        self.prior = sample_prior(self.unet, *self.texts, noise=draw_noise(1, (1, 4, 1, 8, 8)), **HOW)
+
+    def film(self, cues: Cues, **options) -> torch.Tensor:
+        """(16, 64, 64, 3) in [0, 1]."""
+        noise, offset = draw_video_noise(1, (1, 4, 16, 8, 8))
+        given = {"prior": self.prior, "cues": cues, "noise": noise, "offset_noise": offset} | options
+        with torch.no_grad():
+            return self.vae.decode_video(sample_video(self.unet, *self.texts, **given, **HOW))[0]
+
+    def transfer(self, source, **options) -> float:
+        """Correlation of the source's motion curve with that of a new film which takes its motion over."""
+        measured = extract_cues(source, self.clip, **(cue_options(self.unet.info) | options))
+        cues = blend_cues(Cues.constant(16, appearance=0.0), motion_from=measured)
+        made = measure_motion(self.film(cues), self.unet.info["motion_scale"])
+        return float(torch.corrcoef(torch.stack([cues.motion, made]).double())[0, 1])
+
+
+@pytest.fixture(scope="module")
+def mini():
+    return Mini()
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_new_video_moves_as_the_measured_one_does(mini, name):
+    assert mini.transfer(render(SOURCES[name])) >= 0.85
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_motion_of_real_footage_shows_in_a_new_video(mini, name, record_property):
+    """Real footage moves all over the picture: its curve is brought into mini's range."""
+    motion = extract_cues(footage.real(name), mini.clip, frames=16, mask_cuts=True, scale=1000).motion
+    correlation = mini.transfer(footage.real(name), mask_cuts=True, scale=1000 * 800 / int(motion.max()))
+    record_property("correlation", round(correlation, 3))
+    assert correlation > 0.5
+
+
+def test_frames_follow_the_prior_less_the_weaker_it_is(mini):
+    """Distance of the frames from the prior's picture, over four other pictures as priors."""
+    pictures = [render(SOURCES[name], frames=1) for name in list(SOURCES)[:4]]
+
+    def distance(strength: float) -> float:
+        apart = []
+        for picture in pictures:
+            with torch.no_grad():
+                prior = mini.vae.encode((picture.movedim(-1, 1) * 2 - 1).contiguous())
+            film = mini.film(Cues.constant(16, 100, 0.0), prior=prior, prior_strength=strength)
+            apart.append(float((film - picture).abs().mean()))
+        return sum(apart) / len(apart)
+
+    distances = [distance(strength) for strength in (1.0, 0.75, 0.5, 0.25, 0.0)]
+    assert distances == sorted(distances), distances
