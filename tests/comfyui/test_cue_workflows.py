@@ -8,26 +8,15 @@ from .server import PromptRejectedError
 from .video import frames_of, motion
 from .workflow import load_prompt, only
 
-INPUTS = WORKFLOWS / "inputs"
-
 
 @pytest.fixture(scope="module")
-def info_with_inputs(server):
-    """The server's node schemas, once the workflows' inputs are where Load Image and Load Video look for them."""
-    for path in INPUTS.iterdir():
-        if path.suffix != ".md":
-            server.upload(path)
-    return server.object_info()
-
-
-@pytest.fixture(scope="module")
-def finished(server, info_with_inputs):
+def finished(server):
     """Runs a workflow once -> (its prompt, its run)."""
     runs = {}
 
     def run(name):
         if name not in runs:
-            prompt, workflow = load_prompt(WORKFLOWS / f"{name}.json", info_with_inputs)
+            prompt, workflow = load_prompt(WORKFLOWS / f"{name}.json", server.object_info())
             runs[name] = prompt, server.run(prompt, workflow)
         return runs[name]
 
@@ -64,9 +53,9 @@ def test_more_motion_is_asked_for_and_comes_in_the_grid(server, finished):
     assert motion(much) > 1.5 * motion(little)
 
 
-def test_the_stock_sampler_graph_lacks_nothing_but_the_checkpoint(server, info_with_inputs):
+def test_the_stock_sampler_graph_lacks_nothing_but_the_checkpoint(server):
     """No Stable Diffusion model is at hand here: ComfyUI has to accept all of the graph but the file's name."""
-    prompt, workflow = load_prompt(WORKFLOWS / "stock_sampler_prior.json", info_with_inputs)
+    prompt, workflow = load_prompt(WORKFLOWS / "stock_sampler_prior.json", server.object_info())
     with pytest.raises(PromptRejectedError) as refusal:
         server.submit(prompt, workflow)
     (wrong,) = refusal.value.errors["node_errors"].values()
