@@ -76,13 +76,21 @@ def train(
         bar.set_postfix({name: f"{value:.4f}" for name, value in smooth.items()}, refresh=False)
         bar.update()
         done = step + 1
-        if accelerator.is_main_process and (done % config.every == 0 or done == config.steps or stopped):
+        stop = _any(bool(stopped), accelerator)
+        if accelerator.is_main_process and (done % config.every == 0 or done == config.steps or stop):
             _save(config.out / "state.pt", accelerator.unwrap_model(model), optimizer, schedule, average, done)
             export(average.module, done)
-        if stopped:
+        if stop:
             break
     bar.close()
     signal.signal(signal.SIGINT, before)
+
+
+def _any(here: bool, accelerator: Accelerator) -> bool:
+    """Whether it is so in any process: all have to stop after the same step."""
+    if accelerator.num_processes == 1:
+        return here
+    return bool(accelerator.reduce(torch.tensor(float(here), device=accelerator.device)))
 
 
 def _attention(device: torch.device) -> AbstractContextManager:
