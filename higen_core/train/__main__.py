@@ -19,6 +19,7 @@ def main() -> None:
         command.add_argument("--steps", type=int, help="optimiser steps in all")
         command.add_argument("--lr", type=float, help="highest learning rate")
         command.add_argument("--seed", type=int, help="of weights, data and noise")
+    command.add_argument("--init", help="weights to go on from: mini, or a denoiser's file")
     command = commands.add_parser("evaluate", help="measure prompts and cues, write figures and a contact sheet")
     command.add_argument("--folder", default="mini", help="folder with the three networks, or mini")
     command.add_argument("--out", type=Path, required=True, help="folder for evaluation.json and evaluation.png")

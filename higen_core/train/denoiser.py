@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoint import load_clip, load_vae, save_network
+from ..checkpoint import load_clip, load_unet, load_vae, save_network
 from ..config import MINI
 from ..cues import resample_rows
 from ..pipeline import OFFSET
@@ -141,7 +141,9 @@ def main(
     pictures: int = 16,
     picture_steps: int = 1000,
     shards: int = 16,
+    init: str = "",
 ) -> None:
+    """Trains in the folder that holds the two other networks. `init`: weights to go on from, "mini" or a file."""
     torch.manual_seed(seed)
     vae, clip = load_vae(out / "vae.safetensors"), load_clip(out / "clip.safetensors")
     floor = similarity_floor(clip)
@@ -157,7 +159,7 @@ def main(
 
     batches = SpriteBatches(pools, clip, pictures, videos, picture_steps)
     train(
-        Denoise(prepared(UNet(MINI))),
+        Denoise(load_unet(init) if init else prepared(UNet(MINI))),
         batches,
         losses,
         LoopConfig(out=out / "denoiser", steps=steps, lr=lr, ema=0.998),
