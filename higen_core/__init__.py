@@ -6,6 +6,7 @@ from .config import MINI, RELEASED, CLIPConfig, UNetConfig, VAEConfig
 from .cues import Cues, plot_cues
 from .encoders import load_dinov2
 from .extract import ExtractedCues, cue_options, extract_cues
+from .memory import Plan, activations, plan
 from .pipeline import (
     draw_noise,
     draw_video_noise,
@@ -28,10 +29,12 @@ __all__ = [
     "CLIPConfig",
     "Cues",
     "ExtractedCues",
+    "Plan",
     "Step",
     "UNet",
     "UNetConfig",
     "VAEConfig",
+    "activations",
     "blend_cues",
     "cue_options",
     "draw_noise",
@@ -42,6 +45,7 @@ __all__ = [
     "load_dinov2",
     "load_unet",
     "load_vae",
+    "plan",
     "plot_cues",
     "prior_steps",
     "resample_cues",

@@ -1,0 +1,74 @@
+"""Loading takes little more memory than the network itself (Linux: a process's own peak is read from the system)."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from higen_core.checkpoint import load_unet
+from higen_core.config import RELEASED, RELEASED_VAE
+from higen_core.convert import convert
+from higen_core.released import released_name
+from higen_core.unet import UNet
+from higen_core.vae import VAE
+
+from ..comfyui.released_files import tensors
+from . import golden
+
+MB, GB = 2**20, 2**30
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux's /proc")
+
+PROBE = """
+import re, sys, torch
+import higen_core as hg
+from higen_core import files
+import higen_core.unet, safetensors
+network, path, files.SLAB = sys.argv[1], sys.argv[2], int(sys.argv[3])
+def peak():
+    return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+before = peak()
+loaded = getattr(hg, f"load_{network}")(path, dtype=torch.bfloat16)
+print(before, peak())
+"""
+
+
+def peak_of_loading(network, path, slab):
+    """Bytes that the process had at its peak before and after loading a file into bf16."""
+    command = [sys.executable, "-c", PROBE, network, str(path), str(slab)]
+    ended = subprocess.run(command, cwd=golden.FOLDER.parents[1], capture_output=True, text=True, check=True)
+    before, after = map(int, ended.stdout.split())
+    return before, after
+
+
+@pytest.mark.parametrize("name", ["vae.pth", "vae.safetensors"])
+def test_a_network_is_loaded_slab_by_slab(tmp_path, name):
+    """An autoencoder of 335 MB in fp32 becomes 167 MB in bf16; half of the file at once would not fit the bound."""
+    from safetensors.torch import save_file
+
+    content = tensors(lambda: VAE(RELEASED_VAE), str)()
+    (torch.save if name.endswith("pth") else save_file)(content, tmp_path / name)
+    size = sum(tensor.numel() for tensor in content.values())
+    before, after = peak_of_loading("vae", tmp_path / name, slab=4 * MB)
+    assert after - before < 2 * size + 100 * MB
+
+
+@pytest.mark.slow
+def test_the_full_denoiser_loads_in_little_memory_and_its_conversion_in_little_time(tmp_path, capsys):
+    content = {"state_dict": tensors(lambda: UNet(RELEASED), released_name)(), "step": 1}
+    torch.save(content, tmp_path / "higen.pth")
+    size = sum(tensor.numel() for tensor in content.pop("state_dict").values())
+    before, after = peak_of_loading("unet", tmp_path / "higen.pth", slab=2**27)
+    assert after < 2 * size + 1.5 * GB
+    (converted,) = convert(tmp_path / "higen.pth", "bf16")
+    load_unet(converted, dtype=torch.bfloat16)  # now the file is in the page cache
+    start = time.monotonic()
+    again = load_unet(converted, dtype=torch.bfloat16)
+    seconds = time.monotonic() - start
+    with capsys.disabled():
+        print(f"\nfull denoiser into bf16: peak {after / GB:.2f} GB; converted: {seconds:.1f} s")
+    assert seconds < 3
+    first = load_unet(tmp_path / "higen.pth", dtype=torch.bfloat16)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
