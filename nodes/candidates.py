@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Mapping
-
-import torch
-from safetensors import SafetensorError, safe_open
-
+from ..higen_core.files import Shapes, open_weights
 from . import paths
 
 TEXT_HINT = (
@@ -17,7 +12,6 @@ TEXT_HINT = (
 VAE_HINT = (
     "the VAE of Stable Diffusion 2.1: put v2-1_512-ema-pruned.ckpt into models/checkpoints or its VAE into models/vae"
 )
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 def text_encoder_path(choice: str, weights: str) -> str:
@@ -58,11 +52,6 @@ def is_sd2_vae(shapes: Shapes) -> bool:
 def tensor_shapes(path: str) -> Shapes:
     """Names and shapes without reading the numbers; empty for a file that is no set of tensors."""
     try:
-        if path.endswith((".safetensors", ".sft")):
-            with safe_open(path, framework="pt") as file:
-                return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
-        content = torch.load(path, map_location="meta", weights_only=True, mmap=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError):
+        return open_weights(path).shapes
+    except ValueError:
         return {}
-    tensors = content.get("state_dict", content) if isinstance(content, dict) else {}
-    return {name: tuple(value.shape) for name, value in tensors.items() if isinstance(value, torch.Tensor)}

@@ -46,7 +46,7 @@ class HiGenLoader(io.ComfyNode):
                     options=list(DTYPES),
                     default="auto",
                     tooltip="Precision of the denoiser. auto: bf16 where the device is good at it, fp16 on other GPUs, "
-                    "fp32 on a CPU.",
+                    "fp32 on a CPU, or bf16 if the CPU computes in it and the model is large.",
                 ),
             ],
             outputs=[

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import re
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import comfy.model_management
 import comfy.ops
 import torch
+from comfy.cli_args import args
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import nn
 
 from .. import higen_core as hg
+from ..higen_core.files import open_weights
 
 HigenModelType = io.Custom("HIGEN_MODEL")
 
@@ -26,11 +33,8 @@ CASTING = {
     nn.GroupNorm: comfy.ops.manual_cast.GroupNorm,
     nn.LayerNorm: comfy.ops.manual_cast.LayerNorm,
 }
-ACTIVATION_FACTOR = 30
-"""Peak activations of one denoiser call, in copies of its largest feature map (frames x latent size x `dim`).
-
-27 by running the graph on fake tensors, for the released network and for mini at several sizes; the rest is a margin.
-"""
+BF16_PAYS = 100_000_000
+"""Parameters from which a CPU that computes in bf16 is given it: smaller networks are as quick, and exact, in fp32."""
 
 
 class HigenDenoiser(nn.Module):
@@ -72,35 +76,60 @@ class HigenModel:
 
         ComfyUI moves whole layers only; parameters that stand alone (the learned text queries) are moved here.
         """
-        one = self.memory_required(frames, height, width)
-        comfy.model_management.load_models_gpu([self.patcher], memory_required=2 * one, minimum_memory_required=one)
+        both, least = self.activations(frames, height, width, batch=2), self.activations(frames, height, width, chunk=1)
+        comfy.model_management.load_models_gpu([self.patcher], memory_required=both, minimum_memory_required=least)
         for module in self.unet.modules():
             if not isinstance(module, comfy.ops.CastWeightBiasOp):
                 for parameter in module.parameters(recurse=False):
                     parameter.data = parameter.data.to(self.device)
         return self.unet
 
-    def has_room_for_two(self, frames: int, height: int, width: int) -> bool:
-        """Whether both halves of a guided step fit into the device's memory at once; to be asked after `load`."""
+    def plan(self, frames: int, height: int, width: int) -> hg.Plan:
+        """How to run a latent of this size in the memory that is free after `load`; the plan is logged."""
         free = comfy.model_management.get_free_memory(self.device)
-        return free >= 2 * self.memory_required(frames, height, width)
+        dtype = self.unet.dtype
+        plan = hg.plan(self.unet.config, frames, height, width, dtype, free)
+        precision, weights = str(dtype).removeprefix("torch."), self.patcher.model_size() / 2**30
+        logging.info(
+            f"HiGen: {weights:.2f} GB of {precision} weights, {free / 2**30:.2f} GB free on {self.device}; "
+            f"{8 * width}x{8 * height} pixels: {plan}"
+        )
+        return plan
 
-    def memory_required(self, frames: int, height: int, width: int) -> int:
-        """Bytes of activations for one call of the denoiser on one latent."""
-        element = torch.finfo(next(self.unet.parameters()).dtype).bits // 8
-        return frames * height * width * self.unet.config.dim * element * ACTIVATION_FACTOR
+    def activations(self, frames: int, height: int, width: int, **how: int) -> int:
+        """Bytes that a call of the denoiser needs beside its weights."""
+        return hg.activations(self.unet.config, frames, height, width, self.unet.dtype, **how)
 
 
 def load_model(source: str, dtype: str, image_tower: str = "") -> HigenModel:
     """Loads a denoiser ("mini" or a file) at one of DTYPES and hands it to ComfyUI.
 
-    "auto" is what ComfyUI finds best for the device and the user's launch options. The plain layers become ComfyUI's
-    casting ones, so that some may stay offloaded.
+    "auto" is `best_dtype`. The plain layers become ComfyUI's casting ones, so that some may stay offloaded.
     """
     device = comfy.model_management.get_torch_device()
-    precision = DTYPES[dtype] or comfy.model_management.unet_dtype(device, supported_dtypes=PREFERRED_DTYPES)
-    unet = hg.load_unet(source, dtype=precision, device="cpu")
+    unet = hg.load_unet(source, dtype=DTYPES[dtype] or best_dtype(source, device), device="cpu")
     for module in unet.modules():
         module.__class__ = CASTING.get(type(module), type(module))
     patcher = ModelPatcher(HigenDenoiser(unet), device, comfy.model_management.unet_offload_device())
     return HigenModel(patcher, unet.info, image_tower)
+
+
+def best_dtype(source: str, device: torch.device) -> torch.dtype:
+    """What ComfyUI finds best for the device and the user's launch options; on a CPU, bf16 where it pays."""
+    dtype = comfy.model_management.unet_dtype(device, supported_dtypes=PREFERRED_DTYPES)
+    if device.type != "cpu" or dtype != torch.float32 or args.fp32_unet or source == "mini" or not cpu_has_bf16():
+        return dtype
+    large = sum(math.prod(shape) for shape in open_weights(source).shapes.values()) >= BF16_PAYS
+    return torch.bfloat16 if large else dtype
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies bf16 in hardware. Linux says so; elsewhere it is taken not to."""
+    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", _cpuinfo(), re.MULTILINE)
+    return bool(flags) and bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags[1].split()))
+
+
+@cache
+def _cpuinfo() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.is_file() else ""

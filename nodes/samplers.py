@@ -104,7 +104,7 @@ class HiGenSpatialPriorSampler(io.ComfyNode):
             steps=steps,
             guidance=cfg,
             sampler=sampler,
-            batch_guidance=model.has_room_for_two(*latent),
+            batch_guidance=model.plan(*latent).batch_guidance,
         )
         return io.NodeOutput(from_core(follow(run, steps, previewer(model.device, model.info))))
 
@@ -151,8 +151,9 @@ class HiGenTemporalSampler(io.ComfyNode):
         height, width = prior.shape[2:]
         noise, offset_noise = hg.draw_video_noise(seed, (1, LATENT_CHANNELS, cues.frames, height, width))
         text, uncond = text_states(positive, negative, model.unet.config.y_dim, model.device)
+        unet, plan = model.load(cues.frames, height, width), model.plan(cues.frames, height, width)
         run = hg.video_steps(
-            model.load(cues.frames, height, width),
+            unet,
             text,
             uncond,
             prior=prior,
@@ -163,6 +164,7 @@ class HiGenTemporalSampler(io.ComfyNode):
             steps=steps,
             guidance=cfg,
             sampler=sampler,
-            batch_guidance=model.has_room_for_two(cues.frames, height, width),
+            batch_guidance=plan.batch_guidance,
+            chunk=plan.chunk,
         )
         return io.NodeOutput(from_core(follow(run, steps, previewer(model.device, model.info))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from functools import partial
@@ -17,8 +16,11 @@ from comfy.sd1_clip import SD1ClipModel, SDClipModel
 from comfy.text_encoders.sd2_clip import SD2Tokenizer
 from comfy_execution.utils import get_executing_context
 
+from ..higen_core.files import open_weights
+from ..higen_core.identify import seems
 from .candidates import is_text_tower
 
+NOT_NEEDED = ("text_model.encoder.layers.23.", "text_projection.")
 SPECIAL_TOKENS = {"start": 49406, "end": 49407, "pad": 0}
 
 
@@ -27,12 +29,19 @@ def load_text_encoder(path: str, vocabulary: list[str] | None = None) -> comfy.s
 
     `vocabulary`: the words that the denoiser was trained on; other words in a prompt cause a warning.
     """
-    weights, metadata = comfy.utils.load_torch_file(path, safe_load=True, return_metadata=True)
-    if "config" not in (metadata or {}):
+    file = open_weights(path)
+    config = file.metadata.get("config")
+    if not config and not is_text_tower(file.shapes):
+        raise ValueError(
+            f"{path} is not OpenCLIP's ViT-H-14 text tower (the text encoder of Stable Diffusion 2.x), it seems to be "
+            f"{seems(file.shapes)}. HiGen's released weights need that one: open_clip_pytorch_model.bin, in "
+            "models/text_encoders"
+        )
+    names = [name for name in file.shapes if not name.startswith("visual.") and name != "logit_scale"]
+    weights = dict(file.tensors(names))
+    if not config:
         return released_text_encoder(weights, path)
-    config = json.loads(metadata["config"])
-    text = {name: value for name, value in weights.items() if not name.startswith("visual.") and name != "logit_scale"}
-    text = comfy.utils.clip_text_transformers_convert(text, "", "")
+    text = comfy.utils.clip_text_transformers_convert(weights, "", "")
     clip = comfy.sd.CLIP(
         SimpleNamespace(
             params={},
@@ -50,14 +59,18 @@ def load_text_encoder(path: str, vocabulary: list[str] | None = None) -> comfy.s
 
 
 def released_text_encoder(weights: dict[str, Any], path: str) -> comfy.sd.CLIP:
-    if not is_text_tower({name: tuple(value.shape) for name, value in weights.items()}):
-        raise ValueError(
-            f"{path} is not OpenCLIP's ViT-H-14 text tower (the text encoder of Stable Diffusion 2.x). HiGen's "
-            "released weights need that one: open_clip_pytorch_model.bin, in models/text_encoders"
-        )
-    return comfy.sd.load_text_encoder_state_dicts(
-        [weights], embedding_directory=folder_paths.get_folder_paths("embeddings")
+    """ViT-H-14 as ComfyUI's own CLIPLoader makes it, from OpenCLIP's names or Transformers'.
+
+    The last block is never asked for its states, and text encoders of Stable Diffusion 2.x come without it.
+    """
+    parts = [weights]
+    clip = comfy.sd.load_text_encoder_state_dicts(
+        parts, embedding_directory=folder_paths.get_folder_paths("embeddings")
     )
+    needed = [n for n in clip.cond_stage_model.clip_h.transformer.state_dict() if not n.startswith(NOT_NEEDED)]
+    if missing := [name for name in needed if name not in parts[0]]:
+        raise ValueError(f"{path} is incomplete: {len(missing)} tensors are missing, the first is {missing[0]}")
+    return clip
 
 
 class OpenClipText(SDClipModel):

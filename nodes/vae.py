@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import json
-
+import comfy.diffusers_convert
 import comfy.sd
-import comfy.utils
 from torch import nn
 
+from ..higen_core.checkpoint import vae_names
+from ..higen_core.files import open_weights
+from ..higen_core.identify import seems
+
 RELEASED_GROUPS = 32  # channel groups of every norm; ComfyUI builds no other number
-PREFIX = "first_stage_model."  # where a whole Stable Diffusion checkpoint keeps its VAE
 
 
 def load_vae(path: str) -> comfy.sd.VAE:
     """A 4-channel VAE that shrinks 8x: of any width with our `config`, without one Stable Diffusion 1.x's or 2.x's."""
-    weights, metadata = comfy.utils.load_torch_file(path, safe_load=True, return_metadata=True)
-    if any(name.startswith(PREFIX) for name in weights):
-        weights = {name.removeprefix(PREFIX): value for name, value in weights.items() if name.startswith(PREFIX)}
-    if "decoder.conv_in.weight" not in weights or weights["decoder.conv_in.weight"].shape[1] != 4:
+    file = open_weights(path)
+    names = vae_names(file.shapes)
+    shapes = {ours: file.shapes[theirs] for theirs, ours in names.items()}
+    if shapes.get("decoder.conv_in.weight", (0, 0))[1] != 4:
         raise ValueError(
-            f"{path} holds no 4-channel VAE. HiGen's released weights need that of Stable Diffusion 2.1: "
-            "v2-1_512-ema-pruned.ckpt in models/checkpoints, or its VAE alone in models/vae"
+            f"{path} holds no 4-channel VAE, it seems to be {seems(file.shapes)}. HiGen's released weights need that "
+            "of Stable Diffusion 2.1: v2-1_512-ema-pruned.ckpt in models/checkpoints, or its VAE alone in models/vae"
         )
+    weights = {names[name]: tensor for name, tensor in file.tensors(names)}
+    if "decoder.up_blocks.0.resnets.0.norm1.weight" in weights:
+        weights = comfy.diffusers_convert.convert_vae_state_dict(weights)
     config, groups = None, RELEASED_GROUPS
-    if "config" in (metadata or {}):
+    if "config" in file.metadata:
         ddconfig = {
             "double_z": True,
             "resolution": 256,
@@ -32,7 +36,7 @@ def load_vae(path: str) -> comfy.sd.VAE:
             "z_channels": 4,
             "attn_resolutions": [],
             "dropout": 0.0,
-            **json.loads(metadata["config"]),
+            **file.metadata["config"],
         }
         groups = ddconfig.pop("norm_groups", RELEASED_GROUPS)
         if len(ddconfig["ch_mult"]) != 4:

@@ -1,9 +1,16 @@
 """Every workflow that the pack ships runs as it is, over HTTP."""
 
+import pytest
+
 from .demo import saved_files
+from .paths import WORKFLOWS
 from .workflow import load_prompt
 
+OTHER_WEIGHTS = ("_released", "stock_sampler_prior")  # test_released.py and test_cue_workflows.py
+BUNDLED = [path for path in sorted(WORKFLOWS.glob("*.json")) if not path.stem.endswith(OTHER_WEIGHTS)]
 
+
+@pytest.mark.parametrize("workflow_file", BUNDLED, ids=lambda path: path.stem)
 def test_a_workflow_runs_and_shows_what_it_made(server, workflow_file):
     run = server.run(*load_prompt(workflow_file, server.object_info()))
     assert run.ending == "success", run.error

@@ -110,7 +110,7 @@ def test_without_room_for_two_guidance_runs_twice(model, monkeypatch):
     sizes = []
     model.unet.register_forward_pre_hook(lambda _, arguments: sizes.append(len(arguments[0])))
     together = sample_prior(model)["samples"]
-    monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda device=None: model.memory_required(1, 4, 8))
+    monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda device=None: model.activations(1, 4, 8))
     apart = sample_prior(model)["samples"]
     assert sizes == [2] * STEPS + [1] * 2 * STEPS
     torch.testing.assert_close(apart, together, atol=1e-4, rtol=1e-4)

@@ -1,0 +1,89 @@
+"""text_to_video_released.json with files of the released layout, in a ComfyUI of its own: narrow, and at full size."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from . import released_files
+from .demo import saved_files
+from .paths import WORKFLOWS
+from .server import ComfyServer
+from .video import frames_of
+from .workflow import load_prompt, with_inputs
+
+GB = 1024**3
+BUDGET = 24 * GB
+
+
+SIZES = [
+    pytest.param(released_files.NARROW, id="narrow"),
+    pytest.param(released_files.FULL, id="full", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def released(request, tmp_path_factory):
+    """(server, one step of each stage of the released workflow in bf16, sizes)"""
+    base, sizes = tmp_path_factory.mktemp("released"), request.param
+    released_files.write(sizes, base / "models")
+    with ComfyServer(base) as server:
+        prompt, _ = load_prompt(WORKFLOWS / "text_to_video_released.json", server.object_info())
+        weights, text, vae = sizes.names
+        files = {} if sizes is released_files.FULL else {"text_encoder": text, "vae": vae}
+        prompt = with_inputs(prompt, "HiGenLoader", weights=weights, dtype="bf16", **files)
+        prompt = with_inputs(prompt, "HiGenSpatialPriorSampler", steps=1)
+        yield server, with_inputs(prompt, "HiGenTemporalSampler", steps=1), sizes
+    for path in (base / "models").rglob("*.*"):
+        path.unlink()  # 15 GB at full size
+
+
+def peak_memory(pid: int) -> int:
+    """Bytes that a process had in memory at most (Linux)."""
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1])
+
+
+def test_the_workflow_asks_for_what_the_release_does(released):
+    server, _, _ = released
+    prompt, _ = load_prompt(WORKFLOWS / "text_to_video_released.json", server.object_info())
+    inputs = {node["class_type"]: node["inputs"] for node in prompt.values()}
+    prior, video, cues = (inputs[f"HiGen{n}"] for n in ("SpatialPriorSampler", "TemporalSampler", "CueSchedule"))
+    assert {prior["steps"], video["steps"]} == {50}
+    assert {prior["cfg"], video["cfg"]} == {12}
+    assert (prior["width"], prior["height"]) == (448, 256)
+    assert (cues["frames"], cues["motion"], cues["appearance"]) == (32, 500, 1.0)
+
+
+def test_both_stages_run_and_the_video_is_of_the_released_size(released, capsys):
+    server, prompt, sizes = released
+    run = server.run(prompt, seconds=7200)
+    assert run.ending == "success", run.error
+    (video,) = (entry for entry in saved_files(run.outputs) if entry["filename"].endswith(".mp4"))
+    assert frames_of(server.output_path(video)).shape == (32, 256, 448, 3)
+    peak = peak_memory(server.process.pid)
+    with capsys.disabled():
+        plans = [line for line in server.log().splitlines() if "GB of activations" in line]
+        times = {e.data["node"]: round(e.seconds) for e in run.events if e.type == "executing"}
+        print(f"\n{sizes.names[0]}: peak {peak / GB:.1f} GB, seconds at each node's start {times}", *plans, sep="\n")
+    assert peak < BUDGET
+    assert len(plans) == 2
+    assert "GB of bfloat16 weights" in plans[0]
+    assert "32 of 32 frames at a time" in plans[1]
+
+
+@pytest.mark.parametrize("frames", [8, 24])
+def test_fewer_frames_work(released, frames):
+    server, prompt, sizes = released
+    if sizes is released_files.FULL:
+        pytest.skip("the narrow network has the same cues")
+    run = server.run(with_inputs(prompt, "HiGenCueSchedule", frames=frames))
+    assert run.ending == "success", run.error
+    (video,) = (entry for entry in saved_files(run.outputs) if entry["filename"].endswith(".mp4"))
+    assert len(frames_of(server.output_path(video))) == frames
+
+
+def test_more_frames_than_trained_say_what_to_do(released):
+    server, prompt, _ = released
+    run = server.run(with_inputs(prompt, "HiGenCueSchedule", frames=33), seconds=3600)
+    assert run.ending == "error"
+    assert "cues are for 33 frames, this model was trained on 32: lower frames in HiGen Cue Schedule" in run.error
