@@ -77,13 +77,13 @@ class ComfyServer:
             self.process.kill()
             self.process.wait()
 
-    def wait_until_up(self, seconds: float = 180) -> None:
+    def wait_until_up(self, seconds: float = 600) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.check_alive()
             try:
                 return requests.get(self.url + "/system_stats", timeout=5).raise_for_status()
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 time.sleep(0.25)
         raise ServerError(f"ComfyUI did not answer within {seconds:.0f} s\n{self.log_tail()}")
 
