@@ -53,7 +53,7 @@ NARROW = Sizes(
         vision_cfg=VisionConfig(width=32, layers=1, image_size=32, patch_size=16, head_width=16),
         text_cfg=TextConfig(width=32, layers=4, heads=2),
     ),
-    VAEConfig(ch=32, ch_mult=(1, 2, 4, 4), num_res_blocks=1),
+    VAEConfig(ch=32, ch_mult=(1, 1, 2, 2), num_res_blocks=1),
     ("higen.safetensors", "open_clip.safetensors", "vae.safetensors"),
 )
 
