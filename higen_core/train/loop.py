@@ -52,23 +52,23 @@ def train(
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _warmup_cosine(step, config))
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=_ema(config.ema), use_buffers=True)
-    first = _resume(config.out / "state.pt", model, optimizer, schedule, average)
-    model, optimizer, schedule = accelerator.prepare(model, optimizer, schedule)
+    first = _resume(config.out / "state.pt", model, optimizer, average)
+    model, optimizer = accelerator.prepare(model, optimizer)
     average.to(accelerator.device)
     stopped: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
     bar = tqdm(total=config.steps, initial=first, disable=not accelerator.is_main_process, mininterval=5, unit="step")
     smooth: dict[str, Tensor] = {}
     for step in range(first, config.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = config.lr * _warmup_cosine(step, config)
         batch = batches[step * accelerator.num_processes + accelerator.process_index]
         with accelerator.autocast(), _attention(accelerator.device):
             losses = loss_of(model, batch)
         accelerator.backward(sum(losses.values()))
         accelerator.clip_grad_norm_(model.parameters(), config.clip)
         optimizer.step()
-        schedule.step()
         optimizer.zero_grad(set_to_none=True)
         average.update_parameters(accelerator.unwrap_model(model))
         for name, value in losses.items():
@@ -78,7 +78,7 @@ def train(
         done = step + 1
         stop = _any(bool(stopped), accelerator)
         if accelerator.is_main_process and (done % config.every == 0 or done == config.steps or stop):
-            _save(config.out / "state.pt", accelerator.unwrap_model(model), optimizer, schedule, average, done)
+            _save(config.out / "state.pt", accelerator.unwrap_model(model), optimizer, average, done)
             export(average.module, done)
         if stop:
             break
@@ -117,18 +117,18 @@ def _ema(decay: float) -> Callable:
     return update
 
 
-def _save(path: Path, model: nn.Module, optimizer, schedule, average: nn.Module, step: int) -> None:
+def _save(path: Path, model: nn.Module, optimizer: Any, average: nn.Module, step: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    parts = {"model": model, "optimizer": optimizer, "schedule": schedule, "average": average}
+    parts = {"model": model, "optimizer": optimizer, "average": average}
     partial = path.with_suffix(".partial")
     torch.save({name: part.state_dict() for name, part in parts.items()} | {"step": step}, partial)
     os.replace(partial, path)
 
 
-def _resume(path: Path, model: nn.Module, optimizer, schedule, average: nn.Module) -> int:
+def _resume(path: Path, model: nn.Module, optimizer: Any, average: nn.Module) -> int:
     if not path.exists():
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
-    for name, part in {"model": model, "optimizer": optimizer, "schedule": schedule, "average": average}.items():
+    for name, part in {"model": model, "optimizer": optimizer, "average": average}.items():
         part.load_state_dict(state[name])
     return state["step"]
