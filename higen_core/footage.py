@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, TypeAlias
@@ -51,7 +51,7 @@ def open_footage(source: Source, fps: float) -> Footage:
     def read(start: float) -> Iterator[Timed]:
         return _checked("frames", ((i / fps, frame) for i, frame in enumerate(source)))
 
-    return Footage("frames", fps, len(source) / fps if hasattr(source, "__len__") else None, read)
+    return Footage("frames", fps, len(source) / fps if isinstance(source, Sized) else None, read)
 
 
 def as_picture(frame: Any, name: str = "picture") -> Tensor:
@@ -110,6 +110,7 @@ def _file(source: Any) -> Footage:
 def _opened(source: Any, name: str) -> Iterator[tuple[Any, Any]]:
     """The container and its first video stream; FFmpeg's complaints become a ValueError that names the file."""
     import av
+    from av.error import FFmpegError
 
     if isinstance(source, str | os.PathLike):
         if not os.path.isfile(source):
@@ -121,7 +122,7 @@ def _opened(source: Any, name: str) -> Iterator[tuple[Any, Any]]:
             if not container.streams.video:
                 raise ValueError(f"{name} has no picture track")
             yield container, container.streams.video[0]
-    except av.error.FFmpegError as error:
+    except FFmpegError as error:
         raise ValueError(f"{name} cannot be read as a video, or is damaged: {error.strerror}") from error
 
 
