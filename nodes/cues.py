@@ -7,6 +7,7 @@ from comfy_api.latest import io
 
 from .. import higen_core as hg
 from ..higen_core.curves import MOTION_MAX, Curve
+from .checks import checked
 from .feedback import extracted_curves
 
 HigenCuesType = io.Custom("HIGEN_CUES")
@@ -116,6 +117,7 @@ class HiGenCueSchedule(io.ComfyNode):
         return True
 
     @classmethod
+    @checked
     def execute(
         cls,
         frames,

@@ -11,6 +11,7 @@ from comfy_api.latest import InputImpl, io
 
 from .. import higen_core as hg
 from ..higen_core.curves import MOTION_MAX
+from .checks import checked
 from .cues import HigenCuesType
 from .encoders import dinov2_folder, dinov2_names
 from .feedback import image_tower
@@ -132,6 +133,7 @@ class HiGenCueExtractor(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         model: HigenModel,

@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from . import paths
 from .candidates import text_encoder_path, vae_path
+from .checks import checked
 from .model import DTYPES, HigenModel, HigenModelType, load_model
 from .text import load_text_encoder
 from .vae import load_vae
@@ -57,6 +58,7 @@ class HiGenLoader(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, weights, text_encoder, vae, dtype) -> io.NodeOutput:
         towers = text_encoder_path(text_encoder, weights)
         source = "mini" if weights == paths.MINI else paths.find(weights, paths.DENOISER_FOLDERS)

@@ -7,6 +7,7 @@ from comfy_api.latest import io
 
 from .. import higen_core as hg
 from ..higen_core.priors import FITS, parse_colour
+from .checks import checked
 from .latents import check_size
 from .model import HigenModel, HigenModelType
 
@@ -80,6 +81,7 @@ class HiGenImagePrior(io.ComfyNode):
         return True
 
     @classmethod
+    @checked
     def execute(
         cls, images, vae, width, height, fit, background, model: HigenModel | None = None, mask=None
     ) -> io.NodeOutput:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from .. import higen_core as hg
+from .checks import checked
 from .conditioning import text_states
 from .cues import HigenCuesType
 from .latents import check_size, from_core, to_prior
@@ -89,6 +90,7 @@ class HiGenSpatialPriorSampler(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, model: HigenModel, positive, negative, width, height, seed, steps, cfg, sampler) -> io.NodeOutput:
         width, height = width or model.info["width"], height or model.info["height"]
         for name, side in (("width", width), ("height", height)):
@@ -139,6 +141,7 @@ class HiGenTemporalSampler(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls, model: HigenModel, positive, negative, prior, cues, seed, steps, cfg, sampler, prior_strength=1.0
     ) -> io.NodeOutput:

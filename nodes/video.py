@@ -15,6 +15,7 @@ import torch
 from comfy.cli_args import args
 from comfy_api.latest import InputImpl, Types, io
 
+from .checks import checked
 from .feedback import measured_curves
 from .media import FORMATS, PNG_FRAMES, Clip, finished_file, pad_even, to_uint8, write_png
 from .model import HigenModelType
@@ -67,8 +68,10 @@ class HiGenVideoCombine(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, images, fps, format, filename_prefix, audio=None, model=None) -> io.NodeOutput:
         check_images(images)
+        check_prefix(filename_prefix)
         rate = Fraction(fps).limit_denominator(1000)
         clip = Clip(with_progress(images), rate, graph_metadata(cls), *sound(audio, format, len(images), rate))
         video = InputImpl.VideoFromComponents(
@@ -90,6 +93,12 @@ def check_images(images: torch.Tensor) -> None:
             "They come from the sampler or the VAE overflowing in half precision: set dtype to fp32 in HiGen Loader, "
             "or start ComfyUI with --fp32-vae."
         )
+
+
+def check_prefix(filename_prefix: str) -> None:
+    folder = Path(folder_paths.get_output_directory()).resolve()
+    if not (folder / filename_prefix).resolve().is_relative_to(folder):
+        raise ValueError(f"filename_prefix must stay inside ComfyUI's output folder, got {filename_prefix!r}")
 
 
 def sound(audio: dict | None, format: str, frames: int, fps: Fraction) -> tuple[np.ndarray | None, int]:
