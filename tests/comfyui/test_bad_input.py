@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from .paths import WORKFLOWS
 from .server import PromptRejectedError
@@ -31,6 +32,13 @@ def bad_values(kind: str | list, options: dict, linked: list) -> Iterator[Any]:
         yield "nan"  # float("nan") slips through checks against a minimum and a maximum
     elif kind != "STRING":
         yield linked
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten(server):
+    """The server forgets these prompts: the stock editor cannot read a history with NaN in it."""
+    yield
+    requests.post(f"{server.url}/history", json={"clear": True}, timeout=30).raise_for_status()
 
 
 @pytest.fixture(scope="module")

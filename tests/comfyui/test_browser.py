@@ -17,6 +17,17 @@ def shape_of(workflow):
     return nodes, {tuple(link[1:5]) for link in workflow["links"]}
 
 
+def without_displays(prompt, info):
+    """A prompt without what the editor's display widgets add to it, such as Load Video's preview."""
+
+    def known(node):
+        groups = info[node["class_type"]]["input"]
+        names = {*groups.get("required", {}), *groups.get("optional", {})}
+        return {name: value for name, value in node["inputs"].items() if name in names}
+
+    return {key: node | {"inputs": known(node)} for key, node in prompt.items()}
+
+
 def test_a_workflow_loads_with_no_missing_node_and_no_error(editor, server, workflow_file):
     prompt, workflow = load_prompt(workflow_file, server.object_info())
     editor.load(workflow)
@@ -24,7 +35,7 @@ def test_a_workflow_loads_with_no_missing_node_and_no_error(editor, server, work
     editor.screenshot(f"loaded-{workflow_file.stem}")
     assert editor.missing_types() == []
     assert editor.our_errors() == []
-    assert editor.prompt() == prompt
+    assert without_displays(editor.prompt(), server.object_info()) == prompt
 
 
 def test_a_queued_run_finishes_and_its_video_plays_on_the_node_and_restores_the_graph(editor, server, text_to_video):

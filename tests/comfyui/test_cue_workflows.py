@@ -47,7 +47,9 @@ def test_the_extractor_tells_what_it_found(finished):
     assert "cut off" not in text, "the shipped clip should fit mini's range with the workflow's motion_scale"
 
 
+@pytest.mark.slow
 def test_more_motion_is_asked_for_and_comes_in_the_grid(server, finished):
+    """A measurement of mini rather than of the nodes, so with the other ones in `make test-all`."""
     frames = video(server, finished("decouple_grid")[1])
     little, much = frames[:, :, :64], frames[:, :, 68:132]
     assert motion(much) > 1.5 * motion(little)
