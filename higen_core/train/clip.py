@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -80,7 +81,7 @@ def main(out: Path, steps: int = 800, lr: float = 1e-3, seed: int = 0, size: int
     torch.manual_seed(seed)
     clip, words = CLIP(MINI_CLIP), vocabulary()
 
-    def export(model: nn.Module, step: int) -> None:
+    def export(model: Any, step: int) -> None:
         copy = CLIP(MINI_CLIP)
         copy.load_state_dict(model.clip.state_dict())
         save_network(out / "clip.safetensors", without_unused_words(copy, words), torch.float16, vocabulary=words)

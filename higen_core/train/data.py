@@ -66,7 +66,8 @@ class SpriteClips:
             self._encode(torch.stack([sprites.render(s, self.frames) for s in scenes[i : i + n]]))
             for i in range(0, len(scenes), n)
         ]
-        return Clips(*(torch.cat(part) for part in zip(*parts, strict=True)), captions)
+        latents, motion, appearance = (torch.cat(part) for part in zip(*parts, strict=True))
+        return Clips(latents, motion, appearance, captions)
 
     def _encode(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(n, f, h, w, 3) in [0, 1] -> latents, motion, appearance."""

@@ -154,7 +154,7 @@ def main(
     )
     facts = info(vae, floor)
 
-    def export(model: nn.Module, step: int) -> None:
+    def export(model: Any, step: int) -> None:
         save_network(out / "denoiser.safetensors", model.unet, torch.float16, steps=step, **facts)
 
     batches = SpriteBatches(pools, clip, pictures, videos, picture_steps)

@@ -40,8 +40,8 @@ class Model:
         """From a folder with denoiser, vae and clip, or the bundled "mini"."""
         if folder == "mini":
             return cls(load_unet("mini"), load_vae("mini"), load_clip("mini"))
-        files = (Path(folder) / f"{name}.safetensors" for name in ("denoiser", "vae", "clip"))
-        return cls(*(load(file) for load, file in zip((load_unet, load_vae, load_clip), files, strict=True)))
+        denoiser, vae, clip = (Path(folder) / f"{name}.safetensors" for name in ("denoiser", "vae", "clip"))
+        return cls(load_unet(denoiser), load_vae(vae), load_clip(clip))
 
     @torch.no_grad()
     def make(self, prompts: list[str], cues: Cues, seed: int, steps: int, guidance: float) -> tuple[Tensor, Tensor]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
@@ -33,9 +33,15 @@ class LoopConfig:
     every: int = 500
 
 
+class Batches(Protocol):
+    """Batch number `index`, the same in every run."""
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
 def train(
     model: nn.Module,
-    batches: Iterable[Any],
+    batches: Batches,
     loss_of: Callable[[nn.Module, Any], dict[str, Tensor]],
     config: LoopConfig,
     export: Callable[[nn.Module, int], None],

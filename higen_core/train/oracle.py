@@ -6,6 +6,7 @@ squared error wins. `accuracy` states how often that is right on real renders.
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from functools import lru_cache
@@ -51,14 +52,14 @@ def look(frame: Tensor) -> Found:
     border = torch.cat([frame[0], frame[-1], frame[:, 0], frame[:, -1]]).median(dim=0).values
     x = rearrange(frame - border, "h w c -> 1 c h w")
     flat_error = x.square().sum()
-    best: tuple[float, int, int, int, int] | None = None
+    best = (-math.inf, 0, 0, 0, 0)
     for size, (colour, alpha) in zip(SIZES, _templates(), strict=True):
         sprite = colour - alpha * border.view(1, 3, 1, 1)  # the sprite's difference to the flat background
         gain = 2 * F.conv2d(x, sprite) - sprite.square().sum((1, 2, 3)).view(1, -1, 1, 1)
         value, place = gain[0].flatten(1).max(dim=1)
         kind = int(value.argmax())
         row, column = divmod(int(place[kind]), gain.shape[-1])
-        if best is None or value[kind] > best[0]:
+        if value[kind] > best[0]:
             best = float(value[kind]), kind, size, row, column
     value, kind, size, row, column = best
     name = sprites.OBJECTS[kind] if value > 0 else ""  # no sprite is better than none

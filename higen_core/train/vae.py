@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -112,7 +113,7 @@ def main(out: Path, steps: int = 2600, lr: float = 6e-4, seed: int = 0, scenes: 
     torch.manual_seed(seed)
     batches = FrameBatches(scenes, seed)
 
-    def export(model: nn.Module, step: int) -> None:
+    def export(model: Any, step: int) -> None:
         vae = VAE(MINI_VAE)
         vae.load_state_dict(model.vae.state_dict())
         save_network(out / "vae.safetensors", normalized(vae.eval(), batches), dtype=torch.float16)
