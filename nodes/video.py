@@ -98,7 +98,7 @@ def check_images(images: torch.Tensor) -> None:
 def check_prefix(filename_prefix: str) -> None:
     folder = Path(folder_paths.get_output_directory()).resolve()
     if not (folder / filename_prefix).resolve().is_relative_to(folder):
-        raise ValueError(f"filename_prefix must stay inside ComfyUI's output folder, got {filename_prefix!r}")
+        raise ValueError(f"filename_prefix leads outside the output folder, got {filename_prefix!r}")
 
 
 def sound(audio: dict | None, format: str, frames: int, fps: Fraction) -> tuple[np.ndarray | None, int]:

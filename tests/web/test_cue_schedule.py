@@ -321,6 +321,7 @@ def test_touch(chromium, server):
     page.close()
 
 
+@pytest.mark.slow  # a benchmark: other work on the machine makes it fail
 def test_dragging_repaints_quickly(schedule):
     """Median of a pointer event with 64 points on each curve: handling it, style and layout.
 

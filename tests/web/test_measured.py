@@ -20,12 +20,14 @@ def finished(editor):
     assert curves.shown() == 3
     record = editor.run()
     assert record["status"]["status_str"] == "success", record["status"]
+    editor.fit()
     return curves, record
 
 
 def test_the_measured_curves_lie_over_the_requested_ones(finished, editor):
     curves, record = finished
-    (sent,) = [entry for output in record["outputs"].values() for entry in output.get("higen_curves", [])]
+    entries = [entry for output in record["outputs"].values() for entry in output.get("higen_curves", [])]
+    (sent,) = [entry for entry in entries if entry["kind"] == "measured"]
     assert sent["schedules"] == [str(curves.node)]
     assert len(sent["motion"]) == 15
     assert len(sent["appearance"]) == 16
@@ -45,8 +47,8 @@ def test_the_measured_curves_lie_over_the_requested_ones(finished, editor):
 def test_the_measured_curve_can_be_traced(finished, editor):
     curves, _ = finished
     before = curves.widget("motion_curve")
-    curves.button("Shape between points").click()
-    editor.page.get_by_role("menuitem", name="Trace the measured motion").click()
+    curves.button("Shape between points").press("Enter")
+    editor.page.get_by_role("menuitem", name="Trace the measured motion").press("Enter")
     traced = json.loads(curves.widget("motion_curve"))
     assert traced["interpolation"] == "linear"
     assert 2 <= len(traced["points"]) <= 15
