@@ -70,7 +70,7 @@ def test_every_input_and_output_has_a_tooltip(info):
 
 
 def test_the_pack_loads_without_a_complaint_in_the_log(server):
-    lines = server.log().splitlines()
+    lines = server.log().partition("got prompt")[0].splitlines()  # later tests provoke errors
     (timing,) = (line for line in lines if line.rstrip().endswith(PACK_FOLDER) and "seconds" in line)
     assert "IMPORT FAILED" not in timing
     bad = [line for line in lines if (PACK_FOLDER in line or "higen" in line.lower()) and line is not timing]
