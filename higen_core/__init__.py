@@ -1,4 +1,4 @@
-"""HiGen (Qing et al., CVPR 2024) in PyTorch: text to a spatial prior, prior and cues to video. See DESIGN in README."""
+"""HiGen (Qing et al., CVPR 2024) in PyTorch: text to a spatial prior, prior and cues to video."""
 
 from .blend import blend_cues, resample_cues
 from .checkpoint import load_clip, load_unet, load_vae

@@ -79,7 +79,7 @@ class VAEConfig(_Config):
 
 @dataclass(frozen=True)
 class TowerConfig(_Config):
-    """One tower of an OpenCLIP model; `fixed` sizes that only one kind of tower has are in the subclasses."""
+    """What both towers of an OpenCLIP model have."""
 
     width: int
     layers: int
