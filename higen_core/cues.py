@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 MOTION_SCALE = 10_000
 """Motion cue per mean absolute change of a pixel in [0, 1], unless the weights say otherwise."""
 
+UNTOLD_MOTION = -1000
+UNTOLD_APPEARANCE = 0.0
+"""What networks trained here read as "this cue is not told": no clip has such a motion, nor such a row."""
+
 
 @dataclass(frozen=True)
 class Cues:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..checkpoint import load_clip, load_unet, load_vae, save_network
 from ..config import MINI
-from ..cues import resample_rows
+from ..cues import UNTOLD_APPEARANCE, UNTOLD_MOTION, resample_rows
 from ..pipeline import OFFSET
 from ..schedule import STEPS, add_noise, velocity
 from ..text import CLIP
@@ -28,6 +28,16 @@ from .data import SpriteClips, rgb_factors, similarity_floor
 from .loop import LoopConfig, train
 
 CAPTION_DROPOUT = 0.1
+CUE_DROPOUT = 0.05
+PRIOR_DROPOUT = 0.05
+TIME_POWER = 0.7
+"""Time steps are drawn as 1000 u^0.7: more of them where the picture is still open, fewer where little noise is left."""
+
+
+def _faded(size: int, generator: torch.Generator) -> Tensor:
+    """Strengths of the prior (size,): 1 for nearly all, anything between 0 and 1 for some, so that it can be faded."""
+    strength, faded = torch.rand(2, size, generator=generator)
+    return strength.where(faded < PRIOR_DROPOUT, 1.0)
 
 
 @dataclass(frozen=True)
@@ -77,14 +87,17 @@ class SpriteBatches:
         picks = [(shard := pool.shard(rng.randrange(shards)), rng.randrange(len(shard))) for _ in range(size)]
         x0 = torch.stack([shard.latents[i] for shard, i in picks]).float()
         text = self._text([shard.captions[i][rng.random() < 0.3] for shard, i in picks], rng)
-        t = torch.randint(STEPS, (size,), generator=generator)
+        t = (STEPS * torch.rand(size, generator=generator) ** TIME_POWER).long()
         eps = torch.randn(x0.shape, generator=generator)
         known = {"text": text}
         if pool.frames > 1:
             eps = eps + OFFSET * torch.randn((*x0.shape[:3], 1, 1), generator=generator)
-            known["prior"] = x0[:, :, 0]
-            known["motion"] = torch.stack([shard.motion[i] for shard, i in picks]).long()
-            known["appearance"] = resample_rows(torch.stack([shard.appearance[i] for shard, i in picks]).float())
+            known["prior"] = x0[:, :, 0] * _faded(size, generator).view(-1, 1, 1, 1)
+            motion = torch.stack([shard.motion[i] for shard, i in picks]).long()
+            appearance = resample_rows(torch.stack([shard.appearance[i] for shard, i in picks]).float())
+            untold = torch.rand(2, size, generator=generator) < CUE_DROPOUT
+            known["motion"] = motion.masked_fill(untold[0, :, None], UNTOLD_MOTION)
+            known["appearance"] = appearance.masked_fill(untold[1, :, None, None], UNTOLD_APPEARANCE)
         return Sample(add_noise(x0, eps, t), t, known, velocity(x0, eps, t))
 
     @torch.no_grad()
