@@ -6,6 +6,7 @@ import json
 import os
 import random
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 
 import torch
@@ -87,15 +88,17 @@ class SpriteClips:
 
 
 @torch.no_grad()
-def similarity_floor(clip: CLIP, seed: int = 0, pictures: int = 256) -> float:
-    """The similarity of pictures that have nothing in common: the 5th percentile over pairs of unrelated scenes."""
+def similarity_floor(clip: CLIP, seed: int = 0, clips: int = 256) -> float:
+    """What reads as appearance 0: the similarity of first and last frame in the 5 % of changing clips that change most.
+
+    So the clips fill the range of the cue, as `sprites.MOTION_SCALE` makes them fill that of motion.
+    """
     rng = random.Random(f"floor {seed}")
-    seen = clip.encode_image(
-        torch.stack([sprites.render(sprites.sample_still(rng), frames=1)[0] for _ in range(pictures)])
-    )
-    unit = torch.nn.functional.normalize(seen, dim=-1)
-    pairs = (unit @ unit.mT)[tuple(torch.triu_indices(pictures, pictures, offset=1))]
-    return round(float(pairs.quantile(0.05)), 3)
+    scenes = (sprites.sample_scene(rng) for _ in count())
+    changing = islice((scene for scene in scenes if scene.change != "none"), clips)
+    ends = torch.stack([sprites.render(scene, frames=2) for scene in changing])
+    first, last = clip.encode_image(rearrange(ends, "n e h w c -> (e n) h w c")).chunk(2)
+    return round(float(torch.cosine_similarity(first, last).quantile(0.05)), 3)
 
 
 @torch.no_grad()
