@@ -47,8 +47,8 @@ def test_the_measured_curves_lie_over_the_requested_ones(finished, editor):
 def test_the_measured_curve_can_be_traced(finished, editor):
     curves, _ = finished
     before = curves.widget("motion_curve")
-    curves.button("Shape between points").press("Enter")
-    editor.page.get_by_role("menuitem", name="Trace the measured motion").press("Enter")
+    curves.button("Shape between points").click()
+    editor.page.get_by_role("menuitem", name="Trace the measured motion").click()
     traced = json.loads(curves.widget("motion_curve"))
     assert traced["interpolation"] == "linear"
     assert 2 <= len(traced["points"]) <= 15
