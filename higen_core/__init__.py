@@ -6,7 +6,7 @@ from .config import MINI, RELEASED, CLIPConfig, UNetConfig, VAEConfig
 from .cues import Cues, plot_cues
 from .encoders import load_dinov2
 from .extract import ExtractedCues, cue_options, extract_cues
-from .memory import Plan, activations, plan
+from .memory import DecodePlan, Plan, activations, decode_activations, plan, plan_decoding
 from .pipeline import (
     draw_noise,
     draw_video_noise,
@@ -28,6 +28,7 @@ __all__ = [
     "VAE",
     "CLIPConfig",
     "Cues",
+    "DecodePlan",
     "ExtractedCues",
     "Plan",
     "Step",
@@ -37,6 +38,7 @@ __all__ = [
     "activations",
     "blend_cues",
     "cue_options",
+    "decode_activations",
     "draw_noise",
     "draw_video_noise",
     "extract_cues",
@@ -46,6 +48,7 @@ __all__ = [
     "load_unet",
     "load_vae",
     "plan",
+    "plan_decoding",
     "plot_cues",
     "prior_steps",
     "resample_cues",

@@ -11,6 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from .config import VAEConfig
+from .memory import decode_activations, free_memory, plan_decoding
 
 LATENT_SCALE = 0.18215  # latents leave the autoencoder multiplied by this, which gives them unit variance
 
@@ -45,11 +46,19 @@ class VAE(nn.Module):
     def decode(self, latent: Tensor) -> Tensor:
         return self.decoder(self.post_quant_conv(latent / LATENT_SCALE))
 
-    def decode_video(self, latents: Tensor, chunk: int = 8) -> Tensor:
-        """Latents (b, c, f, h, w) -> frames (b, f, h, w, 3) in [0, 1], `chunk` frames at a time."""
-        frames = rearrange(latents, "b c f h w -> (b f) c h w")
-        pictures = torch.cat([self.decode(part) for part in frames.split(chunk)])
-        return rearrange(pictures / 2 + 0.5, "(b f) c h w -> b f h w c", b=len(latents)).clamp(0, 1)
+    def decode_video(self, latents: Tensor, chunk: int | None = None) -> Tensor:
+        """Latents (b, c, f, h, w) -> frames (b, f, h, w, 3) in [0, 1], `chunk` pictures at a time.
+
+        Without `chunk` as many as fit into the free memory of the device; see `plan_decoding`.
+        """
+        if chunk is not None and chunk < 1:
+            raise ValueError(f"chunk must be at least 1 frame, got {chunk}")
+        pictures = rearrange(latents, "b c f h w -> (b f) c h w")
+        if chunk is None:
+            each = decode_activations(self.config, *latents.shape[3:], latents.dtype)
+            chunk = plan_decoding(len(pictures), each, free_memory(latents.device)).chunk
+        frames = torch.cat([(self.decode(part) / 2 + 0.5).clamp(0, 1) for part in pictures.split(chunk)])
+        return rearrange(frames, "(b f) c h w -> b f h w c", b=len(latents))
 
 
 class Encoder(nn.Module):

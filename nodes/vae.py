@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 import comfy.diffusers_convert
+import comfy.model_management
 import comfy.sd
+import torch
 from torch import nn
 
+from .. import higen_core as hg
 from ..higen_core.checkpoint import vae_names
 from ..higen_core.files import open_weights
 from ..higen_core.identify import seems
@@ -13,7 +19,22 @@ from ..higen_core.identify import seems
 RELEASED_GROUPS = 32  # channel groups of every norm; ComfyUI builds no other number
 
 
-def load_vae(path: str) -> comfy.sd.VAE:
+class HigenVAE(comfy.sd.VAE):
+    """ComfyUI's VAE, which decodes a clip a few frames at a time and says so: left to itself it fills what is free."""
+
+    def decode(self, samples_in: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Latents (f, 4, h, w) -> frames (f, 8 h, 8 w, 3) in [0, 1]."""
+        frames, _, height, width = samples_in.shape
+        each = int(self.memory_used_decode(samples_in.shape, self.vae_dtype))  # ComfyUI's estimate, of one frame
+        comfy.model_management.load_models_gpu([self.patcher], memory_required=each)
+        free = comfy.model_management.get_free_memory(self.device)
+        plan = hg.plan_decoding(frames, each, free)
+        logging.info(f"HiGen: {free / 2**30:.2f} GB free on {self.device}; {8 * width}x{8 * height} pixels: {plan}")
+        decode = super().decode
+        return torch.cat([decode(part, *args, **kwargs) for part in samples_in.split(plan.chunk)])
+
+
+def load_vae(path: str) -> HigenVAE:
     """A 4-channel VAE that shrinks 8x: of any width with our `config`, without one Stable Diffusion 1.x's or 2.x's."""
     file = open_weights(path)
     names = vae_names(file.shapes)
@@ -42,7 +63,7 @@ def load_vae(path: str) -> comfy.sd.VAE:
         if len(ddconfig["ch_mult"]) != 4:
             raise ValueError(f"{path}: HiGen needs a VAE of 4 levels (it shrinks 8x), got {len(ddconfig['ch_mult'])}")
         config = {"params": {"ddconfig": ddconfig, "embed_dim": weights["post_quant_conv.weight"].shape[1]}}
-    vae = comfy.sd.VAE(sd=weights, config=config)
+    vae = HigenVAE(sd=weights, config=config)
     for module in vae.first_stage_model.modules():
         if isinstance(module, nn.GroupNorm):
             module.num_groups = groups

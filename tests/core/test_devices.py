@@ -37,7 +37,7 @@ def test_text_to_video_stays_on_one_device(cuda, dtype, batch_guidance):
     noise, offset_noise = (n.to(cuda) for n in hg.draw_video_noise(1, (1, 4, 9, 8, 8)))
     known = {"prior": prior, "cues": CUES, "noise": noise, "offset_noise": offset_noise, "chunk": 4}
     video = hg.sample_video(unet, text, uncond, **known, **options)
-    frames = vae.decode_video(video.to(dtype))
+    frames = vae.decode_video(video.to(dtype), chunk=4)
     assert {t.device.type for t in (text, prior, video, frames)} == {"cuda"}
     assert video.dtype == torch.float32
     assert frames.shape == (1, 9, 64, 64, 3)

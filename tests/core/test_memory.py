@@ -1,10 +1,13 @@
 """The plan of memory: its estimates hold, and it takes the fastest way that fits."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 import higen_core as hg
-from higen_core.config import MINI, RELEASED
+from higen_core import memory
+from higen_core.config import MINI, MINI_VAE, RELEASED, RELEASED_VAE
 
 from .peak import computed_peak
 
@@ -41,3 +44,35 @@ def test_a_plan_reads_as_a_sentence():
     assert line.startswith("two calls a step, ")
     assert line.endswith(" of activations")
     assert " of 32 frames at a time, " in line
+
+
+@pytest.mark.parametrize("config", [MINI_VAE, RELEASED_VAE], ids=["mini", "released"])
+def test_the_estimate_of_decoding_is_what_the_graph_needs(config):
+    needed = computed_peak(lambda: hg.VAE(config), lambda vae: vae.decode(torch.empty(3, 4, 8, 14)))
+    assert 3 * hg.decode_activations(config, 8, 14, torch.float32) == pytest.approx(needed, rel=0.01)
+
+
+@pytest.mark.parametrize(("free", "chunk"), [(0, 1), (99, 1), (250, 2), (799, 7), (10**9, 8)])
+def test_less_memory_leads_to_fewer_frames_decoded_at_a_time(free, chunk):
+    plan = hg.plan_decoding(32, 100, free)
+    assert (plan.chunk, plan.bytes) == (chunk, 100 * chunk)
+    assert str(plan).startswith(f"the VAE decodes {chunk} of 32 frames at a time, ")
+    assert hg.plan_decoding(3, 100, free).chunk == min(chunk, 3)
+
+
+def test_decoding_asks_how_much_memory_is_free(monkeypatch):
+    vae = hg.VAE(MINI_VAE)
+    sizes = []
+    vae.decoder.register_forward_pre_hook(lambda _, arguments: sizes.append(len(arguments[0])))
+    room = 3 * hg.decode_activations(MINI_VAE, 2, 2, torch.float32)
+    monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=room))
+    with torch.no_grad():
+        vae.decode_video(torch.zeros(1, 4, 8, 2, 2))
+        vae.decode_video(torch.zeros(1, 4, 8, 2, 2), chunk=5)
+    assert sizes == [3, 3, 2, 5, 3]
+
+
+def test_free_memory_is_that_of_the_device():
+    assert 0 < memory.free_memory(torch.device("cpu")) < 2**50
+    with pytest.raises(ValueError, match="free memory of 'meta' is not known here: say how many frames"):
+        memory.free_memory(torch.device("meta"))

@@ -36,6 +36,8 @@ def test_a_video_decodes_the_same_in_chunks(vae):
     whole, parts = vae.decode_video(latents, chunk=10), vae.decode_video(latents, chunk=3)
     assert whole.shape == (2, 5, 8, 12, 3)
     assert golden.max_error(whole, parts) <= 1e-5
+    with pytest.raises(ValueError, match="chunk must be at least 1 frame, got 0"):
+        vae.decode_video(latents, chunk=0)
 
 
 def test_a_size_that_does_not_fit_is_named(vae):

@@ -1,5 +1,8 @@
 """The VAE that stock VAE Encode and Decode get gives what the core's gives."""
 
+import logging
+
+import comfy.model_management
 import pytest
 import torch
 from higen_pack.higen_core.checkpoint import save_network
@@ -43,6 +46,21 @@ def test_a_video_is_decoded_alike(pair):
     with torch.no_grad():
         expected = ours.decode_video((samples * LATENT_SCALE).movedim(0, 1)[None])[0]
     torch.testing.assert_close(images, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_video_is_decoded_in_as_many_frames_as_fit(pair, monkeypatch, caplog):
+    _, vae = pair
+    samples = torch.randn(5, 4, 8, 12)
+    (whole,) = VAEDecode().decode(vae, {"samples": samples})
+    sizes = []
+    vae.first_stage_model.decoder.register_forward_pre_hook(lambda _, arguments: sizes.append(len(arguments[0])))
+    room = int(2.5 * vae.memory_used_decode(samples.shape, vae.vae_dtype))
+    monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda device=None: room)
+    with caplog.at_level(logging.INFO):
+        (parts,) = VAEDecode().decode(vae, {"samples": samples})
+    assert sizes == [2, 2, 1]
+    assert any("96x64 pixels: the VAE decodes 2 of 5 frames at a time" in message for message in caplog.messages)
+    torch.testing.assert_close(parts, whole, atol=1e-5, rtol=0)
 
 
 def test_tiled_decoding_takes_it(pair):
