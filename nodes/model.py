@@ -72,16 +72,10 @@ class HigenModel:
         return 8 * 2 ** (len(self.unet.config.dim_mult) - 1)
 
     def load(self, frames: int, height: int, width: int) -> nn.Module:
-        """Has ComfyUI bring the weights to the device, all or in part, with room for a latent of this size.
-
-        ComfyUI moves whole layers only; parameters that stand alone (the learned text queries) are moved here.
-        """
+        """Has ComfyUI bring the weights to the device, all or in part, with room for a latent of this size."""
         both, least = self.activations(frames, height, width, batch=2), self.activations(frames, height, width, chunk=1)
         comfy.model_management.load_models_gpu([self.patcher], memory_required=both, minimum_memory_required=least)
-        for module in self.unet.modules():
-            if not isinstance(module, comfy.ops.CastWeightBiasOp):
-                for parameter in module.parameters(recurse=False):
-                    parameter.data = parameter.data.to(self.device)
+        move_lone_parameters(self.unet, self.device)
         return self.unet
 
     def plan(self, frames: int, height: int, width: int) -> hg.Plan:
@@ -108,10 +102,23 @@ def load_model(source: str, dtype: str, image_tower: str = "") -> HigenModel:
     """
     device = comfy.model_management.get_torch_device()
     unet = hg.load_unet(source, dtype=DTYPES[dtype] or best_dtype(source, device), device="cpu")
-    for module in unet.modules():
-        module.__class__ = CASTING.get(type(module), type(module))
+    let_layers_cast(unet)
     patcher = ModelPatcher(HigenDenoiser(unet), device, comfy.model_management.unet_offload_device())
     return HigenModel(patcher, unet.info, image_tower)
+
+
+def let_layers_cast(network: nn.Module) -> None:
+    """Plain layers become ComfyUI's, whose weights may be on another device and come over when the layer runs."""
+    for module in network.modules():
+        module.__class__ = CASTING.get(type(module), type(module))
+
+
+def move_lone_parameters(network: nn.Module, device: torch.device) -> None:
+    """ComfyUI moves and casts whole layers only: what stands alone (the learned text queries) is moved here."""
+    for module in network.modules():
+        if not isinstance(module, comfy.ops.CastWeightBiasOp):
+            for name, parameter in list(module.named_parameters(recurse=False)):
+                setattr(module, name, nn.Parameter(parameter.to(device), requires_grad=False))
 
 
 def best_dtype(source: str, device: torch.device) -> torch.dtype:
