@@ -3,7 +3,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { CurveEditor } from "./lib/editor.js";
-import { chain, forward, keepOnNode, settle, useStyle } from "./lib/mount.js";
+import { chain, followLanguage, forward, keepOnNode, settle, useStyle } from "./lib/mount.js";
 import { deliver, motionScaleOf, overlaysOf } from "./lib/overlays.js";
 import { TRACKS } from "./lib/tracks.js";
 
@@ -35,6 +35,7 @@ app.registerExtension({
 });
 
 function addEditor(node) {
+  followLanguage();
   const editor = new CurveEditor(hostOf(node));
   for (const { input } of Object.values(TRACKS)) hide(widget(node, input));
   const holder = node.addDOMWidget("curves", "HIGEN_CURVES", editor.element, {

@@ -5,7 +5,7 @@
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-import { chain, forward, keepOnNode, useStyle } from "./lib/mount.js";
+import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/mount.js";
 import { player } from "./lib/player.js";
 
 const PROPERTY = "higen_shown";
@@ -41,6 +41,7 @@ app.registerExtension({
 });
 
 function attach(node, view) {
+  followLanguage();
   const element = document.createElement("div");
   element.className = "higen-preview";
   element.addEventListener("wheel", forward, { passive: false });

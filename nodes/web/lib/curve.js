@@ -5,6 +5,8 @@
  * tests/data/curve_cases.json holds both languages to one set of numbers.
  */
 
+import { say } from "./words.js";
+
 export const INTERPOLATIONS = ["monotone_cubic", "linear", "step"];
 export const MOTION_MAX = 1000;
 const STEP_TOLERANCE = 1e-5;
@@ -24,24 +26,30 @@ export function parse(text) {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new Error(`not JSON: ${String(text).slice(0, 40)}`);
+    throw new Error(say("not JSON: {text}", { text: String(text).slice(0, 40) }));
   }
-  if (value === null || !Array.isArray(value.points)) throw new Error("not an object with a list of points");
-  const unknown = Object.keys(value).find((key) => key !== "points" && key !== "interpolation");
-  if (unknown !== undefined) throw new Error(`unknown entry ${unknown}`);
+  if (value === null || !Array.isArray(value.points)) throw new Error(say("not an object with a list of points"));
+  const key = Object.keys(value).find((name) => name !== "points" && name !== "interpolation");
+  if (key !== undefined) throw new Error(say("unknown entry {key}", { key }));
   return check({ points: value.points, interpolation: value.interpolation ?? "monotone_cubic" });
 }
 
 function check(curve) {
-  if (!INTERPOLATIONS.includes(curve.interpolation)) throw new Error(`unknown interpolation ${curve.interpolation}`);
-  if (curve.points.length === 0) throw new Error("no points");
-  curve.points.forEach((point, i) => {
-    if (!Array.isArray(point) || point.length !== 2) throw new Error(`point ${i} is not a pair [x, y]`);
-    point.forEach((v, axis) => {
-      const ok = typeof v === "number" && v >= 0 && v <= 1;
-      if (!ok) throw new Error(`${"xy"[axis]} of point ${i} is not a number in 0..1: ${v}`);
+  const { points, interpolation } = curve;
+  const refuse = (text, values) => {
+    throw new Error(say(text, values));
+  };
+  if (!INTERPOLATIONS.includes(interpolation)) refuse("unknown interpolation {interpolation}", { interpolation });
+  if (points.length === 0) refuse("no points");
+  points.forEach((point, index) => {
+    if (!Array.isArray(point) || point.length !== 2) refuse("point {index} is not a pair [x, y]", { index });
+    point.forEach((value, i) => {
+      const ok = typeof value === "number" && value >= 0 && value <= 1;
+      if (!ok) refuse("{axis} of point {index} is not a number in 0..1: {value}", { axis: "xy"[i], index, value });
     });
-    if (i > 0 && point[0] <= curve.points[i - 1][0]) throw new Error(`x of point ${i} does not rise: ${point[0]}`);
+    const [value] = point;
+    if (index > 0 && value <= points[index - 1][0])
+      refuse("x of point {index} does not rise: {value}", { index, value });
   });
   return curve;
 }

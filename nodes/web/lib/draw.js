@@ -3,6 +3,7 @@
 import { appearanceFactors, evaluator, MOTION_MAX, motionValues } from "./curve.js";
 import { areaPath, curvePath, frameTicks, linePath, polyline } from "./geometry.js";
 import { percentText, positionText, spoken, TRACKS } from "./tracks.js";
+import { say } from "./words.js";
 
 const NS = "http://www.w3.org/2000/svg";
 
@@ -20,10 +21,10 @@ export class Picture {
     this.id = id;
     this.grid = layer("grid");
     this.overlay = layer("overlay");
-    this.cursor = layer("cursor");
+    this.cursor = makeCursor();
     this.tracks = Object.fromEntries(Object.keys(TRACKS).map((name) => [name, makeTrack(name)]));
     this.lines = svg("g", {}, ...Object.values(this.tracks).map(({ group }) => group));
-    this.element = svg("svg", { class: "hc-plot" }, this.grid, this.overlay, this.lines, this.cursor);
+    this.element = svg("svg", { class: "hc-plot" }, this.grid, this.overlay, this.lines, this.cursor.group);
   }
 
   /** Axes in real units: frames and seconds below, motion left, appearance right. */
@@ -46,8 +47,8 @@ export class Picture {
       parts.push(text("hc-tick hc-motion hc-small", plot.left - 10, at + 10, percentText(y, motionScale), "end"));
       parts.push(text("hc-tick hc-appearance", plot.right + 10, at + 3.5, y));
     }
-    parts.push(text("hc-frame", plot.left - 10, plot.bottom + 24, "frame", "end"));
-    parts.push(text("hc-small", plot.left - 10, plot.bottom + 34, "time", "end"));
+    parts.push(text("hc-frame", plot.left - 10, plot.bottom + 24, say("frame"), "end"));
+    parts.push(text("hc-small", plot.left - 10, plot.bottom + 34, say("time"), "end"));
     this.grid.replaceChildren(...parts);
   }
 
@@ -84,6 +85,7 @@ export class Picture {
       track.group.append(circle);
     }
     while (track.points.length > points.length) track.points.pop().circle.remove();
+    const cue = say(TRACKS[name].label);
     points.forEach((point, i) => {
       const { circle, changed } = track.points[i];
       if (!changed([point, plot, clip, points.length, i === selected])) return;
@@ -91,7 +93,8 @@ export class Picture {
       circle.setAttribute("cx", plot.px(x));
       circle.setAttribute("cy", plot.py(y));
       circle.classList.toggle("hc-selected", i === selected);
-      circle.setAttribute("aria-label", `${TRACKS[name].label} point ${i + 1} of ${points.length}`);
+      const place = { cue, number: i + 1, count: points.length };
+      circle.setAttribute("aria-label", say("{cue} point {number} of {count}", place));
       circle.setAttribute("aria-valuenow", y * TRACKS[name].top);
       circle.setAttribute("aria-valuetext", `${positionText(x, clip)}, ${spoken(name, y, clip.motionScale)}`);
     });
@@ -110,14 +113,28 @@ export class Picture {
 
   /** A line at a position with a dot on each curve; x null hides it. */
   drawCursor(plot, x, curves) {
-    if (x === null) return this.cursor.replaceChildren();
+    const { group, hair, dots } = this.cursor;
+    group.setAttribute("visibility", x === null ? "hidden" : "visible");
+    if (x === null) return;
     const at = plot.px(x);
-    const dots = Object.keys(TRACKS).map((name) => {
-      const y = plot.py(evaluator(curves[name])(x));
-      return svg("circle", { class: `hc-dot hc-${name}`, cx: at, cy: y, r: 3.5 });
-    });
-    this.cursor.replaceChildren(line("hc-hair", at, plot.top, at, plot.bottom), ...dots);
+    hair.setAttribute("d", `M${at} ${plot.top}V${plot.bottom}`);
+    for (const [name, dot] of Object.entries(dots)) {
+      dot.setAttribute("cx", at);
+      dot.setAttribute("cy", plot.py(evaluator(curves[name])(x)));
+    }
   }
+}
+
+/** Its parts stay and only move: the browser styles new elements anew, which costs more than all else in a drag. */
+function makeCursor() {
+  const hair = svg("path", { class: "hc-hair" });
+  const dots = Object.fromEntries(
+    Object.keys(TRACKS).map((name) => [name, svg("circle", { class: `hc-dot hc-${name}`, r: 3.5 })]),
+  );
+  const group = layer("cursor");
+  group.append(hair, ...Object.values(dots));
+  group.setAttribute("visibility", "hidden");
+  return { group, hair, dots };
 }
 
 function makeTrack(name) {

@@ -16,6 +16,7 @@ import { attachKeys } from "./keys.js";
 import { makePanel } from "./panel.js";
 import { attachPointer } from "./pointer.js";
 import { other, positionText, spoken, TRACKS } from "./tracks.js";
+import { say } from "./words.js";
 
 const NAMES = Object.keys(TRACKS);
 const MERGE_MS = 700;
@@ -28,6 +29,7 @@ export class CurveEditor {
   problems = { motion: "", appearance: "" };
   history = new edits.History();
   #texts = {};
+  #pointed = null;
   #lastChange = { key: null, at: 0 };
 
   constructor(host) {
@@ -65,6 +67,7 @@ export class CurveEditor {
     this.drawOverlays();
     this.panel.update();
     this.draw();
+    this.hover(this.#pointed);
   }
 
   drawOverlays() {
@@ -87,6 +90,7 @@ export class CurveEditor {
 
   /** Show the values at a position, or (null) those of the selected point. */
   hover(x) {
+    this.#pointed = x;
     const curves = { motion: this.shown("motion"), appearance: this.shown("appearance") };
     this.picture.drawCursor(this.plot, x, curves);
     const point = this.point;
@@ -179,7 +183,7 @@ export class CurveEditor {
     const point = this.point;
     const words =
       point && `${positionText(point[0], this.clip)}, ${spoken(this.active, point[1], this.clip.motionScale)}`;
-    this.panel.speak(words ?? `${TRACKS[this.active].label} curve`);
+    this.panel.speak(words ?? say("{cue} curve", { cue: say(TRACKS[this.active].label) }));
     this.hover(null);
   }
 

@@ -1,6 +1,7 @@
 /** Elements that belong to a node, kept on that node. */
 
 import { app } from "../../../scripts/app.js";
+import { useLanguage } from "./words.js";
 
 const WAITS_MS = [100, 500, 2000];
 const elements = new Map();
@@ -46,6 +47,11 @@ export function forward(event) {
   event.preventDefault();
   event.stopPropagation();
   app.canvas.canvas.dispatchEvent(new event.constructor(event.type, event));
+}
+
+/** Speak the frontend's language. It makes all nodes anew when the language changes, so ask when a node is made. */
+export function followLanguage() {
+  useLanguage(app.extensionManager.setting.get("Comfy.Locale"));
 }
 
 /** Load a stylesheet that lies beside this file, once. */

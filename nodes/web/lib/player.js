@@ -2,6 +2,7 @@
 
 import { svg } from "./draw.js";
 import { fileText, frameAt, frameText, timeOf } from "./frames.js";
+import { say } from "./words.js";
 
 /**
  * Elements that show a saved video or animation at `url`.
@@ -12,7 +13,7 @@ export function player(video, url) {
   const moving = video.format.startsWith("video/");
   const screen = make(moving ? "video" : "img", "hp-screen");
   screen.addEventListener("error", () => {
-    file.textContent = `${video.filename} is no longer there`;
+    file.textContent = say("{filename} is no longer there", video);
     screen.remove();
   });
   if (moving) Object.assign(screen, { autoplay: true, loop: true, muted: true, playsInline: true });
@@ -27,7 +28,7 @@ function controls(screen, video) {
   play.type = "button";
   const slider = make("input", "hp-slider");
   Object.assign(slider, { type: "range", min: 0, max: video.frames - 1, step: 1, value: 0 });
-  slider.setAttribute("aria-label", "Frame");
+  slider.setAttribute("aria-label", say("Frame"));
   const words = make("span", "hp-words");
 
   const show = (frame) => {
@@ -38,7 +39,7 @@ function controls(screen, video) {
   const toggle = () => (screen.paused ? screen.play() : screen.pause());
   const label = () => {
     play.replaceChildren(icon(screen.paused ? "M3 2L13 8L3 14Z" : "M3 2H6.5V14H3ZM9.5 2H13V14H9.5Z"));
-    play.setAttribute("aria-label", screen.paused ? "Play" : "Pause");
+    play.setAttribute("aria-label", say(screen.paused ? "Play" : "Pause"));
   };
 
   slider.addEventListener("input", () => {

@@ -1,6 +1,7 @@
 /** Ready-made curves. Each fits its points to the clip's frames. */
 
 import { snap } from "./edits.js";
+import { say } from "./words.js";
 
 const LOW = 0.1;
 const HIGH = 0.9;
@@ -76,6 +77,6 @@ const SHAPES = [
 export function presets(frames) {
   return SHAPES.map(({ id, label, interpolation, points }) => {
     const byFrame = new Map(points.map(([x, y]) => [snap(x, frames), y]));
-    return { id, label, curve: { points: [...byFrame], interpolation } };
+    return { id, label: say(label), curve: { points: [...byFrame], interpolation } };
   });
 }

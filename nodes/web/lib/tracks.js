@@ -1,6 +1,7 @@
 /** The two cues of a clip: what they are called, and their values in units a person can read. */
 
 import { MOTION_MAX } from "./curve.js";
+import { say } from "./words.js";
 
 /**
  * `input` and `number` name the node's inputs: the drawn curve, and the constant that holds while none is drawn.
@@ -33,14 +34,14 @@ export function percentText(y, motionScale) {
 
 /** "motion 520 = 5.2 % of full scale per frame" */
 export function spoken(name, y, motionScale) {
-  const value = `${TRACKS[name].label.toLowerCase()} ${valueText(name, y)}`;
+  const value = `${say(name)} ${valueText(name, y)}`;
   const percent = name === "motion" ? percentText(y, motionScale) : "";
-  return percent ? `${value} = ${percent} of full scale per frame` : value;
+  return percent ? `${value} = ${say("{percent} of full scale per frame", { percent })}` : value;
 }
 
 /** Position 0..1 in the clip -> "frame 7 (0.88 s)" */
 export function positionText(x, { frames, fps }) {
   const frame = x * (frames - 1);
   const shown = Math.abs(frame - Math.round(frame)) < 0.005 ? Math.round(frame) : frame.toFixed(1);
-  return `frame ${shown} (${(frame / fps).toFixed(2)} s)`;
+  return say("frame {frame} ({seconds} s)", { frame: shown, seconds: (frame / fps).toFixed(2) });
 }

@@ -1,0 +1,75 @@
+"""The page in Simplified Chinese: node names, inputs and the cue editor's own words, and back to English."""
+
+import json
+
+import pytest
+
+from ..comfyui.paths import ROOT
+from .conftest import EMPTY, NODE, add_schedule
+
+CHINESE = json.loads((ROOT / "locales" / "zh" / "nodeDefs.json").read_text())
+
+
+@pytest.fixture
+def chinese(editor):
+    """The page as someone sees it who has chosen Chinese."""
+    switch(editor, "zh")
+    editor.open()
+    editor.load(EMPTY)
+    yield editor
+    switch(editor, "en")
+    editor.open()
+
+
+def switch(editor, locale: str) -> None:
+    editor.server.post("/settings", json={"Comfy.Locale": locale}).raise_for_status()
+
+
+def labels(editor, node: int) -> tuple[str, list[str], list[str]]:
+    """A node's title, and the names on its widgets and outputs, as the page shows them."""
+    title, widgets, outputs = editor.page.evaluate(
+        """id => {
+            const node = app.graph.getNodeById(id);
+            const widgets = node.widgets.filter(widget => widget.label).map(widget => widget.label);
+            return [node.title, widgets, node.outputs.map(output => output.localized_name)];
+        }""",
+        node,
+    )
+    return title, widgets, outputs
+
+
+def names(texts: dict, outputs: int) -> list[str]:
+    return [texts["outputs"][str(i)]["name"] for i in range(outputs)]
+
+
+def test_nodes_have_their_chinese_names(chinese):
+    curves = add_schedule(chinese)
+    texts = CHINESE[NODE]
+    title, widgets, outputs = labels(chinese, curves.node)
+    assert title == texts["display_name"]
+    shown = [name for name in texts["inputs"] if not name.endswith("_from")]
+    assert widgets == [texts["inputs"][name]["name"] for name in shown]
+    assert outputs == names(texts, 2)
+
+
+def test_the_editor_speaks_chinese(chinese):
+    curves = add_schedule(chinese)
+    curves.click(0.4, 0.8)
+    assert "第 6 帧（0.75 秒）" in curves.panel.locator(".hc-words").inner_text()
+    assert curves.plot.locator(".hc-frame").last.text_content() == "帧"
+    curves.button("绘制外观曲线").click()
+    curves.button("点间形状与预设").click()
+    chinese.page.get_by_role("menuitem", name="先静后动").click()
+    assert json.loads(curves.widget("appearance_curve"))["interpolation"] == "step"
+    chinese.screenshot("cue-schedule-chinese")
+
+
+def test_changing_the_language_changes_nodes_that_are_there(editor):
+    curves = add_schedule(editor)
+    set_locale = "locale => app.extensionManager.setting.set('Comfy.Locale', locale)"
+    editor.page.evaluate(set_locale, "zh")
+    curves.button("绘制运动曲线").wait_for()
+    assert labels(editor, curves.node)[0] == CHINESE[NODE]["display_name"]
+    editor.page.evaluate(set_locale, "en")
+    curves.button("Draw the motion curve").wait_for()
+    assert labels(editor, curves.node)[0] == "HiGen Cue Schedule"
