@@ -7,8 +7,8 @@ stay quiet while things move.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,20 +16,22 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..checkpoint import save_network
-from ..config import MINI_CLIP
+from ..config import MINI_CLIP, RELEASED_CLIP, CLIPConfig
 from ..text import CLIP, IMAGE_MEAN, IMAGE_STD
 from . import sprites
-from .loop import LoopConfig, train
+from .config import CLIPTraining
+from .loop import train
+from .networks import config_of, tensors
 
 
 class PairBatches:
-    """Batch number i: normalised pictures (n, 3, h, w) and token numbers (n, 77) of their descriptions."""
+    """Normalised pictures (n, 3, h, w) and token numbers (n, 77) of their descriptions."""
 
     def __init__(self, clip: CLIP, size: int, seed: int = 0):
         self.clip, self.size, self.seed = clip, size, seed
         self.mean, self.std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGE_MEAN, IMAGE_STD))
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+    def __call__(self, step: int, index: int) -> tuple[Tensor, Tensor]:
         rng = random.Random(f"clip {self.seed} {index}")
         pairs = [_pair(rng) for _ in range(self.size)]
         pictures = rearrange(torch.stack([picture for picture, _ in pairs]), "b h w c -> b c h w")
@@ -47,20 +49,21 @@ def _pair(rng: random.Random) -> tuple[Tensor, str]:
     return picture, sprites.describe_end(replace(scene, change="none"))
 
 
-class Contrast(nn.Module):
-    def __init__(self, clip: CLIP):
-        super().__init__()
-        self.clip = clip
+class Contrast(CLIP):
+    """The towers as the loop needs them: the forward pass is the loss, and names are those of any module."""
 
-    def forward(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        return self.clip.contrast(*batch)
+    forward = CLIP.contrast
+    state_dict = nn.Module.state_dict
+
+    def load_state_dict(self, tensors: Mapping[str, Any], strict: bool = True, assign: bool = False):
+        return nn.Module.load_state_dict(self, tensors, strict, assign)
 
 
 @torch.no_grad()
 def without_unused_words(clip: CLIP, vocabulary: list[str]) -> CLIP:
     """Zeroes the embeddings of tokens that no caption uses: an unknown word then says nothing instead of noise."""
     used = clip.tokenize([*vocabulary, *(f"{word}, " for word in vocabulary)]).unique()
-    table = clip.model.token_embedding.weight
+    table = tensors(clip)["model.token_embedding.weight"]
     kept = torch.zeros_like(table)
     kept[used] = table[used]
     table.copy_(kept)
@@ -77,22 +80,19 @@ def vocabulary() -> list[str]:
     return sorted(words)
 
 
-def main(out: Path, steps: int = 800, lr: float = 1e-3, seed: int = 0, size: int = 64) -> None:
-    torch.manual_seed(seed)
-    clip, words = CLIP(MINI_CLIP), vocabulary()
+def losses(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    return {"contrast": model(*batch)}
 
-    def export(model: Any, step: int) -> None:
-        copy = CLIP(MINI_CLIP)
-        copy.load_state_dict(model.clip.state_dict())
-        save_network(out / "clip.safetensors", without_unused_words(copy, words), torch.float16, vocabulary=words)
 
-    def losses(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        return {"contrast": model(batch)}
+def main(config: CLIPTraining) -> None:
+    torch.manual_seed(config.seed)
+    sizes = config_of(config.network, CLIPConfig, {"mini": MINI_CLIP, "released": RELEASED_CLIP})
+    model, words = Contrast(sizes), vocabulary()
 
-    train(
-        Contrast(clip),
-        PairBatches(clip, size, seed),
-        losses,
-        LoopConfig(out=out / "clip", steps=steps, lr=lr, ema=0.99),
-        export,
-    )
+    def export(averaged: Contrast, step: int) -> None:
+        clip = CLIP(sizes)
+        clip.load_state_dict(CLIP.state_dict(averaged))
+        path = config.out / "clip.safetensors"
+        save_network(path, without_unused_words(clip, words), torch.float16, vocabulary=words, steps=step)
+
+    train(model, PairBatches(model, config.pairs, config.seed), losses, config, export)

@@ -1,102 +1,130 @@
-"""The part that all trainings share: optimiser, averaging, logging, checkpoints, and a clean stop."""
+"""The part that all trainings share: optimiser, averaging, checkpoints, several processes, and a clean stop."""
 
 from __future__ import annotations
 
+import copy
 import math
-import os
 import signal
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeAlias
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
+from accelerate.utils import send_to_device
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from tqdm import tqdm
+
+from .config import LoopConfig
+from .log import Log
+from .state import Average, State, whole
+
+Batches: TypeAlias = Callable[[int, int], Any]
+"""`batches(step, index)`: batch number `index`, which `step` asks for; the same in every run."""
+Losses: TypeAlias = Callable[[nn.Module, Any], dict[str, Tensor]]
+"""The losses of a batch by name; each is a mean over the batch."""
 
 
-@dataclass(frozen=True)
-class LoopConfig:
-    """`steps` of the optimiser in all; `precision` is accelerate's (no, bf16, fp16); `every` is in steps."""
-
-    out: Path
-    steps: int
-    lr: float
-    warmup: int = 200
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    ema: float = 0.999
-    precision: str = "bf16"
-    every: int = 500
+def process() -> PartialState:
+    """This process among all: its number, and how many there are."""
+    return PartialState(cpu=not torch.cuda.is_available())
 
 
-class Batches(Protocol):
-    """Batch number `index`, the same in every run."""
-
-    def __getitem__(self, index: int, /) -> Any: ...
+def own_device() -> torch.device:
+    """Where this process computes."""
+    device = process().device
+    assert device is not None
+    return device
 
 
 def train(
     model: nn.Module,
     batches: Batches,
-    loss_of: Callable[[nn.Module, Any], dict[str, Tensor]],
+    losses_of: Losses,
     config: LoopConfig,
-    export: Callable[[nn.Module, int], None],
+    export: Callable[[Any, int], None],
+    preview: Callable[[Any], Tensor] | None = None,
 ) -> None:
-    """Minimises the sum of the losses that `loss_of(model, batch)` names.
+    """Minimises the sum of the losses that `losses_of(model, batch)` names.
 
-    `batches` is indexed by step, so that a resumed run sees what an unbroken one would have seen; several processes
-    (`torchrun`, `accelerate launch`) take turns in it and average their gradients. Every `every` steps, and on SIGINT,
-    the state is written to `out/state.pt` and `export(averaged model, step)` is called.
+    A global batch is `config.accumulate` batches from each process (`torchrun`, `accelerate launch`); batches are
+    numbered through, so that a resumed run sees what an unbroken one would have seen, and two processes see what one
+    does that accumulates twice as many. Every `config.every` steps, and on SIGINT, the state is written to `state.pt`
+    and `export(averaged model, step)` is called; `preview(averaged model)` gives a picture (h, w, 3).
     """
     accelerator = Accelerator(
         mixed_precision=config.precision,
-        cpu=not torch.cuda.is_available(),
+        cpu=own_device().type == "cpu",
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
+    plain = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay, betas=(0.9, 0.99))
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=_ema(config.ema), use_buffers=True)
-    first = _resume(config.out / "state.pt", model, optimizer, average)
     model, optimizer = accelerator.prepare(model, optimizer)
-    average.to(accelerator.device)
-    stopped: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
-    bar = tqdm(total=config.steps, initial=first, disable=not accelerator.is_main_process, mininterval=5, unit="step")
-    smooth: dict[str, Tensor] = {}
-    for step in range(first, config.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = config.lr * _warmup_cosine(step, config)
-        batch = batches[step * accelerator.num_processes + accelerator.process_index]
-        with accelerator.autocast(), _attention(accelerator.device):
-            losses = loss_of(model, batch)
-        accelerator.backward(sum(losses.values()))
-        accelerator.clip_grad_norm_(model.parameters(), config.clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        average.update_parameters(accelerator.unwrap_model(model))
-        for name, value in losses.items():
-            smooth[name] = torch.lerp(value.detach(), smooth.get(name, value.detach()), 0.98)
-        bar.set_postfix({name: f"{value:.4f}" for name, value in smooth.items()}, refresh=False)
-        bar.update()
-        done = step + 1
-        stop = _any(bool(stopped), accelerator)
-        if accelerator.is_main_process and (done % config.every == 0 or done == config.steps or stop):
-            _save(config.out / "state.pt", accelerator.unwrap_model(model), optimizer, average, done)
-            export(average.module, done)
-        if stop:
-            break
-    bar.close()
-    signal.signal(signal.SIGINT, before)
+    network = accelerator.unwrap_model(model)
+    state = State(network, optimizer, Average(network, config.ema))
+    first = state.load(config.folder / "state.pt")
+    main = accelerator.is_main_process
+    with Log(config, first, main) as log, _interrupts() as interrupts:
+        for done in range(first + 1, config.steps + 1):
+            lr = config.lr * warmup_cosine(done - 1, config)
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            losses = _backward(model, batches, losses_of, done - 1, config, accelerator)
+            accelerator.clip_grad_norm_(model.parameters(), config.max_norm)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            state.average.update(network)
+            losses, stop = _agreed(losses, bool(interrupts), accelerator)
+            log.step(done, lr, losses)
+            saves = stop or done % config.every == 0 or done == config.steps
+            shows = preview and config.sample_every and done % config.sample_every == 0
+            if saves or shows:
+                averaged = whole(state.average.tensors)
+                plain.load_state_dict(averaged)
+            if saves:
+                state.save(config.folder / "state.pt", done, writes=main)
+            if saves and main:
+                export(plain, done)
+            if preview and shows and main:
+                log.picture(done, preview(plain))
+            if stop:
+                break
 
 
-def _any(here: bool, accelerator: Accelerator) -> bool:
-    """Whether it is so in any process: all have to stop after the same step."""
-    if accelerator.num_processes == 1:
-        return here
-    return bool(accelerator.reduce(torch.tensor(float(here), device=accelerator.device)))
+def _backward(
+    model: nn.Module, batches: Batches, losses_of: Losses, step: int, config: LoopConfig, accelerator: Accelerator
+) -> dict[str, Tensor]:
+    """Adds the gradients of this process' batches; returns their mean losses."""
+    total: dict[str, Tensor] = {}
+    for part in range(config.accumulate):
+        index = (step * config.accumulate + part) * accelerator.num_processes + accelerator.process_index
+        batch = send_to_device(batches(step, index), accelerator.device)
+        last = part == config.accumulate - 1
+        with nullcontext() if last else accelerator.no_sync(model):
+            with accelerator.autocast(), _attention(accelerator.device):
+                losses = losses_of(model, batch)
+            losses = {name: loss / config.accumulate for name, loss in losses.items()}
+            accelerator.backward(sum(losses.values()))
+        total = {name: loss.detach() + total.get(name, 0) for name, loss in losses.items()}
+    return total
+
+
+def _agreed(losses: dict[str, Tensor], stop: bool, accelerator: Accelerator) -> tuple[dict[str, float], bool]:
+    """Losses as a mean over all processes, and whether any has to stop: they all do then, after the same step."""
+    values = torch.stack([*losses.values(), torch.tensor(float(stop), device=accelerator.device)])
+    *means, stops = torch.as_tensor(accelerator.reduce(values, reduction="mean")).tolist()
+    return dict(zip(losses, means, strict=True)), stops > 0
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collects SIGINT in place of dying from it."""
+    caught: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
+    try:
+        yield caught
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _attention(device: torch.device) -> AbstractContextManager:
@@ -104,37 +132,8 @@ def _attention(device: torch.device) -> AbstractContextManager:
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
-def _warmup_cosine(step: int, config: LoopConfig) -> float:
+def warmup_cosine(step: int, config: LoopConfig) -> float:
+    """Share of the highest learning rate at a step counted from 0; the same for any number of processes."""
     if step < config.warmup:
         return (step + 1) / config.warmup
     return 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - config.warmup) / max(1, config.steps - config.warmup)))
-
-
-def _ema(decay: float) -> Callable:
-    """Averaging that starts fast, so that early checkpoints are not held back by the random start."""
-
-    @torch.no_grad()
-    def update(averages: list[Tensor], currents: list[Tensor], count: Tensor) -> None:
-        rate = min(decay, (1 + float(count)) / (10 + float(count)))
-        torch._foreach_lerp_(
-            averages, [current.to(mean.dtype) for mean, current in zip(averages, currents, strict=True)], 1 - rate
-        )
-
-    return update
-
-
-def _save(path: Path, model: nn.Module, optimizer: Any, average: nn.Module, step: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parts = {"model": model, "optimizer": optimizer, "average": average}
-    partial = path.with_suffix(".partial")
-    torch.save({name: part.state_dict() for name, part in parts.items()} | {"step": step}, partial)
-    os.replace(partial, path)
-
-
-def _resume(path: Path, model: nn.Module, optimizer: Any, average: nn.Module) -> int:
-    if not path.exists():
-        return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    for name, part in {"model": model, "optimizer": optimizer, "average": average}.items():
-        part.load_state_dict(state[name])
-    return state["step"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,28 +10,39 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..checkpoint import save_network
-from ..config import MINI_VAE
+from ..config import MINI_VAE, RELEASED_VAE, VAEConfig
 from ..vae import LATENT_SCALE, VAE
 from . import sprites
-from .loop import LoopConfig, train
+from .config import VAETraining
+from .data import sprite_pictures
+from .loop import own_device, train
+from .networks import config_of, tensors
+from .preview import rows_of
 
-KL_WEIGHT = 3e-6
-EDGE_WEIGHT = 0.2
 FIRST_LOGVAR = -6.0
+SHOWN = 8  # pictures of a sample
 
 
 class FrameBatches:
-    """Batch number i: pictures in [-1, 1]. Three batches of four are crops around the sprites, where the detail is.
+    """Pictures in [-1, 1] and noise of their latents. Three batches of four are crops around the sprites, where the
+    detail is.
 
     A crop costs a quarter of a picture, so there are four times as many: (4 scenes, 3, 32, 32) or (scenes, 3, 64, 64).
     """
 
-    def __init__(self, scenes: int, seed: int = 0):
+    def __init__(self, vae: VAE, scenes: int, seed: int = 0):
+        self.channels, self.downscale = vae.config.z_channels, vae.downscale
         self.scenes, self.seed = scenes, seed
 
-    def __getitem__(self, index: int) -> Tensor:
+    def __call__(self, step: int, index: int) -> tuple[Tensor, Tensor]:
+        pictures = self.pictures(index, whole=step % 4 == 0)
+        height, width = (side // self.downscale for side in pictures.shape[2:])
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + index)
+        return pictures, torch.randn(len(pictures), self.channels, height, width, generator=generator)
+
+    def pictures(self, index: int, whole: bool) -> Tensor:
+        """(b, 3, h, w)"""
         rng = random.Random(f"{self.seed} {index}")
-        whole = index % 4 == 0
         clips = [self._frames(rng, whole) for _ in range(self.scenes // 4 if whole else self.scenes)]
         return rearrange(torch.cat(clips) * 2 - 1, "b h w c -> b c h w").contiguous()
 
@@ -60,21 +69,22 @@ class Autoencode(nn.Module):
         super().__init__()
         self.vae = vae
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         mean, logvar = self.vae.moments(image)
-        latent = mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)
+        latent = mean + torch.exp(0.5 * logvar) * noise
         return self.vae.decode(latent * LATENT_SCALE), mean, logvar
 
 
-def losses(model: nn.Module, image: Tensor) -> dict[str, Tensor]:
+def losses(model: nn.Module, batch: tuple[Tensor, Tensor], config: VAETraining) -> dict[str, Tensor]:
     """Errors of pixels and of their differences, and a weak pull of the latents to the unit Gaussian."""
-    picture, mean, logvar = (part.float() for part in model(image))
+    image, _ = batch
+    picture, mean, logvar = (part.float() for part in model(*batch))
     kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum((1, 2, 3)).mean()
+    edge = sum(F.l1_loss(picture.diff(dim=side), image.diff(dim=side)) for side in (2, 3))
     return {
         "pixel": F.mse_loss(picture, image) + 0.2 * F.l1_loss(picture, image),
-        "edge": EDGE_WEIGHT
-        * (F.l1_loss(picture.diff(dim=2), image.diff(dim=2)) + F.l1_loss(picture.diff(dim=3), image.diff(dim=3))),
-        "kl": KL_WEIGHT * kl,
+        "edge": config.edge_weight * torch.as_tensor(edge),
+        "kl": config.kl_weight * kl,
     }
 
 
@@ -88,40 +98,52 @@ def prepared(vae: VAE) -> VAE:
     for name, module in vae.named_modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
-            nn.init.zeros_(module.bias)
+            nn.init.zeros_(tensors(module)["bias"])
             if name.endswith(("conv2", "proj_out")):
                 nn.init.zeros_(module.weight)
-    z = vae.config.z_channels
-    vae.quant_conv.weight[z:] *= 0.1
-    vae.quant_conv.bias[z:] = FIRST_LOGVAR
+    z, moments = vae.config.z_channels, tensors(vae.quant_conv)
+    moments["weight"][z:] *= 0.1
+    moments["bias"][z:] = FIRST_LOGVAR
     return vae
 
 
 @torch.no_grad()
-def normalized(vae: VAE, batches: FrameBatches) -> VAE:
+def normalized(vae: VAE, pictures: Tensor) -> VAE:
     """Rescales the two 1x1 convolutions so that scaled latents have unit variance, as a diffusion model expects."""
-    spread = torch.cat([vae.encode(batches[-4 * (i + 1)]) for i in range(8)]).std()
-    z = vae.config.z_channels
-    vae.quant_conv.weight[:z] /= spread
-    vae.quant_conv.bias[:z] /= spread
-    vae.quant_conv.bias[z:] -= 2 * spread.log()
-    vae.post_quant_conv.weight *= spread
+    spread = vae.encode(pictures).std()
+    z, moments = vae.config.z_channels, tensors(vae.quant_conv)
+    moments["weight"][:z] /= spread
+    moments["bias"][:z] /= spread
+    moments["bias"][z:] -= 2 * spread.log()
+    tensors(vae.post_quant_conv)["weight"] *= spread
     return vae
 
 
-def main(out: Path, steps: int = 2600, lr: float = 6e-4, seed: int = 0, scenes: int = 8) -> None:
-    torch.manual_seed(seed)
-    batches = FrameBatches(scenes, seed)
+@torch.no_grad()
+def reconstructed(vae: VAE, pictures: Tensor) -> Tensor:
+    """Pictures (n, h, w, 3) over what the autoencoder makes of them, as one picture."""
+    latents = vae.encode(rearrange(pictures * 2 - 1, "n h w c -> n c h w").contiguous())
+    return rows_of(torch.stack([pictures, vae.decode_video(latents[:, :, None])[:, 0]]))
 
-    def export(model: Any, step: int) -> None:
-        vae = VAE(MINI_VAE)
-        vae.load_state_dict(model.vae.state_dict())
-        save_network(out / "vae.safetensors", normalized(vae.eval(), batches), dtype=torch.float16)
+
+def main(config: VAETraining) -> None:
+    torch.manual_seed(config.seed)
+    sizes = config_of(config.network, VAEConfig, {"mini": MINI_VAE, "released": RELEASED_VAE})
+    vae = prepared(VAE(sizes))
+    batches = FrameBatches(vae, config.scenes, config.seed)
+    device = own_device()
+    unseen = torch.cat([batches.pictures(-4 * (i + 1), whole=True) for i in range(8)])
+
+    def export(model: Autoencode, step: int) -> None:
+        trained = VAE(sizes)
+        trained.load_state_dict(model.vae.state_dict())
+        save_network(config.out / "vae.safetensors", normalized(trained.eval(), unseen), torch.float16, steps=step)
 
     train(
-        Autoencode(prepared(VAE(MINI_VAE))),
+        Autoencode(vae),
         batches,
-        losses,
-        LoopConfig(out=out / "vae", steps=steps, lr=lr, ema=0.998),
+        lambda model, batch: losses(model, batch, config),
+        config,
         export,
+        lambda model: reconstructed(model.vae.to(device), sprite_pictures("samples", SHOWN).to(device)),
     )

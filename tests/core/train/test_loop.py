@@ -1,32 +1,45 @@
-"""The training loop: it learns, resumes to the same losses and leaves no half-written file."""
+"""The training loop: it learns, logs, resumes to the same losses and leaves no half-written file."""
 
+import signal
+
+import pytest
 import torch
 from torch import nn
 
-from higen_core.train.loop import LoopConfig, train
+from higen_core.train.config import LoopConfig
+from higen_core.train.loop import train
+
+from .logged import scalars
 
 
-class Batches:
-    """Points of a known line; batch i is the same in every run."""
-
-    def __getitem__(self, index):
-        x = torch.randn(32, 3, generator=torch.Generator().manual_seed(index))
-        return x, x @ torch.tensor([[1.0], [-2.0], [0.5]])
+def batches(step, index):
+    """Points of a known line; batch `index` is the same in every run."""
+    x = torch.randn(32, 3, generator=torch.Generator().manual_seed(index))
+    return x, x @ torch.tensor([[1.0], [-2.0], [0.5]])
 
 
-def run(folder, steps, model=None, every=5, **options):
+def run(folder, steps=20, interrupt_at=None, preview=None, **options):
+    """Losses as they came, and (step, weights) of each export."""
     torch.manual_seed(0)
-    model = model or nn.Linear(3, 1)
-    seen = []
+    seen, exported = [], []
 
     def losses(model, batch):
         loss = (model(batch[0]) - batch[1]).square().mean()
         seen.append(loss.item())
+        if len(seen) == interrupt_at:
+            signal.raise_signal(signal.SIGINT)
         return {"squared": loss}
 
-    exported = []
-    config = LoopConfig(folder, steps, lr=0.05, warmup=2, ema=0.9, precision="no", every=every, **options)
-    train(model, Batches(), losses, config, lambda average, step: exported.append((step, average.weight.clone())))
+    options = {"warmup": 2, "ema": 0.9, "precision": "no", "every": 5, "log_every": 1} | options
+    config = LoopConfig(out=folder, steps=steps, lr=0.05, **options)
+    train(
+        nn.Linear(3, 1),
+        batches,
+        losses,
+        config,
+        lambda model, step: exported.append((step, model.weight.clone())),
+        preview,
+    )
     return seen, exported
 
 
@@ -37,35 +50,80 @@ def test_it_learns_and_exports_the_average(tmp_path):
     torch.testing.assert_close(exported[-1][1], torch.tensor([[1.0, -2.0, 0.5]]), atol=0.1, rtol=0)
 
 
-def test_a_resumed_run_has_the_losses_of_an_unbroken_one(tmp_path):
-    whole, _ = run(tmp_path / "whole", 20)
-    first, _ = stopped_at(tmp_path / "parts", 10)
-    rest, _ = run(tmp_path / "parts", 20)
+def test_the_average_is_that_of_the_weights_after_each_step(tmp_path):
+    _, weights = run(tmp_path / "raw", 12, every=1, ema=0.0)
+    _, averages = run(tmp_path / "average", 12, every=12, ema=0.5)
+    expected = weights[0][1]
+    for count, (_, weight) in enumerate(weights[1:], start=1):
+        rate = min(0.5, count / (9 + count))
+        expected = rate * expected + (1 - rate) * weight
+    torch.testing.assert_close(averages[0][1], expected)
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_a_resumed_run_has_the_losses_of_an_unbroken_one(tmp_path, accumulate):
+    whole, exported = run(tmp_path / "whole", accumulate=accumulate)
+    first, _ = run(tmp_path / "parts", interrupt_at=10 * accumulate, accumulate=accumulate)
+    rest, resumed = run(tmp_path / "parts", accumulate=accumulate)
+    assert len(first) == 10 * accumulate
     assert first + rest == whole
-    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["state.pt"]
-
-
-def stopped_at(folder, step):
-    """A run of 20 steps that gets SIGINT during `step`."""
-    import signal
-
-    torch.manual_seed(0)
-    seen, exported = [], []
-
-    def losses(model, batch):
-        loss = (model(batch[0]) - batch[1]).square().mean()
-        seen.append(loss.item())
-        if len(seen) == step:
-            signal.raise_signal(signal.SIGINT)
-        return {"squared": loss}
-
-    config = LoopConfig(folder, 20, lr=0.05, warmup=2, ema=0.9, precision="no", every=5)
-    train(nn.Linear(3, 1), Batches(), losses, config, lambda average, number: exported.append(number))
-    return seen, exported
+    assert torch.equal(resumed[-1][1], exported[-1][1])
+    assert {path.name for path in (tmp_path / "parts").iterdir()} == {"state.pt", "logs"}
 
 
 def test_an_interrupt_saves_and_stops(tmp_path):
-    seen, exported = stopped_at(tmp_path, 7)
+    seen, exported = run(tmp_path, interrupt_at=7)
     assert len(seen) == 7
-    assert exported == [5, 7]
+    assert [step for step, _ in exported] == [5, 7]
     assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] == 7
+    with pytest.raises(KeyboardInterrupt):  # the handler from before is back
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_the_state_has_the_names_that_earlier_runs_wrote(tmp_path):
+    run(tmp_path, 5)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert {name: set(part) for name, part in state.items() if name != "step"} == {
+        "model": {"weight", "bias"},
+        "optimizer": {"state", "param_groups"},
+        "average": {"n_averaged", "module.weight", "module.bias"},
+    }
+    assert set(state["optimizer"]["state"]) == {0, 1}
+
+
+def test_accumulated_batches_are_one_large_batch(tmp_path):
+    parts, _ = run(tmp_path / "parts", 6, accumulate=2)
+    means = [(a + b) / 2 for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    assert scalars(tmp_path / "parts", "loss/squared") == pytest.approx(dict(enumerate(means, start=1)), rel=1e-6)
+
+    torch.manual_seed(0)
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01, betas=(0.9, 0.99))
+    for step, lr in enumerate((0.025, 0.05)):
+        optimizer.param_groups[0]["lr"] = lr
+        x, y = (torch.cat(pair) for pair in zip(batches(0, 2 * step), batches(0, 2 * step + 1), strict=True))
+        loss = (model(x) - y).square().mean()
+        assert loss.item() == pytest.approx(means[step], rel=1e-5)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def test_losses_learning_rate_and_speed_are_logged_as_means_of_some_steps(tmp_path):
+    seen, _ = run(tmp_path, log_every=4)
+    means = {done: sum(seen[done - 4 : done]) / 4 for done in (4, 8, 12, 16, 20)}
+    assert scalars(tmp_path, "loss/squared") == pytest.approx(means, rel=1e-6)
+    assert scalars(tmp_path, "lr")[4] == pytest.approx(0.05 * 0.9924, rel=1e-3)  # a cosine over the 18 steps left
+    assert all(speed > 0 for speed in scalars(tmp_path, "steps per second").values())
+
+
+def test_pictures_of_the_averaged_weights_are_kept(tmp_path):
+    from PIL import Image
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run(tmp_path, sample_every=10, preview=lambda model: torch.full((4, 6, 3), 0.5 + 0 * float(model.bias.detach())))
+    assert [path.name for path in sorted((tmp_path / "samples").iterdir())] == ["0000010.png", "0000020.png"]
+    assert Image.open(tmp_path / "samples" / "0000020.png").getpixel((5, 3)) == (128, 128, 128)
+    events = EventAccumulator(str(tmp_path / "logs")).Reload()
+    assert [image.step for image in events.Images("samples")] == [10, 20]

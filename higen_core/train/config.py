@@ -1,0 +1,142 @@
+"""What can be set of each training: a frozen dataclass, filled from a TOML file and from flags.
+
+Relative paths are seen from the folder that the command runs in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+PRECISIONS = ("no", "bf16", "fp16")
+
+
+def knob(default: Any, told: str) -> Any:
+    """A field that a user can set; `told` is its help. `...` as default: it has to be set."""
+    return field(default=MISSING if default is ... else default, metadata={"help": told})
+
+
+def _check_range(config: Any, low: float, high: float, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not low <= value <= high:
+            raise ValueError(f"{name} must be in {low:g}..{high:g}, got {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopConfig:
+    """What all trainings share. A step is one update of the weights by one global batch."""
+
+    name: ClassVar[str] = ""
+    """The training's folder inside `out`."""
+
+    out: Path = knob(..., "folder of weights, state, logs and caches; a run goes on where the last one in it stopped")
+    steps: int = knob(..., "optimiser steps in all")
+    lr: float = knob(..., "highest learning rate")
+    warmup: int = knob(200, "steps until the learning rate is at its highest; a cosine to 0 follows")
+    weight_decay: float = knob(0.01, "AdamW's decay of the weights")
+    max_norm: float = knob(1.0, "longer gradients are cut to this norm")
+    ema: float = knob(0.999, "share of the averaged weights that a step keeps, 0..1")
+    accumulate: int = knob(1, "batches per process and step; times processes it is the global batch")
+    precision: str = knob("bf16", "of the forward pass: no (fp32), bf16 or fp16")
+    every: int = knob(500, "steps between two checkpoints")
+    log_every: int = knob(10, "steps between two TensorBoard entries, each of which is their mean")
+    sample_every: int = knob(0, "steps between two pictures of what the averaged weights make; 0: none")
+    seed: int = knob(0, "of weights, data and noise")
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+        _check_range(self, 0, 1, "ema")
+        _check_range(self, 0, float("inf"), "steps", "warmup", "lr", "weight_decay", "sample_every")
+        _check_range(self, 1, float("inf"), "accumulate", "every", "log_every")
+
+    @property
+    def folder(self) -> Path:
+        return self.out / self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAETraining(LoopConfig):
+    """The autoencoder, on single frames of sprites."""
+
+    name: ClassVar[str] = "vae"
+
+    steps: int = knob(2600, "optimiser steps in all")
+    lr: float = knob(6e-4, "highest learning rate")
+    ema: float = knob(0.998, "share of the averaged weights that a step keeps, 0..1")
+    scenes: int = knob(8, "scenes per batch, four frames of each (in every fourth batch a quarter as many, uncropped)")
+    kl_weight: float = knob(3e-6, "pull of the latents to the unit Gaussian")
+    edge_weight: float = knob(0.2, "weight of the error of differences between neighbouring pixels")
+    network: str | dict[str, Any] = knob("mini", "mini, released, or a table with the network's sizes")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_range(self, 4, float("inf"), "scenes")
+        _check_range(self, 0, float("inf"), "kl_weight", "edge_weight")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CLIPTraining(LoopConfig):
+    """The text and image towers, on frames of sprites and their descriptions."""
+
+    name: ClassVar[str] = "clip"
+
+    steps: int = knob(800, "optimiser steps in all")
+    lr: float = knob(1e-3, "highest learning rate")
+    ema: float = knob(0.99, "share of the averaged weights that a step keeps, 0..1")
+    pairs: int = knob(64, "pictures and descriptions per batch; each is told from the others of its batch")
+    network: str | dict[str, Any] = knob("mini", "mini, released, or a table with the network's sizes")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_range(self, 2, float("inf"), "pairs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiserTraining(LoopConfig):
+    """The denoiser, both stages together. What is none is taken from the weights in `init`, else from the sprites."""
+
+    name: ClassVar[str] = "denoiser"
+
+    steps: int = knob(6000, "optimiser steps in all")
+    lr: float = knob(5e-4, "highest learning rate")
+    ema: float = knob(0.998, "share of the averaged weights that a step keeps, 0..1")
+    network: str | dict[str, Any] = knob("mini", "mini, released, or a table with its sizes; unused with init")
+    init: str = knob("", "weights to go on from: mini, or a denoiser's file")
+    vae: str = knob("", "the autoencoder: mini, or a file; none: vae.safetensors in out")
+    clip: str = knob("", "the text and image towers: mini, or a file; none: clip.safetensors in out")
+
+    data: str = knob("sprites", "sprites, a folder of videos, a .csv or .jsonl, or WebDataset shards: a {00..99}.tar")
+    frames: int | None = knob(None, "frames of a clip")
+    fps: float | None = knob(None, "frames per second of a clip")
+    width: int | None = knob(None, "pixels; videos are shrunk and cropped to it")
+    height: int | None = knob(None, "pixels")
+    motion_scale: float | None = knob(None, "motion cue per mean change of a pixel, of full scale")
+    similarity_floor: float | None = knob(None, "cosine that reads as appearance 0; none without init: measured")
+    windows: int = knob(1, "clips cut from each video, one after the other, as far as it is long enough")
+    shard_frames: int = knob(4096, "frames of a file of cached latents")
+
+    videos: int = knob(4, "clips per batch")
+    pictures: int = knob(16, "pictures per batch, for the spatial stage")
+    picture_steps: int = knob(1000, "first steps, on twice as many pictures and no clips")
+    shards: int = knob(16, "sprites only: files of clips in all")
+    grow: int = knob(20, "sprites only: steps after which one more of these files is drawn")
+
+    caption_dropout: float = knob(0.1, "share of samples without a caption, so that guidance works")
+    cue_dropout: float = knob(0.05, "share of clips whose motion, and of those whose appearance is not told")
+    prior_dropout: float = knob(0.05, "share of clips whose prior is faded by a random strength")
+    time_power: float = knob(0.7, "time steps are 1000 u^power, u even in 0..1; under 1: more noisy ones")
+
+    prompts: tuple[str, ...] = knob((), "of the samples while training; none: captions of the data")
+    sample_steps: int = knob(12, "denoising steps of a sample, DPM-Solver++(2M)")
+    sample_guidance: float = knob(4.0, "guidance of a sample")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_range(self, 0, 1, "caption_dropout", "cue_dropout", "prior_dropout")
+        _check_range(self, 1, float("inf"), "width", "height", "windows", "shards", "grow", "videos", "pictures")
+        _check_range(self, 2, float("inf"), "frames")
+        _check_range(self, 1e-6, float("inf"), "fps", "motion_scale", "time_power")
+        _check_range(self, -1, 0.999, "similarity_floor")
