@@ -1,0 +1,71 @@
+"""`python -m tests.benchmarks` measures what README's tables of memory and precision say, and prints them.
+
+Each row is a process of its own. A row for which the free memory is too small is left out, with a message that says so.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from . import loading
+from .process import GB, measure
+
+STEPS = {  # name on the command line -> precision, frames at a time
+    "bf16": ("bf16", 32),
+    "bf16-chunked": ("bf16", 4),
+    "fp32": ("fp32", 32),
+    "fp32-chunked": ("fp32", 4),
+}
+
+
+def table(*rows: tuple) -> None:
+    """The first row is the header; each row is shown as soon as it is there."""
+    for cells in rows:
+        print("|", " | ".join(map(str, cells)), "|", flush=True)
+
+
+def steps(size: str, names: list[str]) -> None:
+    header = ("precision", "frames at a time", "weights", "peak of the process", "activations, computed", "seconds")
+    table(header, ("---",) * 6)
+    for name in names:
+        precision, chunk = STEPS[name]
+        if row := measure("step", size, precision, chunk):
+            bytes_ = (f"{row[key] / GB:.2f} GB" for key in ("weights", "peak", "computed"))
+            table((precision, chunk, *bytes_, f"{row['seconds']:.0f}"))
+
+
+def loads(size: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        paths = loading.write(size, Path(folder))
+        table(("file", "in bf16", "peak of the process", "loaded", "all numbers read"), ("---",) * 5)
+        for name, path in zip(("fp32, as downloaded", "converted to bf16"), paths, strict=True):
+            row = measure("loading", path)
+            bytes_ = (f"{row[key] / GB:.2f} GB" for key in ("size", "peak"))
+            table((name, *bytes_, f"{row['loaded']:.1f} s", f"{row['read']:.1f} s"))
+
+
+def precisions() -> None:
+    table(("precision", "PSNR against fp32: mean", "worst"), ("---",) * 3)
+    for precision in ("fp16", "bf16"):
+        values = measure("precision", precision)
+        table((precision, f"{sum(values) / len(values):.1f} dB", f"{min(values):.1f} dB"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("what", nargs="*", help=f"step, loading, precision, or one of {', '.join(STEPS)}; default: all")
+    parser.add_argument("--narrow", action="store_true", help="a narrow network, to try the benchmark itself")
+    options = parser.parse_args()
+    what, size = options.what or ["step", "loading", "precision"], "narrow" if options.narrow else "full"
+    if unknown := set(what) - {"step", "loading", "precision", *STEPS}:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    if names := [name for name in STEPS if name in what or "step" in what]:
+        steps(size, names)
+    if "loading" in what:
+        loads(size)
+    if "precision" in what:
+        precisions()
+
+
+if __name__ == "__main__":
+    main()
