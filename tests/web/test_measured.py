@@ -48,7 +48,7 @@ def test_the_measured_curve_can_be_traced(finished, editor):
     curves, _ = finished
     before = curves.widget("motion_curve")
     curves.button("Shape between points").click()
-    editor.page.get_by_role("menuitem", name="Trace the measured motion").click()
+    editor.page.get_by_role("menuitem", name="Trace the measured curve").click()
     traced = json.loads(curves.widget("motion_curve"))
     assert traced["interpolation"] == "linear"
     assert 2 <= len(traced["points"]) <= 15
