@@ -1,0 +1,64 @@
+"""Networks so small that a training step takes no time, for clips of sprites or of videos with 32x32 pixels."""
+
+from pathlib import Path
+
+import torch
+
+from higen_core.checkpoint import save_network
+from higen_core.config import CLIPConfig, UNetConfig, VAEConfig
+from higen_core.text import CLIP
+from higen_core.unet import UNet
+from higen_core.vae import VAE
+
+UNET = {
+    "in_dim": 4,
+    "dim": 32,
+    "y_dim": 32,
+    "context_dim": 32,
+    "out_dim": 4,
+    "dim_mult": [1, 1],
+    "num_heads": 1,
+    "head_dim": 32,
+    "num_res_blocks": 1,
+    "attn_scales": [1.0],
+    "context_embedding_depth": 1,
+    "num_tokens": 2,
+}
+VAE_SIZES = {"ch": 8, "ch_mult": [1, 1, 1, 1], "num_res_blocks": 1, "norm_groups": 4}
+CLIP_SIZES = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "patch_size": 16, "width": 32, "layers": 1, "head_width": 16},
+    "text_cfg": {"width": 32, "heads": 2, "layers": 2},
+}
+
+
+def networks(folder: Path) -> Path:
+    """Random vae.safetensors and clip.safetensors, always the same."""
+    torch.manual_seed(0)
+    save_network(folder / "vae.safetensors", VAE(VAEConfig.from_dict(VAE_SIZES)))
+    save_network(folder / "clip.safetensors", CLIP(CLIPConfig.from_dict(CLIP_SIZES)))
+    return folder
+
+
+def denoiser(path: Path, **info) -> Path:
+    torch.manual_seed(1)
+    save_network(path, UNet(UNetConfig.from_dict(UNET)), **info)
+    return path
+
+
+def toml(path: Path, network: dict | None = None, **knobs) -> Path:
+    """A file of knobs, and of the network's sizes."""
+    lines = [f"{name} = {_value(value)}" for name, value in knobs.items()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines + _table("network", network or {})) + "\n")
+    return path
+
+
+def _table(name: str, values: dict) -> list[str]:
+    inner = {key: value for key, value in values.items() if isinstance(value, dict)}
+    flat = [f"{key} = {_value(value)}" for key, value in values.items() if key not in inner]
+    return [f"[{name}]", *flat, *(line for key in inner for line in _table(f"{name}.{key}", inner[key]))]
+
+
+def _value(value) -> str:
+    return f'"{value}"' if isinstance(value, str | Path) else str(value)
