@@ -4,7 +4,7 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { CurveEditor } from "./lib/editor.js";
 import { chain, followLanguage, forward, keepOnNode, settle, useStyle } from "./lib/mount.js";
-import { deliver, motionScaleOf, overlaysOf } from "./lib/overlays.js";
+import { deliver, motionScaleOf, overlaysOf, pullsOf } from "./lib/overlays.js";
 import { TRACKS } from "./lib/tracks.js";
 
 const NODE = "HiGenCueSchedule";
@@ -47,7 +47,7 @@ function addEditor(node) {
   node.setSize(node.size.map((v, i) => Math.max(v, MIN_SIZE[i])));
 
   for (const other of node.widgets) if (other !== holder) chain(other, "callback", () => editor.refresh());
-  chain(node, "onConfigure", () => editor.refresh());
+  for (const event of ["onConfigure", "onConnectionsChange"]) chain(node, event, () => editor.refresh());
   keepOnNode(node, "curves", editor.element);
   chain(node, "onAdded", () => editors.set(node, editor));
   chain(node, "onRemoved", () => editors.delete(node));
@@ -73,6 +73,7 @@ function hostOf(node) {
       motionScale: motionScaleOf(node),
     }),
     overlays: () => overlaysOf(node),
+    pulls: () => pullsOf(node),
     committed() {
       app.canvas.emitBeforeChange();
       app.canvas.emitAfterChange();

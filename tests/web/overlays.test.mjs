@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { deliver, motionScaleOf, nodeAt, overlaysOf } from "../../nodes/web/lib/overlays.js";
+import { deliver, motionScaleOf, nodeAt, overlaysOf, pullsOf } from "../../nodes/web/lib/overlays.js";
 
 /** A graph as ids to nodes; a node with `subgraph` holds another. */
 const graph = (nodes) => ({ getNodeById: (id) => nodes[id] });
@@ -47,4 +47,17 @@ test("a property of another shape draws nothing", () => {
     assert.deepEqual(overlaysOf({ properties: { higen_curves: broken } }), []);
     assert.equal(motionScaleOf({ properties: { higen_curves: broken } }), null);
   }
+});
+
+test("a connected source pulls with its strength, once a run has shown it", () => {
+  outer.inputs = [
+    { name: "motion_from", link: 5 },
+    { name: "appearance_from", link: null },
+  ];
+  outer.widgets = [{ name: "motion_strength", value: 0.25 }];
+  assert.deepEqual(pullsOf(outer), {});
+  deliver([{ schedules: ["7"], kind: "extracted", motion: [5, 6], appearance: [0.1, 0.2, 0.3] }], root);
+  assert.deepEqual(pullsOf(outer), { motion: { values: [5, 6], strength: 0.25 } });
+  outer.inputs[0].link = null;
+  assert.deepEqual(pullsOf(outer), {});
 });

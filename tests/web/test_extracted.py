@@ -46,9 +46,9 @@ def line(curves: Curves, name: str):
     return curves.plot.locator(f".hc-overlay .hc-extracted.hc-{name}")
 
 
-def heights(curves: Curves, name: str) -> list[float]:
-    """Heights (0..1) of the points of a dotted line, read off its path against the grid's."""
-    path = line(curves, name).get_attribute("d")
+def heights(curves: Curves, part: str) -> list[float]:
+    """Heights (0..1) of the points of a path in the plot, read against the grid's."""
+    path = curves.plot.locator(part).get_attribute("d")
     grid = curves.plot.locator(".hc-grid .hc-major").evaluate_all(
         "lines => lines.filter(l => l.getAttribute('y1') === l.getAttribute('y2')).map(l => +l.getAttribute('y1'))"
     )
@@ -60,8 +60,8 @@ def test_the_extracted_cues_are_dotted_lines_under_the_curves(extracted, editor)
     curves, entry = extracted
     line(curves, "motion").wait_for(state="attached")
     assert len(set(entry["motion"])) > 3  # the video does not stand still
-    assert heights(curves, "motion") == pytest.approx([v / 1000 for v in entry["motion"]], abs=1e-3)
-    assert heights(curves, "appearance") == pytest.approx(entry["appearance"], abs=1e-3)
+    assert heights(curves, ".hc-extracted.hc-motion") == pytest.approx([v / 1000 for v in entry["motion"]], abs=1e-3)
+    assert heights(curves, ".hc-extracted.hc-appearance") == pytest.approx(entry["appearance"], abs=1e-3)
     assert line(curves, "motion").evaluate("e => getComputedStyle(e).strokeDasharray") != "none"
     assert curves.panel.locator(".hc-legend").inner_text() == "extracted"
     editor.screenshot("cue-schedule-extracted")
@@ -70,6 +70,20 @@ def test_the_extracted_cues_are_dotted_lines_under_the_curves(extracted, editor)
     editor.open()
     editor.load(workflow)
     line(curves, "motion").wait_for(state="attached")
+
+
+def test_the_dots_are_what_the_frames_get(extracted):
+    """Strength 1 puts them on the dotted line, 0 on the drawn curve, and half of it in between."""
+    curves, entry = extracted
+    wanted = [v / 1000 for v in entry["motion"]]
+    constant = curves.widget("motion") / 1000
+    for strength in (1, 0, 0.5):
+        curves.set_widget("motion_strength", strength)
+        mixed = [constant + strength * (v - constant) for v in wanted]
+        assert heights(curves, ".hc-track.hc-motion .hc-values") == pytest.approx(mixed, abs=2e-3)
+    curves.set_widget("motion_strength", 1)
+    curves.page.evaluate(UNPLUG, curves.node)
+    assert heights(curves, ".hc-track.hc-motion .hc-values") == pytest.approx([constant] * 15, abs=2e-3)
 
 
 def test_an_extracted_line_can_be_traced(extracted, editor):

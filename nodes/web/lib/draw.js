@@ -53,17 +53,17 @@ export class Picture {
   }
 
   /** Curves, points and the values the frames get; the active track is on top and carries its points' handles. */
-  drawCurves(plot, { curves, drawn, active, selected, clip }) {
+  drawCurves(plot, { curves, drawn, active, selected, clip, pulls }) {
     for (const [name, track] of Object.entries(this.tracks)) {
       const on = name === active;
       const curve = curves[name];
-      if (!track.changed([curve, plot, clip, on, Boolean(drawn[name]), on ? selected : -1])) continue;
+      if (!track.changed([curve, plot, clip, on, Boolean(drawn[name]), on ? selected : -1, pulls])) continue;
       const path = curvePath(curve, plot);
       const kind = `${on ? " hc-active" : ""}${drawn[name] ? "" : " hc-constant"}`;
       track.group.setAttribute("class", `hc-track hc-${name}${kind}`);
       track.line.setAttribute("d", path);
       track.area.setAttribute("d", areaPath(path, plot));
-      track.values.setAttribute("d", on ? valueDots(name, curve, clip.frames, plot) : "");
+      track.values.setAttribute("d", on ? valueDots(name, curve, clip.frames, plot, pulls[name]) : "");
       this.#drawPoints(track, name, curve.points, plot, on ? selected : -1, clip);
     }
     const front = this.tracks[active].group;
@@ -154,13 +154,21 @@ function watch() {
   };
 }
 
-/** Zero-length strokes with round caps: a dot for each value that Python will read off the curve. */
-function valueDots(name, curve, frames, plot) {
+/** Zero-length strokes with round caps: a dot for each value that a frame, or a step between two, will get. */
+function valueDots(name, curve, frames, plot, pull) {
   const { top, offset } = TRACKS[name];
   const values = name === "motion" ? motionValues(curve, frames) : appearanceFactors(curve, frames);
-  return polyline(values, top, offset, frames)
+  return pulled(polyline(values, top, offset, frames), pull, TRACKS[name])
     .map(([x, y]) => `M${plot.px(x).toFixed(1)} ${plot.py(y).toFixed(1)}h0`)
     .join("");
+}
+
+/** Points [x, y] drawn towards other cues, as Python mixes them. */
+function pulled(points, pull, { top, offset }) {
+  if (!pull) return points;
+  const source = polyline(pull.values, top, offset, pull.values.length + 2 * offset);
+  const at = evaluator({ points: source, interpolation: "linear" });
+  return points.map(([x, y]) => [x, y + pull.strength * (at(x) - y)]);
 }
 
 const line = (kind, x1, y1, x2, y2) => svg("line", { class: kind, x1, y1, x2, y2 });

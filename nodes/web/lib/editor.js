@@ -4,8 +4,8 @@
  * The host owns the values (the node's widgets):
  *   read(name) -> JSON text or ""      write(name, text)       level(name) -> 0..1, the constant where none is drawn
  *   clip() -> {frames, fps, motionScale}                        overlays() -> [{kind, name, values}]
- *   committed()  after each finished change                     panning() -> whether the canvas owns the pointer now
- *   forward(event)  gives an event to the graph's canvas
+ *   pulls() -> {name: {values, strength}}, other cues mixed in  panning() -> whether the canvas owns the pointer now
+ *   committed()  after each finished change                     forward(event)  gives an event to the graph's canvas
  */
 
 import { constant, format, parse } from "./curve.js";
@@ -72,6 +72,7 @@ export class CurveEditor {
 
   drawOverlays() {
     this.overlays = this.host.overlays();
+    this.pulls = this.host.pulls();
     this.picture.drawOverlays(this.plot, this.overlays);
     this.panel.legend(new Set(this.overlays.map(({ kind }) => kind)));
   }
@@ -83,6 +84,7 @@ export class CurveEditor {
       active: this.active,
       selected: this.selected,
       clip: this.clip,
+      pulls: this.pulls,
     });
     const id = this.selected < 0 ? "" : `${this.picture.id}-${this.active}-${this.selected}`;
     this.picture.element.setAttribute("aria-activedescendant", id);

@@ -39,6 +39,18 @@ export function overlaysOf(node) {
   );
 }
 
+/**
+ * How much of each cue comes from other cues: {name: {values, strength 0..1}} for the sources that are connected and
+ * that a run has shown.
+ */
+export function pullsOf(node) {
+  const extracted = node.properties[PROPERTY]?.extracted ?? {};
+  const connected = (name) => node.inputs?.some((input) => input.name === `${name}_from` && input.link != null);
+  const strength = (name) => Number(node.widgets?.find((widget) => widget.name === `${name}_strength`)?.value ?? 1);
+  const names = ["motion", "appearance"].filter((name) => extracted[name]?.length > 1 && connected(name));
+  return Object.fromEntries(names.map((name) => [name, { values: extracted[name], strength: strength(name) }]));
+}
+
 /** Motion cue per mean absolute change of a pixel in [0, 1], as the weights of the last run say; null before one. */
 export function motionScaleOf(node) {
   const scales = Object.values(node.properties[PROPERTY] ?? {}).map((curves) => curves?.motion_scale);

@@ -1,0 +1,88 @@
+"""`python -m tests.web.workflow_pictures [NAME ...]` takes the pictures of the workflows that ComfyUI's templates show.
+
+Workflows of mini run first, so that the pictures show what it made; those of other weights are shown as they load.
+"""
+
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from ..comfyui.browser import Editor, launch
+from ..comfyui.paths import ROOT, WORKFLOWS
+from ..comfyui.server import ComfyServer
+from ..comfyui.workflow import load_prompt
+
+OTHER_WEIGHTS = ("text_to_video_released", "stock_sampler_prior")
+WIDEST = 1500  # pixels of a picture; at this size a node's text can be read
+LEFT, TOP, RIGHT, BOTTOM = 80, 120, 40, 80  # pixels that the editor's own panels cover
+MARGIN = 16  # pixels around the graph
+TITLE = 40  # units of the graph that a node's title bar juts out above its position
+LARGEST = 150_000  # bytes
+
+BOUNDS = """title => {
+    const boxes = [...app.graph._nodes.map(n => [n.pos[0], n.pos[1] - title, n.pos[0] + n.size[0], n.pos[1] + n.size[1]]),
+        ...app.graph._groups.map(g => [g.pos[0], g.pos[1], g.pos[0] + g.size[0], g.pos[1] + g.size[1]])];
+    return [0, 1, 2, 3].map(i => Math[i < 2 ? "min" : "max"](...boxes.map(box => box[i])));
+}"""
+SHOW = """([x, y, scale, left, top]) => {
+    app.canvas.deselectAll();
+    app.canvas.low_quality_zoom_threshold = 0;
+    app.canvas.min_font_size_for_lod = 0;
+    app.canvas.ds.scale = scale;
+    app.canvas.ds.offset = [left / scale - x, top / scale - y];
+    app.canvas.setDirty(true, true);
+}"""
+
+
+def take(editor: Editor) -> bytes:
+    """The whole graph on the screen, as a JPEG file."""
+    x, y, right, bottom = editor.page.evaluate(BOUNDS, TITLE)
+    scale = min(1.0, (WIDEST - 2 * MARGIN) / (right - x))
+    width, height = round(scale * (right - x)) + 2 * MARGIN, round(scale * (bottom - y)) + 2 * MARGIN
+    editor.page.set_viewport_size({"width": LEFT + width + RIGHT, "height": TOP + height + BOTTOM})
+    editor.page.wait_for_timeout(1500)  # the canvas takes its new size
+    editor.page.evaluate(SHOW, [x, y, scale, LEFT + MARGIN, TOP + MARGIN])
+    editor.page.wait_for_timeout(3000)  # it is redrawn, and the video plays on
+    shot = editor.page.screenshot(clip={"x": LEFT, "y": TOP, "width": width, "height": height})
+    return smallest(Image.open(io.BytesIO(shot)).convert("RGB"))
+
+
+def smallest(picture: Image.Image) -> bytes:
+    """The JPEG of the best quality that is not too large to ship."""
+    for quality in range(85, 20, -5):
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=quality, optimize=True, progressive=True)
+        if file.tell() <= LARGEST:
+            return file.getvalue()
+    raise ValueError(f"a picture of {picture.width}x{picture.height} pixels does not fit into {LARGEST} bytes")
+
+
+def main() -> None:
+    names = sys.argv[1:] or sorted(path.stem for path in WORKFLOWS.glob("*.json"))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ComfyServer(Path(folder)) as server,
+        sync_playwright() as playwright,
+    ):
+        server.post("/settings", json={"Comfy.NodeBadge.NodeSourceBadgeMode": "None"}).raise_for_status()
+        for name in names:
+            browser = launch(playwright.chromium)
+            page = browser.new_page(viewport={"width": WIDEST, "height": 1200})
+            page.set_default_timeout(120_000)
+            editor = Editor(page, server, "litegraph")
+            editor.load(load_prompt(WORKFLOWS / f"{name}.json", server.object_info())[1])
+            if name not in OTHER_WEIGHTS:
+                record = editor.run(seconds=1800)
+                assert record["status"]["status_str"] == "success", record["status"]
+            path = WORKFLOWS / f"{name}.jpg"
+            path.write_bytes(take(editor))
+            print(path.relative_to(ROOT), flush=True)
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()
