@@ -24,8 +24,8 @@ TITLE = 40  # units of the graph that a node's title bar juts out above its posi
 LARGEST = 150_000  # bytes
 
 BOUNDS = """title => {
-    const boxes = [...app.graph._nodes.map(n => [n.pos[0], n.pos[1] - title, n.pos[0] + n.size[0], n.pos[1] + n.size[1]]),
-        ...app.graph._groups.map(g => [g.pos[0], g.pos[1], g.pos[0] + g.size[0], g.pos[1] + g.size[1]])];
+    const box = ({ pos: [x, y], size: [width, height] }, above) => [x, y - above, x + width, y + height];
+    const boxes = [...app.graph._nodes.map(n => box(n, title)), ...app.graph._groups.map(g => box(g, 0))];
     return [0, 1, 2, 3].map(i => Math[i < 2 ? "min" : "max"](...boxes.map(box => box[i])));
 }"""
 SHOW = """([x, y, scale, left, top]) => {
