@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from ..higen_core.files import Shapes, open_weights
+from ..higen_core.identify import networks_in
 from . import paths
 
+WEIGHTS_HINT = (
+    "the denoiser of iic/HiGen (ModelScope): put cvpr2024.t2v.e003_8card_ema.ema_0725000.pth into models/higen"
+)
 TEXT_HINT = (
     "OpenCLIP's ViT-H-14 text tower: put open_clip_pytorch_model.bin, or the text encoder of Stable Diffusion 2.x, "
     "into models/text_encoders"
@@ -12,6 +16,13 @@ TEXT_HINT = (
 VAE_HINT = (
     "the VAE of Stable Diffusion 2.1: put v2-1_512-ema-pruned.ckpt into models/checkpoints or its VAE into models/vae"
 )
+
+
+def weights_path(choice: str) -> str:
+    """The denoiser behind the loader's `weights` choice: "mini" or a file."""
+    if choice == paths.MINI:
+        return "mini"
+    return _chosen("weights", choice, paths.DENOISER_FOLDERS, is_denoiser, WEIGHTS_HINT)
 
 
 def text_encoder_path(choice: str, weights: str) -> str:
@@ -27,6 +38,10 @@ def vae_path(choice: str, weights: str) -> str:
 def _path(kind, choice, weights, bundled, folders, fits, hint) -> str:
     if choice == paths.MINI or (choice == paths.AUTO and weights == paths.MINI):
         return paths.bundled(bundled)
+    return _chosen(kind, choice, folders, fits, hint)
+
+
+def _chosen(kind, choice, folders, fits, hint) -> str:
     if choice != paths.AUTO:
         return paths.find(choice, folders)
     found = [name for name in paths.files(folders) if fits(tensor_shapes(paths.find(name, folders)))]
@@ -35,6 +50,10 @@ def _path(kind, choice, weights, bundled, folders, fits, hint) -> str:
     if len(found) > 1:
         raise ValueError(f"{kind} cannot be 'auto' with {len(found)} candidates: choose one of {', '.join(found)}")
     return paths.find(found[0], folders)
+
+
+def is_denoiser(shapes: Shapes) -> bool:
+    return networks_in(shapes) == ["denoiser"]
 
 
 def is_text_tower(shapes: Shapes) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from comfy_api.latest import io
 
 from . import paths
-from .candidates import text_encoder_path, vae_path
+from .candidates import text_encoder_path, vae_path, weights_path
 from .checks import checked
 from .model import DTYPES, HigenModel, HigenModelType, load_model
 from .text import load_text_encoder
@@ -24,9 +26,10 @@ class HiGenLoader(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "weights",
-                    options=[paths.MINI, *paths.files(paths.DENOISER_FOLDERS)],
+                    options=[paths.MINI, paths.AUTO, *paths.files(paths.DENOISER_FOLDERS)],
                     default=paths.MINI,
-                    tooltip="The denoiser: mini, or a file in models/higen or models/diffusion_models.",
+                    tooltip="The denoiser: mini, or a file in models/higen or models/diffusion_models; auto takes the "
+                    "one HiGen denoiser in these folders.",
                 ),
                 io.Combo.Input(
                     "text_encoder",
@@ -60,11 +63,16 @@ class HiGenLoader(io.ComfyNode):
     @classmethod
     @checked
     def execute(cls, weights, text_encoder, vae, dtype) -> io.NodeOutput:
+        source = weights_path(weights)
         towers = text_encoder_path(text_encoder, weights)
-        source = "mini" if weights == paths.MINI else paths.find(weights, paths.DENOISER_FOLDERS)
         model = load_model(source, dtype, towers)
         clip = load_text_encoder(towers, model.info.get("vocabulary"))
-        return io.NodeOutput(model, clip, load_vae(vae_path(vae, weights)), ui={"text": [describe(weights, model)]})
+        return io.NodeOutput(
+            model,
+            clip,
+            load_vae(vae_path(vae, weights)),
+            ui={"text": [describe(weights if weights != paths.AUTO else Path(source).name, model)]},
+        )
 
 
 def describe(weights: str, model: HigenModel) -> str:

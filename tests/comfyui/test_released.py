@@ -30,8 +30,9 @@ def released(request, tmp_path_factory):
     with ComfyServer(base) as server:
         prompt, _ = load_prompt(WORKFLOWS / "text_to_video_released.json", server.object_info())
         weights, text, vae = sizes.names
-        files = {} if sizes is released_files.FULL else {"text_encoder": text, "vae": vae}
-        prompt = with_inputs(prompt, "HiGenLoader", weights=weights, dtype="bf16", **files)
+        narrow = {"weights": weights, "text_encoder": text, "vae": vae}  # which "auto" does not take for the release's
+        files = {} if sizes is released_files.FULL else narrow
+        prompt = with_inputs(prompt, "HiGenLoader", dtype="bf16", **files)
         prompt = with_inputs(prompt, "HiGenSpatialPriorSampler", steps=1)
         yield server, with_inputs(prompt, "HiGenTemporalSampler", steps=1), sizes
     for path in (base / "models").rglob("*.*"):

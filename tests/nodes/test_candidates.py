@@ -7,6 +7,8 @@ from higen_pack.nodes import candidates, paths
 from safetensors.torch import save_file
 
 RELEASED = "HiGen.pth"  # any weights but mini
+DENOISER = {"asim_embedding.0.weight": torch.zeros(1)}
+I2VGEN = {"local_image_concat.0.weight": torch.zeros(1)}
 TOWER = {"ln_final.weight": torch.zeros(1024)}
 TOWER_OF_TRANSFORMERS = {"text_model.final_layer_norm.weight": torch.zeros(1024)}
 CLIP_L = {"text_model.final_layer_norm.weight": torch.zeros(768)}
@@ -32,6 +34,15 @@ def models(tmp_path, monkeypatch):
         return str(path)
 
     return put
+
+
+@pytest.mark.parametrize("folder", paths.DENOISER_FOLDERS)
+def test_auto_takes_the_one_denoiser(models, folder):
+    expected = models(folder, "HiGen.pth", {"state_dict": DENOISER, "step": 1})
+    models("diffusion_models", "i2vgen_xl.pth", I2VGEN)
+    assert candidates.weights_path(paths.AUTO) == expected
+    assert candidates.weights_path("HiGen.pth") == expected
+    assert candidates.weights_path(paths.MINI) == "mini"
 
 
 def test_mini_comes_with_its_own_parts(models):
@@ -69,6 +80,9 @@ def test_auto_takes_the_one_vae(models, folder, name, tensors):
 
 def test_with_none_it_says_which_file_goes_where(models):
     models("text_encoders", "clip_l.safetensors", CLIP_L)
+    models("diffusion_models", "i2vgen_xl.pth", I2VGEN)
+    with pytest.raises(FileNotFoundError, match=r"cvpr2024.*\.pth into models/higen, then refresh the page \(R\)"):
+        candidates.weights_path(paths.AUTO)
     with pytest.raises(FileNotFoundError, match=r"open_clip_pytorch_model.bin.*models/text_encoders"):
         candidates.text_encoder_path(paths.AUTO, RELEASED)
     with pytest.raises(FileNotFoundError, match=r"v2-1_512-ema-pruned.ckpt.*models/checkpoints.*models/vae"):
