@@ -18,7 +18,7 @@ from ..comfyui.workflow import load_prompt
 
 OTHER_WEIGHTS = ("text_to_video_released", "stock_sampler_prior")
 WIDEST = 1500  # pixels of a picture; at this size a node's text can be read
-LEFT, TOP, RIGHT, BOTTOM = 80, 120, 40, 80  # pixels that the editor's own panels cover
+LEFT, TOP, RIGHT, BOTTOM = 80, 150, 40, 80  # pixels that the editor's own panels cover
 MARGIN = 16  # pixels around the graph
 TITLE = 40  # units of the graph that a node's title bar juts out above its position
 LARGEST = 150_000  # bytes
