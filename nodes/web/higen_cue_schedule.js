@@ -3,7 +3,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { CurveEditor } from "./lib/editor.js";
-import { chain, followLanguage, forward, keepOnNode, settle, useStyle } from "./lib/mount.js";
+import { chain, followLanguage, forward, keepOnNode, noteChange, settle, useStyle } from "./lib/mount.js";
 import { deliver, motionScaleOf, overlaysOf, pullsOf } from "./lib/overlays.js";
 import { TRACKS } from "./lib/tracks.js";
 
@@ -23,7 +23,9 @@ app.registerExtension({
     app.canvas.canvas.addEventListener("litegraph:set-graph", settle);
     api.addEventListener("executed", ({ detail }) => {
       const entries = detail.output?.higen_curves;
-      if (entries) for (const node of deliver(entries, app.rootGraph ?? app.graph)) editors.get(node)?.drawAll();
+      if (!entries) return;
+      for (const node of deliver(entries, app.rootGraph ?? app.graph)) editors.get(node)?.drawAll();
+      noteChange();
     });
   },
 
@@ -75,8 +77,7 @@ function hostOf(node) {
     overlays: () => overlaysOf(node),
     pulls: () => pullsOf(node),
     committed() {
-      app.canvas.emitBeforeChange();
-      app.canvas.emitAfterChange();
+      noteChange();
       node.setDirtyCanvas(true, true);
     },
     panning: () => app.canvas.read_only,

@@ -5,7 +5,7 @@
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/mount.js";
+import { chain, followLanguage, forward, keepOnNode, noteChange, useStyle } from "./lib/mount.js";
 import { player } from "./lib/player.js";
 
 const PROPERTY = "higen_shown";
@@ -65,7 +65,10 @@ function attach(node, view) {
     node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
     node.setDirtyCanvas(true, true);
   };
-  chain(node, "onExecuted", (output) => show(output?.[view.key]));
+  chain(node, "onExecuted", (output) => {
+    show(output?.[view.key]);
+    noteChange();
+  });
   chain(node, "onConfigure", () => shown() && show(shown()));
 }
 

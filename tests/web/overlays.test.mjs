@@ -7,8 +7,8 @@ const graph = (nodes) => ({ getNodeById: (id) => nodes[id] });
 let inner, outer, root;
 
 beforeEach(() => {
-  inner = { properties: {} };
-  outer = { properties: {} };
+  inner = { comfyClass: "HiGenCueSchedule", properties: {} };
+  outer = { comfyClass: "HiGenCueSchedule", properties: {} };
   root = graph({ 7: outer, 3: { subgraph: graph({ 2: { subgraph: graph({ 7: inner }) } }) } });
 });
 
@@ -27,6 +27,12 @@ test("each node gets the curves that belong to it and no others", () => {
   assert.deepEqual(reached, new Set([outer, inner]));
   assert.deepEqual(overlaysOf(outer), [{ kind: "measured", name: "motion", values: [1, 2] }]);
   assert.deepEqual(overlaysOf(inner), [{ kind: "measured", name: "motion", values: [3, 4] }]);
+});
+
+test("a node of another type gets no curves", () => {
+  const other = { comfyClass: "KSampler", properties: {} };
+  assert.deepEqual(deliver([entry(["1"], "measured", [1, 2])], graph({ 1: other })), new Set());
+  assert.deepEqual(other.properties, {});
 });
 
 test("a later curve replaces the earlier one of its kind only", () => {

@@ -66,9 +66,7 @@ def test_the_extracted_cues_are_dotted_lines_under_the_curves(extracted, editor)
     assert curves.panel.locator(".hc-legend").inner_text() == "extracted"
     editor.screenshot("cue-schedule-extracted")
 
-    workflow = editor.workflow()  # a saved workflow keeps them
-    editor.open()
-    editor.load(workflow)
+    editor.page.reload()
     line(curves, "motion").wait_for(state="attached")
 
 

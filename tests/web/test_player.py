@@ -65,7 +65,13 @@ def test_the_slider_steps_through_the_frames(played):
     assert state(page)["paused"]
 
 
-def test_it_is_there_after_a_reload(played):
+def test_it_is_there_when_the_page_is_reloaded_after_the_run(played):
+    played.page.reload()
+    played.page.wait_for_function("() => document.querySelector('.hp-screen')?.videoWidth === 96")
+    played.page.wait_for_function("() => +document.querySelector('.hp-slider').value >= 3")
+
+
+def test_a_saved_workflow_shows_it_again(played):
     workflow = played.workflow()
     played.open()
     played.load(workflow)

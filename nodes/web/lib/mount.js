@@ -42,6 +42,12 @@ export function chain(object, event, then) {
   };
 }
 
+/** Let the frontend see that the graph has changed: it keeps graphs over a reload of the page, and for undo. */
+export function noteChange() {
+  app.canvas.emitBeforeChange();
+  app.canvas.emitAfterChange();
+}
+
 /** Give a pointer or wheel event to the graph's canvas: panning and zooming work over our elements, too. */
 export function forward(event) {
   event.preventDefault();

@@ -7,6 +7,7 @@
  * (either may be missing). They are kept in the schedule node's properties, and so survive undo and reload.
  */
 
+const NODE = "HiGenCueSchedule";
 const PROPERTY = "higen_curves";
 
 /** The node an execution id stands for, walking into subgraphs; undefined when it is gone. */
@@ -21,7 +22,7 @@ export function deliver(entries, graph) {
   const reached = entries.flatMap(({ schedules, kind, ...curves }) =>
     schedules
       .map((id) => nodeAt(graph, id))
-      .filter(Boolean)
+      .filter((node) => node?.comfyClass === NODE) // another workflow may be open by now
       .map((node) => {
         node.properties[PROPERTY] = { ...node.properties[PROPERTY], [kind]: curves };
         return node;
