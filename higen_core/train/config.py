@@ -88,9 +88,13 @@ class CLIPTraining(LoopConfig):
     ema: float = knob(0.99, "share of the averaged weights that a step keeps, 0..1")
     pairs: int = knob(64, "pictures and descriptions per batch; each is told from the others of its batch")
     network: str | dict[str, Any] = knob("mini", "mini, released, or a table with the network's sizes")
+    init: str = knob("", "weights of the same sizes to go on from: mini, or a file")
+    towers: str = knob("both", "which to train: both, or text; then appearance cues stay what they are")
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.towers not in ("both", "text"):
+            raise ValueError(f"towers must be both or text, got {self.towers!r}")
         _check_range(self, 2, float("inf"), "pairs")
 
 

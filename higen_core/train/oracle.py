@@ -19,6 +19,8 @@ from torch import Tensor
 from . import sprites
 
 SIZES = (26, 29, 32, 36)
+FOREGROUND = 0.15  # a pixel this far from the ground's colour, in any channel, belongs to the sprite
+FAR = 22  # pixels from the sprite's centre where its ground begins
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,49 @@ def look(frame: Tensor) -> Found:
     name = sprites.OBJECTS[kind] if value > 0 else ""  # no sprite is better than none
     centre = column + size / 2, row + size / 2
     return Found(name, background_of(frame), centre, float(flat_error - max(value, 0.0)) / frame.numel())
+
+
+@dataclass(frozen=True)
+class Track:
+    """What happens in a video of f frames, by colour alone.
+
+    centres: (f, 2) pixels (x, y) of the foreground's centroid.
+    change: (f,) mean absolute difference of colour to the first frame, 0..1, around the centres: motion left aside.
+    flicker: mean absolute change per frame of the ground far from the sprite, in 1/255.
+    """
+
+    centres: Tensor
+    change: Tensor
+    flicker: float
+
+
+def follow(video: Tensor) -> Track:
+    """Follows the foreground of a video (f, h, w, 3) in [0, 1]."""
+    centres = torch.stack([_centroid(frame) for frame in video])
+    crops = torch.stack([_around(frame, centre) for frame, centre in zip(video, centres, strict=True)])
+    rows = torch.arange(sprites.SIZE)
+    pixels = torch.stack(torch.meshgrid(rows, rows, indexing="xy"), dim=-1)  # h w 2
+    far = (pixels - centres[:, None, None]).abs().amax(dim=-1) > FAR
+    still = (far[1:] & far[:-1])[..., None]
+    moved = (video.diff(dim=0).abs() * still).sum() / (3 * still.sum().clamp(min=1))
+    return Track(centres, (crops - crops[0]).abs().mean(dim=(1, 2, 3)), 255 * float(moved))
+
+
+def _centroid(frame: Tensor) -> Tensor:
+    """(x, y) of what differs from the border's colour; the middle of the frame if nothing does."""
+    border = torch.cat([frame[0], frame[-1], frame[:, 0], frame[:, -1]]).median(dim=0).values
+    weight = F.relu((frame - border).abs().amax(dim=-1) - FOREGROUND)
+    if not weight.any():
+        return torch.full((2,), (sprites.SIZE - 1) / 2)
+    at = torch.arange(sprites.SIZE, dtype=frame.dtype)
+    return torch.stack([(weight.sum(0) * at).sum(), (weight.sum(1) * at).sum()]) / weight.sum()
+
+
+def _around(frame: Tensor, centre: Tensor) -> Tensor:
+    """The square of 2 FAR pixels around a point (x, y); beyond the frame its border goes on."""
+    padded = F.pad(rearrange(frame, "h w c -> c h w"), (FAR,) * 4, mode="replicate")
+    x, y = (int(value) for value in centre.round())
+    return padded[:, y : y + 2 * FAR, x : x + 2 * FAR]
 
 
 def accuracy(scenes: int = 200, seed: int = 0) -> dict[str, float]:
