@@ -120,7 +120,7 @@ def _and_more(names: list[str]) -> str:
     return f" and {len(names) - 1} more" if len(names) > 1 else ""
 
 
-def save_network(path: Path, network: nn.Module, dtype: torch.dtype = torch.float32, **info: Any) -> None:
+def save_network(path: Path, network: UNet | VAE | CLIP, dtype: torch.dtype = torch.float32, **info: Any) -> None:
     """Writes a network atomically, with `config` and each of `info` as JSON in the metadata."""
     from safetensors.torch import save_file
 

@@ -55,7 +55,8 @@ class VAE(nn.Module):
             raise ValueError(f"chunk must be at least 1 frame, got {chunk}")
         pictures = rearrange(latents, "b c f h w -> (b f) c h w")
         if chunk is None:
-            each = decode_activations(self.config, *latents.shape[3:], latents.dtype)
+            height, width = latents.shape[3:]
+            each = decode_activations(self.config, height, width, latents.dtype)
             chunk = plan_decoding(len(pictures), each, free_memory(latents.device)).chunk
         frames = torch.cat([(self.decode(part) / 2 + 0.5).clamp(0, 1) for part in pictures.split(chunk)])
         return rearrange(frames, "(b f) c h w -> b f h w c", b=len(latents))
