@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from .conftest import Curves, add_schedule
+from ..comfyui.browser import RENDERERS, Editor
+from .conftest import EMPTY, Curves, add_schedule
 
 
 def test_clicking_adds_and_dragging_moves(schedule, editor):
@@ -295,12 +296,14 @@ def test_inside_a_subgraph(schedule, editor):
     ]  # the page's own
 
 
-def test_touch(chromium, server):
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_touch(chromium, server, renderer):
     """Tap adds, a finger drags with a wide reach, a long press opens the menu."""
-    from ..comfyui.browser import Editor
-
     page = chromium.new_page(viewport={"width": 1280, "height": 900}, has_touch=True)
-    schedule = add_schedule(Editor(page, server, "litegraph"))
+    page.set_default_timeout(60_000)
+    editor = Editor(page, server, renderer)
+    editor.load(EMPTY)
+    schedule = add_schedule(editor)
     page.touchscreen.tap(*schedule.place(0.4, 0.8))
     assert len(schedule.points()) == 3
     finger = page.context.new_cdp_session(page)

@@ -20,6 +20,15 @@ WIRE = """() => {
     schedule.connect(1, only("PreviewImage"), 0);
     return schedule.id;
 }"""
+INTO_SUBGRAPH = """([id, motion]) => {
+    const schedule = app.graph.getNodeById(id);
+    schedule.widgets.find(widget => widget.name === "motion").value = motion;
+    app.canvas.deselectAll();
+    app.canvas.selectNode(schedule);
+    const { node } = app.graph.convertToSubgraph(app.canvas.selectedItems);
+    return [node.id, node.subgraph._nodes[0].id];
+}"""
+OPEN = "id => { const node = app.graph.getNodeById(id); app.canvas.openSubgraph(node.subgraph, node); }"
 FRESH = itertools.count(100)  # a node whose inputs are as in an earlier run is not run again, and sends nothing
 UNPLUG = "id => app.graph.getNodeById(id).disconnectInput(0)"
 
@@ -93,6 +102,20 @@ def test_an_extracted_line_can_be_traced(extracted, editor):
     assert xs[0] == pytest.approx(0.5 / steps, abs=0.01)
     assert ys[0] == pytest.approx(entry["motion"][0] / 1000, abs=0.01)
     assert ys[-1] == pytest.approx(entry["motion"][-1] / 1000, abs=0.01)
+
+
+def test_a_schedule_in_a_subgraph_gets_them(editor):
+    """Its id in the run is that of the subgraph's node and its own."""
+    editor.load(json.loads((WORKFLOWS / "motion_transfer.json").read_text()))
+    outer, inner = editor.page.evaluate(INTO_SUBGRAPH, [editor.page.evaluate(WIRE), next(FRESH)])
+    record = editor.run()
+    assert record["status"]["status_str"] == "success", record["status"]
+    (entry,) = record["outputs"][f"{outer}:{inner}"]["higen_curves"]
+    editor.page.evaluate(OPEN, outer)
+    curves = Curves(editor, inner)
+    line(curves, "motion").wait_for(state="attached")
+    assert heights(curves, ".hc-extracted.hc-motion") == pytest.approx([v / 1000 for v in entry["motion"]], abs=1e-3)
+    editor.errors = [error for error in editor.errors if "cleanup event listeners" not in error]  # the page's own
 
 
 def test_a_disconnected_source_takes_its_line_away(extracted, editor):

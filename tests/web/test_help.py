@@ -61,7 +61,7 @@ def test_the_server_offers_the_help_pages(server, schemas):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_server_offers_the_translations(server, language):
-    """What the editor merges into its own. (1.32.9 loads its own Chinese after ours, which drops ours.)"""
+    """What the editor merges into its own; test_language.py sees that they stay there."""
     offered = server.get("/i18n").json()[language]["nodeDefs"]
     written = json.loads((LOCALES / language / "nodeDefs.json").read_text())
     assert {node: offered[node] for node in written} == written

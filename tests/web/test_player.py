@@ -2,7 +2,7 @@
 
 import pytest
 
-GRAPH = """() => {
+GRAPH = """format => {
     const add = (type, x, values) => {
         const node = LiteGraph.createNode(type);
         node.pos = [x, 120];
@@ -11,7 +11,7 @@ GRAPH = """() => {
         return node;
     };
     const images = add("EmptyImage", 100, { width: 96, height: 64, batch_size: 12, color: 0x3060c0 });
-    const combine = add("HiGenVideoCombine", 480, { fps: 8 });
+    const combine = add("HiGenVideoCombine", 480, { fps: 8, format });
     images.connect(0, combine, "images");
     app.canvas.ds.offset = [0, 0];
     app.canvas.ds.scale = 1;
@@ -22,7 +22,7 @@ GRAPH = """() => {
 @pytest.fixture
 def played(editor):
     """A Video Combine node after its run: 12 frames at 8 fps."""
-    editor.page.evaluate(GRAPH)
+    editor.page.evaluate(GRAPH, "h264-mp4")
     record = editor.run()
     assert record["status"]["status_str"] == "success", record["status"]
     editor.page.wait_for_function("() => document.querySelector('.hp-screen')?.videoWidth === 96")
@@ -85,3 +85,28 @@ def test_undo_shows_the_video_of_the_node_in_the_graph(played):
         node["properties"].pop("higen_shown", None)
     played.load(workflow)
     played.page.wait_for_function("() => document.querySelectorAll('.hp-screen').length === 0")
+
+
+@pytest.mark.parametrize("kind", ["vp9-webm", "webp", "gif"])
+def test_other_formats_are_shown_too(editor, kind):
+    """webm is a video that can be scrubbed, the others are animations that the browser plays."""
+    editor.page.evaluate(GRAPH, kind)
+    record = editor.run()
+    assert record["status"]["status_str"] == "success", record["status"]
+    editor.page.wait_for_function(
+        """() => {
+            const screen = document.querySelector(".hp-screen");
+            return screen && (screen.videoWidth || screen.naturalWidth) === 96;
+        }"""
+    )
+    assert editor.page.locator(".hp-slider").count() == (kind == "vp9-webm")
+    assert "96×64 · 8 fps · video_" in editor.page.locator(".hp-file").inner_text()
+
+
+def test_a_deleted_file_is_told(played):
+    shown = played.workflow()["nodes"][-1]["properties"]["higen_shown"][0]
+    played.server.output_path(shown).unlink()
+    played.page.reload()
+    words = f"{shown['filename']} is no longer there"
+    played.page.locator(".hp-file", has_text=words).wait_for()
+    assert played.page.locator(".hp-screen").count() == 0
