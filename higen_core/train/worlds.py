@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import random
 from dataclasses import asdict, dataclass
+from itertools import count, islice
 from typing import Any
+
+import torch
+from einops import rearrange
 
 from ..cues import MOTION_SCALE
 from ..extract import cue_options
@@ -36,7 +40,7 @@ def sprite_world(config: DenoiserTraining, vae: VAE, clip: CLIP) -> World:
         if getattr(config, name) is not None:
             raise ValueError(f"{name} cannot be set for sprites: it belongs to them")
     device = own_device()
-    floor = similarity_floor(clip, sprite_pictures("floor", 256).to(device))
+    floor = _sprite_floor(clip)
     measure = Measure(vae, clip, sprites.MOTION_SCALE, floor)
     size, seed = config.shard_frames, config.seed
     still = SpriteClips(config.out / "pictures", measure, 1, shards=AT_FIRST, start=0, grow=1, size=size, seed=seed)
@@ -63,6 +67,20 @@ def sprite_world(config: DenoiserTraining, vae: VAE, clip: CLIP) -> World:
     rng = random.Random("samples")
     prompts = [sprites.caption(sprites.sample_scene(rng, held_out=True), rng) for _ in range(4)]
     return World(still, clips, facts, prompts)
+
+
+@torch.no_grad()
+def _sprite_floor(clip: CLIP, clips: int = 256) -> float:
+    """The similarity of first and last frame in the 5 % of changing clips that change most.
+
+    So the clips fill the range of the appearance cue, as `sprites.MOTION_SCALE` makes them fill that of motion.
+    """
+    rng = random.Random("floor 0")
+    scenes = (sprites.sample_scene(rng) for _ in count())
+    changing = islice((scene for scene in scenes if scene.change != "none"), clips)
+    ends = torch.cat([sprites.render(scene, frames=2) for scene in changing]).to(own_device())
+    first, last = rearrange(clip.encode_image(ends), "(n ends) d -> ends n d", ends=2)
+    return round(float(torch.cosine_similarity(first, last).quantile(0.05)), 3)
 
 
 def video_world(config: DenoiserTraining, vae: VAE, clip: CLIP, info: dict[str, Any]) -> World:
