@@ -17,12 +17,14 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+CONFIGS = Path(__file__).parent / "configs"
+SHIPPED = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.toml")))
 Training = TypeVar("Training", bound=LoopConfig)
 
 
 def add_flags(parser: argparse.ArgumentParser, kind: type[LoopConfig]) -> None:
     """--config, and a flag for every knob; what is not given stays out of the result."""
-    parser.add_argument("--config", type=Path, help="TOML file with any of these knobs")
+    parser.add_argument("--config", type=Path, help=f"TOML file of knobs, or one of {SHIPPED}")
     for name, types_ in _knobs(kind).items():
         field = kind.__dataclass_fields__[name]
         told = field.metadata["help"].replace("%", "%%")
@@ -49,8 +51,11 @@ def read_config(kind: type[Training], path: Path | None, flags: dict[str, Any]) 
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """A name without an ending is that of a file that ships."""
+    if not path.suffix:
+        path = CONFIGS / f"{path}.toml"
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
+        raise FileNotFoundError(f"{path} does not exist; there are {SHIPPED} and your own .toml files")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from higen_core.train.config import CLIPTraining, DenoiserTraining, VAETraining
-from higen_core.train.options import read_config
+from higen_core.train.options import CONFIGS, read_config
 
 from ...comfyui.paths import ROOT
 
 TRAININGS = (VAETraining, CLIPTraining, DenoiserTraining)
-CONFIGS = ROOT / "higen_core" / "train" / "configs"
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -65,9 +64,10 @@ def test_every_knob_says_what_it_is_for(kind):
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
-def test_shipped_files_are_valid(path):
+def test_shipped_files_are_valid_and_found_by_their_name(path):
     kind = {"mini_vae": VAETraining, "mini_clip": CLIPTraining}.get(path.stem, DenoiserTraining)
-    assert read_config(kind, path, {"out": Path("a")}).steps > 0
+    by_path, by_name = (read_config(kind, file, {"out": Path("a")}) for file in (path, Path(path.stem)))
+    assert by_path == by_name
 
 
 def test_the_command_line_says_what_is_wrong_without_a_traceback(tmp_path):

@@ -40,9 +40,13 @@ def networks(folder: Path) -> Path:
     return folder
 
 
+def unet_config() -> UNetConfig:
+    return UNetConfig.from_dict(UNET)
+
+
 def denoiser(path: Path, **info) -> Path:
     torch.manual_seed(1)
-    save_network(path, UNet(UNetConfig.from_dict(UNET)), **info)
+    save_network(path, UNet(unet_config()), **info)
     return path
 
 

@@ -1,0 +1,36 @@
+"""Run by `torch.distributed.run`: a denoiser's training with its weights sharded by FSDP2, on CPUs.
+
+Accelerate turns FSDP on for accelerators only; here it is told that this is one. All the rest is as on a GPU.
+"""
+
+import sys
+from pathlib import Path
+
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
+from torch.distributed.tensor import DTensor
+
+from higen_core.train import denoiser, loop, state
+from higen_core.train.config import DenoiserTraining
+from higen_core.train.options import read_config
+
+accelerate = AcceleratorState(mixed_precision="no", cpu=True)
+AcceleratorState._shared_state["distributed_type"] = DistributedType.FSDP
+AcceleratorState._shared_state["fsdp_plugin"] = FullyShardedDataParallelPlugin(
+    fsdp_version=2, auto_wrap_policy="size_based_wrap", min_num_params=5_000, cpu_ram_efficient_loading=False
+)
+
+
+class Watched(state.State):
+    """Says what share of the weights this process holds."""
+
+    def load(self, path: Path) -> int:
+        weights = list(self.model.parameters())
+        assert all(isinstance(weight, DTensor) for weight in weights)
+        held, all_ = (sum(count) for count in zip(*((w.to_local().numel(), w.numel()) for w in weights), strict=True))
+        print(f"holds {held} of {all_} weights", flush=True)
+        return super().load(path)
+
+
+loop.State = Watched
+denoiser.main(read_config(DenoiserTraining, Path(sys.argv[1]), {"out": Path(sys.argv[2])}))

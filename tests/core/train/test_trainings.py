@@ -1,0 +1,148 @@
+"""The three trainings: shipped files run, runs resume to the same losses, and fine-tuning starts from any weights."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from higen_core import load_clip, load_unet, load_vae
+from higen_core.checkpoint import MINI_DIR
+from higen_core.released import released_name
+from higen_core.train import clip, denoiser, vae
+from higen_core.train.config import CLIPTraining, DenoiserTraining, VAETraining
+from higen_core.train.options import CONFIGS, read_config
+from higen_core.unet import UNet
+
+from . import tiny
+from .logged import scalars
+from .test_video_clips import film
+
+FEW = {"log_every": 1, "warmup": 100}
+
+
+def run(training, kind, file: Path | None, **flags) -> Path:
+    config = read_config(kind, file, flags)
+    training.main(config)
+    return config.folder
+
+
+@pytest.fixture
+def videos(tmp_path) -> Path:
+    for i, name in enumerate(("a", "b", "c")):
+        film(tmp_path / "videos" / f"{name}.mp4", frames=20, seed=i)
+    return tmp_path / "videos"
+
+
+def metadata(path: Path) -> dict:
+    with safe_open(path, "pt") as file:
+        return {name: json.loads(value) for name, value in file.metadata().items()}
+
+
+def test_the_shipped_file_of_the_autoencoder(tmp_path):
+    folder = run(vae, VAETraining, CONFIGS / "mini_vae.toml", out=tmp_path, steps=2, sample_every=2, **FEW)
+    assert sorted(scalars(folder, "loss/pixel")) == [1, 2]
+    latents = load_vae(tmp_path / "vae.safetensors").encode(torch.zeros(1, 3, 64, 64))
+    assert latents.shape == (1, 4, 8, 8)
+    assert (folder / "samples" / "0000002.png").is_file()
+
+
+def test_the_shipped_file_of_the_towers(tmp_path):
+    folder = run(clip, CLIPTraining, CONFIGS / "mini_clip.toml", out=tmp_path, steps=2, **FEW)
+    assert sorted(scalars(folder, "loss/contrast")) == [1, 2]
+    assert load_clip(tmp_path / "clip.safetensors").encode_text(["a cat"]).shape == (1, 77, 64)
+
+
+def test_the_shipped_file_of_the_denoiser(tmp_path):
+    (tmp_path / "vae.safetensors").symlink_to(MINI_DIR / "vae.safetensors")
+    (tmp_path / "clip.safetensors").symlink_to(MINI_DIR / "clip.safetensors")
+    few = {"steps": 2, "picture_steps": 1, "shard_frames": 64, "sample_every": 2, "sample_steps": 2}
+    folder = run(denoiser, DenoiserTraining, CONFIGS / "mini_denoiser.toml", out=tmp_path, **few, **FEW)
+    assert list(scalars(folder, "loss/picture")) == [1, 2]
+    assert list(scalars(folder, "loss/video")) == [2]
+    assert (folder / "samples" / "0000002.png").is_file()
+    info, mini = metadata(tmp_path / "denoiser.safetensors"), metadata(MINI_DIR / "denoiser.safetensors")
+    assert set(info) == set(mini)
+    assert info["config"] == mini["config"]
+
+
+def test_the_shipped_file_of_fine_tuning_goes_on_from_mini(tmp_path, videos):
+    few = {"steps": 1, "shard_frames": 64, "sample_every": 1, "sample_steps": 1, "windows": 1, "lr": 0.0}
+    folder = run(denoiser, DenoiserTraining, CONFIGS / "finetune.toml", out=tmp_path, data=str(videos), **few, **FEW)
+    assert 0 < scalars(folder, "loss/video")[1] < 1.5
+    tuned, mini = load_unet(tmp_path / "denoiser.safetensors"), load_unet("mini")
+    assert all(torch.equal(weight, mini.state_dict()[name]) for name, weight in tuned.state_dict().items())
+    for name in ("frames", "fps", "width", "height", "motion_scale", "similarity_floor", "vocabulary"):
+        assert tuned.info[name] == mini.info[name]
+
+
+def small(tmp_path, videos, **flags):
+    """Flags of a training of a tiny network on the videos."""
+    tiny.networks(tmp_path)
+    knobs = {"out": tmp_path, "data": str(videos), "precision": "no", "pictures": 2, "videos": 1, "picture_steps": 0}
+    return knobs | {"shard_frames": 64} | FEW | flags
+
+
+def test_what_the_config_says_of_the_clips_is_stored_with_the_weights(tmp_path, videos):
+    init = tiny.denoiser(tmp_path / "init.safetensors", frames=16, fps=8, width=64, height=64, motion_scale=40_000)
+    flags = small(tmp_path, videos, init=str(init), frames=4, fps=4.0, width=32, height=32, steps=1)
+    run(denoiser, DenoiserTraining, None, **flags)
+    info = load_unet(tmp_path / "denoiser.safetensors").info
+    expected = {"frames": 4, "fps": 4.0, "width": 32, "height": 32, "motion_scale": 40_000, "similarity_floor": 0.0}
+    assert {name: info[name] for name in expected} == expected
+    assert (info["prior_frame"], info["steps"]) == (0, 1)
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "pth"])
+def test_weights_of_the_released_layout_are_gone_on_from(tmp_path, videos, kind, monkeypatch):
+    """Narrow ones; without a config in their metadata the loader takes them for the released network."""
+    torch.manual_seed(2)
+    narrow = UNet(tiny.unet_config())
+    for weight in narrow.parameters():
+        torch.nn.init.normal_(weight, std=0.02)
+    tensors = {released_name(name): tensor for name, tensor in narrow.state_dict().items()}
+    monkeypatch.setattr("higen_core.checkpoint.RELEASED", tiny.unet_config())
+    path = tmp_path / f"higen.{kind}"
+    save_file(tensors, path) if kind == "safetensors" else torch.save({"state_dict": tensors}, path)
+    before = path.read_bytes()
+    size = {"width": 32, "height": 32, "frames": 4}
+    flags = small(tmp_path, videos, init=str(path), steps=3, lr=1e-2, **size)
+    folder = run(denoiser, DenoiserTraining, None, **flags)
+    assert len(scalars(folder, "loss/video")) == 3
+    tuned = load_unet(tmp_path / "denoiser.safetensors")
+    distance = max(float((a - b).abs().max()) for a, b in zip(tuned.parameters(), narrow.parameters(), strict=True))
+    assert 1e-5 < distance < 0.1
+    assert (tuned.info["fps"], tuned.info["motion_scale"]) == (8, 10_000)
+    assert path.read_bytes() == before
+
+
+def test_sizes_that_nobody_says_are_asked_for(tmp_path, videos):
+    flags = small(tmp_path, videos, network=tiny.UNET, steps=1, frames=4, fps=8.0, width=32)
+    with pytest.raises(ValueError, match="height is needed: neither the config nor the weights in init say it"):
+        run(denoiser, DenoiserTraining, None, **flags)
+
+
+def test_sizes_of_sprites_cannot_be_set(tmp_path, videos):
+    with pytest.raises(ValueError, match="frames cannot be set for sprites"):
+        run(denoiser, DenoiserTraining, None, **small(tmp_path, "sprites", network=tiny.UNET, steps=1, frames=4))
+
+
+@pytest.mark.parametrize("name", ["vae", "clip", "denoiser"])
+def test_a_resumed_training_has_the_losses_of_an_unbroken_one(tmp_path, name, videos):
+    """Weights that start at random, noise, data and averages: all of it comes back."""
+    training, kind, loss, flags = {
+        "vae": (vae, VAETraining, "pixel", {"network": tiny.VAE_SIZES, "scenes": 4}),
+        "clip": (clip, CLIPTraining, "contrast", {"network": tiny.CLIP_SIZES, "pairs": 4}),
+        "denoiser": (denoiser, DenoiserTraining, "video", small(tmp_path, videos, network=tiny.UNET)),
+    }[name]
+    if name == "denoiser":
+        flags |= {"frames": 4, "fps": 8.0, "width": 32, "height": 32}
+    flags |= {"precision": "no"} | FEW
+    whole = run(training, kind, None, **flags | {"out": tiny.networks(tmp_path / "whole"), "steps": 6})
+    parts = run(training, kind, None, **flags | {"out": tiny.networks(tmp_path / "parts"), "steps": 3})
+    run(training, kind, None, **flags | {"out": tmp_path / "parts", "steps": 6})
+    curves = [scalars(folder, f"loss/{loss}") for folder in (whole, parts)]
+    assert len(curves[0]) == 6
+    assert curves[0] == curves[1]
