@@ -6,6 +6,7 @@ Accelerate turns FSDP on for accelerators only; here it is told that this is one
 import sys
 from pathlib import Path
 
+from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 from torch.distributed.tensor import DTensor
@@ -14,10 +15,14 @@ from higen_core.train import denoiser, loop, state
 from higen_core.train.config import DenoiserTraining
 from higen_core.train.options import read_config
 
-accelerate = AcceleratorState(mixed_precision="no", cpu=True)
-AcceleratorState._shared_state["distributed_type"] = DistributedType.FSDP
+Accelerator(mixed_precision="no", cpu=True)
+for shared in (PartialState._shared_state, AcceleratorState._shared_state):
+    shared["distributed_type"] = DistributedType.FSDP
 AcceleratorState._shared_state["fsdp_plugin"] = FullyShardedDataParallelPlugin(
-    fsdp_version=2, auto_wrap_policy="size_based_wrap", min_num_params=5_000, cpu_ram_efficient_loading=False
+    fsdp_version=2,
+    auto_wrap_policy="transformer_based_wrap",
+    transformer_cls_names_to_wrap=["ResBlock", "SpatialTransformer", "TemporalTransformer"],
+    cpu_ram_efficient_loading=False,
 )
 
 

@@ -1,6 +1,7 @@
 """Several processes on the CPU (gloo): the same losses as one process with the same global batch."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -74,6 +75,17 @@ def test_two_processes_have_the_losses_of_one_with_the_same_global_batch(alone, 
 
 def test_one_process_goes_on_where_two_have_stopped(alone, tmp_path):
     trained(2, tmp_path, steps=5)
+    same_losses(alone, trained(1, tmp_path, accumulate=2))
+
+
+def test_sharded_weights_train_save_and_resume_as_whole_ones_do(alone, tmp_path):
+    """FSDP2 in two processes, stopped after 3 steps and after 5; the rest in one process."""
+    tiny.networks(tmp_path)
+    for steps in (3, 5):
+        config = tiny.toml(tmp_path / "knobs.toml", tiny.UNET, **KNOBS | {"steps": steps})
+        told = finish(start(2, "tests.core.train.sharded", config, tmp_path))
+        shares = [int(held) / int(all_) for held, all_ in re.findall(r"holds (\d+) of (\d+) weights", told)]
+        assert len(shares) == 2 and max(shares) < 0.6
     same_losses(alone, trained(1, tmp_path, accumulate=2))
 
 

@@ -112,7 +112,7 @@ def test_weights_of_the_released_layout_are_gone_on_from(tmp_path, videos, kind,
     folder = run(denoiser, DenoiserTraining, None, **flags)
     assert len(scalars(folder, "loss/video")) == 3
     tuned = load_unet(tmp_path / "denoiser.safetensors")
-    distance = max(float((a - b).abs().max()) for a, b in zip(tuned.parameters(), narrow.parameters(), strict=True))
+    distance = max((a - b).abs().max().item() for a, b in zip(tuned.parameters(), narrow.parameters(), strict=True))
     assert 1e-5 < distance < 0.1
     assert (tuned.info["fps"], tuned.info["motion_scale"]) == (8, 10_000)
     assert path.read_bytes() == before

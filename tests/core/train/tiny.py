@@ -27,7 +27,7 @@ UNET = {
 VAE_SIZES = {"ch": 8, "ch_mult": [1, 1, 1, 1], "num_res_blocks": 1, "norm_groups": 4}
 CLIP_SIZES = {
     "embed_dim": 16,
-    "vision_cfg": {"image_size": 32, "patch_size": 16, "width": 32, "layers": 1, "head_width": 16},
+    "vision_cfg": {"image_size": 64, "patch_size": 32, "width": 32, "layers": 1, "head_width": 16},
     "text_cfg": {"width": 32, "heads": 2, "layers": 2},
 }
 
