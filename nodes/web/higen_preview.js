@@ -10,9 +10,9 @@ import { player } from "./lib/player.js";
 
 const PROPERTY = "higen_shown";
 const BELOW_VIDEO = 46; // pixels: the slider and the file's name
-const LINE = 16; // pixels
+const WORDS = 88; // pixels: five lines; longer words scroll, so that the node does not grow over its neighbours
 
-/** One entry a node type: the key of its ui output, what draws it, and the height it wants at a width, in pixels. */
+/** One entry a node type: the key of its ui output, what draws it, and the height it needs at a width, in pixels. */
 const VIEWS = {
   HiGenVideoCombine: {
     key: "higen_video",
@@ -21,9 +21,8 @@ const VIEWS = {
   },
   HiGenLoader: {
     key: "text",
-    draw: ([text]) => [Object.assign(document.createElement("div"), { className: "hp-text", textContent: text })],
-    height: ([text], width) =>
-      LINE * text.split("\n").reduce((lines, line) => lines + Math.ceil((line.length * 6.5) / width), 0) + 8,
+    draw: ([text]) => [words(text)],
+    height: () => WORDS,
   },
 };
 
@@ -43,8 +42,9 @@ app.registerExtension({
 function attach(node, view) {
   followLanguage();
   const element = document.createElement("div");
-  element.className = "higen-preview";
-  element.addEventListener("wheel", forward, { passive: false });
+  element.className = "higen-preview widget-expands";
+  const wheel = (event) => (scrolls(event.target) ? event.stopPropagation() : forward(event));
+  element.addEventListener("wheel", wheel, { passive: false });
   const shown = () => node.properties[PROPERTY];
   const height = () => (shown() ? view.height(shown(), node.size[0] - 20) : 0);
   const widget = node.addDOMWidget(PROPERTY, PROPERTY, element, {
@@ -71,6 +71,16 @@ function attach(node, view) {
   });
   chain(node, "onConfigure", () => shown() && show(shown()));
 }
+
+function words(text) {
+  const element = document.createElement("div");
+  Object.assign(element, { className: "hp-text", textContent: text, tabIndex: 0 });
+  element.dataset.captureWheel = "true"; // or Vue nodes take it for the canvas
+  return element;
+}
+
+/** Whether an element has more to show than fits: then the wheel is its own. */
+const scrolls = ({ scrollHeight, clientHeight }) => scrollHeight > clientHeight;
 
 function urlOf({ filename, subfolder, type }) {
   return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);

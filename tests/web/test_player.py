@@ -1,6 +1,10 @@
-"""Video Combine's preview: it plays inline, steps through frames and survives a reload."""
+"""Video Combine's preview plays, steps through frames and survives a reload; Loader's words stay in their place."""
+
+import json
 
 import pytest
+
+from ..comfyui.paths import WORKFLOWS
 
 GRAPH = """format => {
     const add = (type, x, values) => {
@@ -110,3 +114,29 @@ def test_a_deleted_file_is_told(played):
     words = f"{shown['filename']} is no longer there"
     played.page.locator(".hp-file", has_text=words).wait_for()
     assert played.page.locator(".hp-screen").count() == 0
+
+
+def test_the_loaders_words_scroll_inside_its_node(editor):
+    """However many words a model knows, the node does not grow over the prompt below it."""
+    workflow = json.loads((WORKFLOWS / "text_to_video.json").read_text())
+    (loader,) = [node for node in workflow["nodes"] if node["type"] == "HiGenLoader"]
+    loader["properties"]["higen_shown"] = ["knows many words: " + "word, " * 500]
+    editor.load(workflow)
+    editor.page.evaluate(
+        """id => {
+            const { pos } = app.graph.getNodeById(id);
+            app.canvas.ds.scale = 1;
+            app.canvas.ds.offset = [320 - pos[0], 150 - pos[1]];
+            app.canvas.setDirty(true, true);
+        }""",
+        loader["id"],
+    )
+    words = editor.page.locator(".hp-text")
+    words.hover()
+    scale = editor.page.evaluate("() => app.canvas.ds.scale")
+    editor.page.mouse.wheel(0, 120)
+    editor.page.wait_for_function("() => document.querySelector('.hp-text').scrollTop > 0")
+    assert editor.page.evaluate("() => app.canvas.ds.scale") == scale
+    if editor.renderer == "litegraph":  # Vue nodes make all nodes a little taller
+        assert editor.page.evaluate("id => app.graph.getNodeById(id).size[1]", loader["id"]) == loader["size"][1]
+    assert words.evaluate("e => e.clientHeight") <= loader["size"][1] / 2
