@@ -38,8 +38,8 @@ class PairBatches:
         pairs = [_pair(rng) for _ in range(self.size)]
         pictures = rearrange(torch.stack([picture for picture, _ in pairs]), "b h w c -> b c h w")
         captions = [sprites.caption(sprites.sample_plot(rng), rng) for _ in range(self.size)]
-        tokens = (self.clip.tokenize(texts) for texts in ([words for _, words in pairs], captions))
-        return ((pictures - self.mean) / self.std).contiguous(), *tokens
+        pictures = ((pictures - self.mean) / self.std).contiguous()
+        return pictures, self.clip.tokenize([words for _, words in pairs]), self.clip.tokenize(captions)
 
 
 def _pair(rng: random.Random) -> tuple[Tensor, str]:
