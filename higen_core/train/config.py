@@ -100,7 +100,7 @@ class CLIPTraining(LoopConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiserTraining(LoopConfig):
-    """The denoiser, both stages together. What is none is taken from the weights in `init`, else from the sprites."""
+    """The denoiser, both stages. What is none of a clip is as in the weights of `init`; sprites bring their own."""
 
     name: ClassVar[str] = "denoiser"
 

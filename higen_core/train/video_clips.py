@@ -20,7 +20,7 @@ from ..extract import shown_at
 from ..footage import open_footage
 from ..priors import fit_pictures
 from .data import Clips, Measure, gathered, open_cache, read_clips
-from .videos import Part, Report, Video
+from .videos import Part, Report, Video, listing
 
 UNREADABLE = (ValueError, OSError)
 """What a damaged, missing or unsuitable file raises."""
@@ -60,7 +60,7 @@ def first_pictures(parts: list[Part], format: Format, count: int) -> Tensor:
 
     def readable():
         for part in parts:
-            for video in part(lambda *_: None):
+            for video in part.read(lambda *_: None):
                 try:
                     yield read_windows(video, still, 1)[0, 0]
                 except UNREADABLE:
@@ -83,12 +83,10 @@ class Done:
 class VideoClips:
     """Files of about `size` frames in `folder`. All processes share the work; it goes on where it was interrupted."""
 
-    def __init__(
-        self, folder: Path, parts: list[Part], measure: Measure, format: Format, *, name: str, windows: int, size: int
-    ):
+    def __init__(self, folder: Path, parts: list[Part], measure: Measure, format: Format, *, windows: int, size: int):
         self.folder, self.parts, self.measure, self.format = folder, parts, measure, format
         self.frames, self.windows, self.size = format.frames, windows, max(1, size // format.frames)
-        open_cache(folder, measure.facts() | asdict(format) | {"data": name, "windows": windows})
+        open_cache(folder, measure.facts() | asdict(format) | {"videos": listing(parts), "windows": windows})
         self.files: list[Path] = []
         self.ends: list[int] = []
 
@@ -140,7 +138,7 @@ class VideoClips:
                 counts.append(len(waiting[: self.size]))
                 del waiting[: self.size]
 
-        for video in self.parts[number](report):
+        for video in self.parts[number].read(report):
             clips = self._encoded(video, report)
             waiting += [(clips, i) for i in range(len(clips))] if clips else []
             write(self.size)

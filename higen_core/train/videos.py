@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +31,18 @@ class Video:
     caption: str
 
 
-Part: TypeAlias = Callable[[Report], Iterator[Video]]
+@dataclass(frozen=True)
+class Part:
+    """`items` are paths, rows of a table, or one URL; `read` turns them into videos."""
+
+    items: tuple[Any, ...]
+    read: Callable[[Report], Iterator[Video]]
+
+
+def listing(parts: list[Part]) -> str:
+    """Equal for equal lists of videos."""
+    items = [repr(item) for part in parts for item in part.items]
+    return f"{len(items)} listed, {zlib.crc32(chr(10).join(items).encode()):08x}"
 
 
 def parts_of(data: str) -> list[Part]:
@@ -44,7 +56,7 @@ def parts_of(data: str) -> list[Part]:
     if path.suffix == ".tar":
         from webdataset.shardlists import expand_urls
 
-        return [partial(_tar, url) for url in expand_urls(data)]
+        return [Part((url,), partial(_tar, url)) for url in expand_urls(data)]
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix.lower().lstrip(".") in ENDINGS)
         return _in_parts(files, _beside, f"{data} holds no video ({', '.join(ENDINGS)})")
@@ -57,7 +69,8 @@ def parts_of(data: str) -> list[Part]:
 def _in_parts(items: list[Any], read: Callable[[Any], Video], empty: str) -> list[Part]:
     if not items:
         raise ValueError(empty)
-    return [partial(_readable, items[i : i + PART], read) for i in range(0, len(items), PART)]
+    groups = [tuple(items[i : i + PART]) for i in range(0, len(items), PART)]
+    return [Part(group, partial(_readable, group, read)) for group in groups]
 
 
 def _readable(items: Iterable[Any], read: Callable[[Any], Video], report: Report) -> Iterator[Video]:

@@ -102,7 +102,6 @@ def video_world(config: DenoiserTraining, vae: VAE, clip: CLIP, info: dict[str, 
         parts,
         measure,
         format,
-        name=config.data,
         windows=config.windows,
         size=config.shard_frames,
     )

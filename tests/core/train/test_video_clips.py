@@ -34,7 +34,7 @@ def film(path, frames=8, fps=8, seed=0):
 
 
 def prepared(folder, data, measure, format=FORMAT, windows=1, size=4096):
-    clips = VideoClips(folder, parts_of(str(data)), measure, format, name=str(data), windows=windows, size=size)
+    clips = VideoClips(folder, parts_of(str(data)), measure, format, windows=windows, size=size)
     clips.prepare(PartialState(cpu=True))
     return clips
 
@@ -80,8 +80,10 @@ def test_a_cache_of_other_clips_is_refused(tmp_path, measure):
     prepared(tmp_path / "cache", tmp_path / "data", measure)
     with pytest.raises(ValueError, match="were made with frames 4, now it is 2: delete that folder"):
         prepared(tmp_path / "cache", tmp_path / "data", measure, Format(2, 8, 32, 32))
-    torch.manual_seed(5)
     other = load_vae("mini")
+    film(tmp_path / "data" / "b.mp4")
+    with pytest.raises(ValueError, match="were made with videos '1 listed, [0-9a-f]{8}', now it is '2 listed"):
+        prepared(tmp_path / "cache", tmp_path / "data", measure)
     with pytest.raises(ValueError, match="were made with vae '[0-9a-f]{8}', now"):
         prepared(tmp_path / "cache", tmp_path / "data", Measure(other, measure.clip, 10_000, -0.2))
 

@@ -12,7 +12,7 @@ from higen_core.train.videos import PART, parts_of
 def listed(data):
     """(name, caption) of the videos, and what was reported."""
     reports = []
-    videos = [video for part in parts_of(str(data)) for video in part(lambda *report: reports.append(report))]
+    videos = [video for part in parts_of(str(data)) for video in part.read(lambda *report: reports.append(report))]
     return [(video.name, video.caption) for video in videos], reports
 
 
