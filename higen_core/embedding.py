@@ -33,7 +33,7 @@ class FrameEmbedding(nn.Module):
     def forward(self, t: Tensor, motion: Tensor, appearance: Tensor) -> Tensor:
         """t (b,), motion (b, f - 1) or (b, f), appearance (b, f, 32) -> (b f, embed_dim)."""
         frames = appearance.shape[1]
-        dtype = self.time[0].weight.dtype
+        dtype = next(self.parameters()).dtype
         time = self.time(sinusoid(t, self.dim).to(dtype))
         h = sinusoid(motion, self.dim)  # b f-1 c
         if motion.shape[1] != frames:

@@ -53,6 +53,12 @@ def in_parts(layer: Callable[[Tensor], Tensor], x: Tensor, rows: int) -> Tensor:
     return layer(x) if rows >= len(x) else torch.cat([layer(part) for part in x.split(rows)])
 
 
+def silence(layer: nn.Module) -> None:
+    """A fresh layer that ends a residual branch says nothing at first."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
 class Layers(nn.ModuleList):
     """Layers one after another."""
 
@@ -86,8 +92,7 @@ class SpatialResBlock(nn.Module):
         self.out_norm = nn.GroupNorm(32, width)
         self.out_conv = nn.Conv2d(width, width, 3, padding=1)
         self.skip = nn.Conv2d(before, width, 1) if before != width else nn.Identity()
-        nn.init.zeros_(self.out_conv.weight)
-        nn.init.zeros_(self.out_conv.bias)
+        silence(self.out_conv)
 
     @by_frames
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
@@ -176,8 +181,7 @@ class SpatialTransformer(nn.Module):
         self.proj_in = nn.Linear(width, width)
         self.block = TransformerBlock(width, width // head_dim, head_dim, sources=(None, context_dim))
         self.proj_out = nn.Linear(width, width)
-        nn.init.zeros_(self.proj_out.weight)
-        nn.init.zeros_(self.proj_out.bias)
+        silence(self.proj_out)
 
     @by_frames
     def forward(self, x: Tensor, cond: Cond) -> Tensor:

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from .layers import Cond, SpatialResBlock, TransformerBlock, in_parts
+from .layers import Cond, SpatialResBlock, TransformerBlock, in_parts, silence
 
 
 class ResBlock(SpatialResBlock):
@@ -27,8 +27,7 @@ class TemporalConv(nn.Module):
         super().__init__()
         self.norms = nn.ModuleList(nn.GroupNorm(32, width) for _ in range(depth))
         self.convs = nn.ModuleList(nn.Conv3d(width, width, (3, 1, 1), padding=(1, 0, 0)) for _ in range(depth))
-        nn.init.zeros_(self.convs[-1].weight)
-        nn.init.zeros_(self.convs[-1].bias)
+        silence(self.convs[-1])
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         if cond.frames == 1:
@@ -49,8 +48,7 @@ class TemporalTransformer(nn.Module):
         self.proj_in = nn.Conv1d(width, inner, 1)
         self.block = TransformerBlock(inner, heads, head_dim)
         self.proj_out = nn.Conv1d(inner, width, 1)
-        nn.init.zeros_(self.proj_out.weight)
-        nn.init.zeros_(self.proj_out.bias)
+        silence(self.proj_out)
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         if cond.frames == 1:

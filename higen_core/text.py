@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,8 @@ IMAGE_STD = (0.26862954, 0.26130258, 0.27577711)
 
 class CLIP(nn.Module):
     """An open_clip `CLIP`, by composition, so that `config` and `state_dict` are those of its files."""
+
+    model: Any  # open_clip's CLIP
 
     def __init__(self, config: CLIPConfig):
         import open_clip

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .config import UNetConfig
 from .embedding import APPEARANCE_WIDTH, FrameEmbedding
-from .layers import Cond, Downsample, Layers, SpatialTransformer, Stem, TextTokens, Upsample
+from .layers import Cond, Downsample, Layers, SpatialTransformer, Stem, TextTokens, Upsample, silence
 from .temporal import ResBlock, TemporalTransformer
 
 
@@ -69,8 +69,7 @@ class UNet(nn.Module):
                 width = after
         self.norm_out = nn.GroupNorm(32, width)
         self.conv_out = nn.Conv2d(width, config.out_dim, 3, padding=1)
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)
+        silence(self.conv_out)
 
     @property
     def dtype(self) -> torch.dtype:

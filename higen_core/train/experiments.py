@@ -77,7 +77,8 @@ class Bench:
 
         def sample(text: Tensor, uncond: Tensor, part: int) -> Tensor:
             prior = priors[part : part + len(text)]
-            noise, offset = draw_video_noise(self.seed + part, (len(text), 4, cues.frames, *prior.shape[2:]))
+            c, h, w = prior.shape[1:]
+            noise, offset = draw_video_noise(self.seed + part, (len(text), c, cues.frames, h, w))
             known = {"prior": prior, "cues": cues, "noise": noise, "offset_noise": offset}
             video = sample_video(self.model.unet, text, uncond, **known, guidance=self.video_guidance, **self._how)
             self.bar.update(len(text))
