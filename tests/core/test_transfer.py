@@ -23,7 +23,7 @@ from . import footage
 
 pytestmark = pytest.mark.slow
 PROMPT = "a panda moving to the right on a yellow background"
-HOW = {"steps": 20, "guidance": 6.0}
+HOW = {"steps": 12, "guidance": 2.0, "sampler": "dpmpp_2m"}
 SOURCES = {
     "rise right": Scene("red circle", "white", "move", "right", 1.6, "rise", start=(18, 32)),
     "rise down": Scene("blue star", "pink", "move", "down", 1.6, "rise", start=(32, 18)),
