@@ -22,3 +22,5 @@ def enter_comfyui() -> None:
 
     args.cpu = True
     args.base_directory = _base.name
+
+    import utils.extra_config  # noqa: F401  as main.py does, before ComfyUI's nodes hide it behind comfy/utils.py
