@@ -123,4 +123,4 @@ def test_a_disconnected_source_takes_its_line_away(extracted, editor):
     editor.page.evaluate(UNPLUG, curves.node)
     assert run(curves)["motion"] == []
     line(curves, "motion").wait_for(state="detached")
-    assert line(curves, "appearance").count() == 1
+    line(curves, "appearance").wait_for(state="attached")
