@@ -89,10 +89,10 @@ def main(
     folder: str | Path,
     out: Path,
     count: int = 256,
-    steps: int = 20,
+    steps: int = 12,
     guidance: float = 3.0,
-    video_guidance: float = 3.0,
-    sampler: str = "ddim",
+    video_guidance: float = 2.0,
+    sampler: str = "dpmpp_2m",
     seed: int = 0,
 ) -> None:
     from PIL import Image
