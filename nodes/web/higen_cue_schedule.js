@@ -1,10 +1,10 @@
 /** The curve editor on HiGen Cue Schedule: binds it to the node's widgets, in both renderers. */
 
-import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { CurveEditor } from "./lib/editor.js";
 import { chain, followLanguage, forward, keepOnNode, noteChange, settle, useStyle } from "./lib/mount.js";
 import { deliver, motionScaleOf, overlaysOf, pullsOf } from "./lib/overlays.js";
+import { onResult } from "./lib/runs.js";
 import { TRACKS } from "./lib/tracks.js";
 
 const NODE = "HiGenCueSchedule";
@@ -21,10 +21,8 @@ app.registerExtension({
 
   setup() {
     app.canvas.canvas.addEventListener("litegraph:set-graph", settle);
-    api.addEventListener("executed", ({ detail }) => {
-      const entries = detail.output?.higen_curves;
-      if (!entries) return;
-      for (const node of deliver(entries, app.rootGraph ?? app.graph)) editors.get(node)?.drawAll();
+    onResult("higen_curves", (entries) => {
+      for (const node of deliver(entries, app.rootGraph)) editors.get(node)?.drawAll();
       noteChange();
     });
   },

@@ -6,7 +6,9 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { chain, followLanguage, forward, keepOnNode, noteChange, useStyle } from "./lib/mount.js";
+import { nodeAt } from "./lib/overlays.js";
 import { player } from "./lib/player.js";
+import { onResult } from "./lib/runs.js";
 
 const PROPERTY = "higen_shown";
 const BELOW_VIDEO = 46; // pixels: the slider and the file's name
@@ -26,11 +28,23 @@ const VIEWS = {
   },
 };
 
+const shows = new WeakMap(); // node -> what shows a result on it
+
 app.registerExtension({
   name: "HiGen.Preview",
 
   init() {
     useStyle("player.css");
+  },
+
+  setup() {
+    for (const [type, { key }] of Object.entries(VIEWS))
+      onResult(key, (items, executionId) => {
+        const node = nodeAt(app.rootGraph, executionId);
+        if (node?.comfyClass !== type) return; // deleted meanwhile, or another node's output of the same key
+        shows.get(node)(items);
+        noteChange();
+      });
   },
 
   nodeCreated(node) {
@@ -65,10 +79,7 @@ function attach(node, view) {
     node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
     node.setDirtyCanvas(true, true);
   };
-  chain(node, "onExecuted", (output) => {
-    show(output?.[view.key]);
-    noteChange();
-  });
+  shows.set(node, show);
   chain(node, "onConfigure", () => shown() && show(shown()));
 }
 

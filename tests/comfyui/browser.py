@@ -85,9 +85,16 @@ class Editor:
 
     def run(self, seconds: float = 300) -> dict:
         """Press Run and wait for the prompt's end. Returns its history: "outputs" by node id and "status"."""
+        return self.wait_for(self.queue(), seconds)
+
+    def queue(self) -> str:
+        """Press Run. Returns the prompt's id."""
         with self.page.expect_response(lambda r: r.url.endswith("/prompt") and r.request.method == "POST") as queued:
             self.page.get_by_test_id("queue-button").click()
-        prompt_id = self.server.accepted(queued.value.json())
+        return self.server.accepted(queued.value.json())
+
+    def wait_for(self, prompt_id: str, seconds: float = 300) -> dict:
+        """Wait for a prompt's end. Returns its history."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.page.wait_for_timeout(200)  # lets the page handle its events meanwhile

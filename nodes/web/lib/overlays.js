@@ -22,7 +22,7 @@ export function deliver(entries, graph) {
   const reached = entries.flatMap(({ schedules, kind, ...curves }) =>
     schedules
       .map((id) => nodeAt(graph, id))
-      .filter((node) => node?.comfyClass === NODE) // another workflow may be open by now
+      .filter((node) => node?.comfyClass === NODE) // deleted meanwhile
       .map((node) => {
         node.properties[PROPERTY] = { ...node.properties[PROPERTY], [kind]: curves };
         return node;

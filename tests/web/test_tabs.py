@@ -1,0 +1,56 @@
+"""Results of a run reach the workflow that queued it, whichever tab is open when they come."""
+
+import itertools
+import json
+
+import pytest
+
+from ..comfyui.browser import Editor
+from ..comfyui.paths import WORKFLOWS
+from .conftest import Curves
+
+WORKFLOW = json.loads((WORKFLOWS / "text_to_video.json").read_text())
+FRESH = itertools.count(300)  # of motion: what the server has made before it answers at once
+KEPT = """() => Object.fromEntries(app.graph._nodes.flatMap(({ type, properties: p }) =>
+    ["higen_curves", "higen_shown"].filter(name => p[name]).map(name => [`${type} ${name}`, p[name]])))"""
+TAB = "() => app.extensionManager.workflow.activeWorkflow.filename"
+
+
+@pytest.fixture
+def curves(editor):
+    """The bundled workflow's schedule, before a run."""
+    editor.load(WORKFLOW)
+    node = editor.page.evaluate("() => app.graph._nodes.find(n => n.comfyClass === 'HiGenCueSchedule').id")
+    curves = Curves(editor, node)
+    curves.set_widget("motion", next(FRESH))
+    return curves
+
+
+def test_a_run_that_ends_while_another_tab_is_open(curves, editor):
+    """The other workflow has nodes of the same types and ids."""
+    first = editor.page.evaluate(TAB)
+    prompt_id = editor.queue()
+    editor.load(WORKFLOW)
+    second = editor.page.evaluate(TAB)
+    assert second != first
+    assert editor.wait_for(prompt_id)["status"]["status_str"] == "success"
+    editor.page.wait_for_timeout(1000)
+    assert editor.page.evaluate(KEPT) == {}
+
+    show(editor, first)
+    curves.plot.locator(".hc-measured.hc-motion").wait_for(state="attached")
+    editor.page.locator(".higen-preview video").wait_for(state="attached")
+    kept = editor.page.evaluate(KEPT)
+    assert set(kept) >= {"HiGenCueSchedule higen_curves", "HiGenVideoCombine higen_shown"}
+
+    show(editor, second)
+    assert editor.page.evaluate(KEPT) == {}
+    show(editor, first)
+    assert editor.page.evaluate(KEPT) == kept
+
+
+def show(editor: Editor, name: str) -> None:
+    """Open a workflow by its tab, and give results time to arrive there."""
+    editor.page.locator(".workflow-tab").get_by_text(name, exact=True).click()
+    editor.page.wait_for_function(f"name => ({TAB})() === name", arg=name)
+    editor.page.wait_for_timeout(1000)
