@@ -26,6 +26,7 @@ from .data import Clips, Pool
 from .loop import own_device, train
 from .networks import config_of, tensors
 from .preview import sampled
+from .retiming import retimed
 from .worlds import World, sprite_world, video_world
 
 
@@ -63,6 +64,8 @@ class ClipBatches:
     def _sample(self, pool: Pool, size: int, step: int, rng: random.Random, generator: torch.Generator) -> Sample:
         """Noise as in sampling: white, and for clips a share of it common to all positions of a frame."""
         clips = pool.draw(size, step, rng)
+        if pool.frames > 1:
+            clips = retimed(clips, self.config.frozen, self.config.paused, generator)
         x0 = clips.latents.float()
         known = {"text": self._text([pair[rng.random() < 0.3] for pair in clips.captions], rng)}
         t = (STEPS * torch.rand(size, generator=generator) ** self.config.time_power).long()
