@@ -31,8 +31,8 @@ UNTOLD_APPEARANCE = 0.0
 class Cues:
     """Cues of one clip of f frames.
 
-    motion: (f - 1,) integers 0..1000, one between every two neighbouring frames.
-    appearance: (f, f) similarities 0..1, with ones on the diagonal.
+    motion: (f - 1,) integers 0..1000, one between every two neighbouring frames; UNTOLD_MOTION: left to the words.
+    appearance: (f, f) similarities 0..1, with ones on the diagonal; all UNTOLD_APPEARANCE: left to the words.
     """
 
     motion: Tensor
@@ -47,7 +47,7 @@ class Cues:
                 f"motion must be {frames - 1} integers for {frames} frames, "
                 f"got {self.motion.dtype} of shape {tuple(self.motion.shape)}"
             )
-        _check_range("motion", self.motion, 0, MOTION_MAX)
+        _check_range("motion", self.motion[self.motion != UNTOLD_MOTION], 0, MOTION_MAX)
         _check_range("appearance", self.appearance, 0, 1)
 
     @property
@@ -64,6 +64,11 @@ class Cues:
         if frames < 2:
             raise ValueError(f"a video has at least 2 frames, got {frames}")
         return cls(torch.full((frames - 1,), int(motion)), appearance_matrix(torch.full((frames,), float(appearance))))
+
+    @classmethod
+    def untold(cls, frames: int) -> Cues:
+        """Neither cue is told, which networks trained here know, and the released one does not."""
+        return cls(torch.full((frames - 1,), UNTOLD_MOTION), torch.full((frames, frames), UNTOLD_APPEARANCE))
 
     @classmethod
     def from_curves(cls, motion: Curve, appearance: Curve, frames: int) -> Cues:

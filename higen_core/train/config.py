@@ -130,6 +130,7 @@ class DenoiserTraining(LoopConfig):
 
     caption_dropout: float = knob(0.1, "share of samples without a caption, so that guidance works")
     cue_dropout: float = knob(0.05, "share of clips whose motion, and of those whose appearance is not told")
+    prior_strength: float = knob(1.0, "of the clips' prior; 0: frames come straight from the words")
     prior_dropout: float = knob(0.05, "share of clips whose prior is faded by a random strength")
     frozen: float = knob(0.0, "share of clips that show one of their frames only, with cues of no motion and no change")
     paused: float = knob(0.0, "share of clips that move and hold still in turn")
@@ -141,7 +142,9 @@ class DenoiserTraining(LoopConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_range(self, 0, 1, "caption_dropout", "cue_dropout", "prior_dropout", "frozen", "paused")
+        _check_range(
+            self, 0, 1, "caption_dropout", "cue_dropout", "prior_strength", "prior_dropout", "frozen", "paused"
+        )
         _check_range(self, 1, float("inf"), "width", "height", "windows", "shards", "grow", "videos", "pictures")
         _check_range(self, 2, float("inf"), "frames")
         _check_range(self, 1e-6, float("inf"), "fps", "motion_scale", "time_power")

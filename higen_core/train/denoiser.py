@@ -77,9 +77,9 @@ class ClipBatches:
         return Sample(add_noise(x0, eps, t), t, known, velocity(x0, eps, t))
 
     def _strengths(self, size: int, generator: torch.Generator) -> Tensor:
-        """Of the prior (size,): 1 for nearly all, anything between 0 and 1 for some, so that it can be faded."""
+        """Of the prior (size,): full for nearly all, anything down to 0 for some, so that it can be faded."""
         strength, faded = torch.rand(2, size, generator=generator)
-        return strength.where(faded < self.config.prior_dropout, 1.0)
+        return self.config.prior_strength * strength.where(faded < self.config.prior_dropout, 1.0)
 
     def _cues(self, clips: Clips, generator: torch.Generator) -> dict[str, Tensor]:
         """Each of the two is left untold for some clips, so that a missing one does no harm."""

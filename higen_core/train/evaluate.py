@@ -25,6 +25,7 @@ from .experiments import (
     prompts,
     schedules,
     spearman,
+    straight,
 )
 
 GRID_PROMPT = "an apple moving to the right on a white background, turning into a frog"
@@ -55,13 +56,7 @@ def evaluate(bench: Bench, count: int) -> tuple[dict[str, Any], Tensor]:
     motions, appearances = motion_sweep(bench, few), appearance_sweep(bench, few)
     by_schedule = schedules(bench, few)
     tenths = [i for i, value in enumerate(motions["requested"]) if value % 100 == 0]
-    return {
-        "count": count,
-        "steps": bench.steps,
-        "guidance": bench.guidance,
-        "video_guidance": bench.video_guidance,
-        "sampler": bench.sampler,
-        "training_steps": bench.model.unet.info.get("steps"),
+    return how(bench, count) | {
         "oracle": oracle.accuracy(100),
         "prompts": found,
         "motion_sweep": motions,
@@ -73,6 +68,18 @@ def evaluate(bench: Bench, count: int) -> tuple[dict[str, Any], Tensor]:
         "cross_talk": cross_talk(motions, appearances),
         "own_pictures": own_pictures(bench, max(count // 4, 8)),
     }, sheet
+
+
+def how(bench: Bench, count: int) -> dict[str, Any]:
+    """What the figures belong to."""
+    return {
+        "count": count,
+        "steps": bench.steps,
+        "guidance": bench.guidance,
+        "video_guidance": bench.video_guidance,
+        "sampler": bench.sampler,
+        "training_steps": bench.model.unet.info.get("steps"),
+    }
 
 
 def table(figures: dict[str, Any]) -> str:
@@ -94,19 +101,30 @@ def main(
     video_guidance: float = 2.0,
     sampler: str = "dpmpp_2m",
     seed: int = 0,
+    baseline: bool = False,
 ) -> None:
+    """`baseline`: for a network that was trained without prior and cues; only how it obeys the prompts."""
     from PIL import Image
 
+    out.mkdir(parents=True, exist_ok=True)
     with tqdm(desc="evaluating", unit="video") as bar:
         bench = Bench(Model.load(folder), steps, guidance, video_guidance, sampler, seed, bar)
+        if baseline:
+            found, sheet = straight(bench, count)
+            _save(out, "baseline", how(bench, count) | {"prompts": found}, sheet)
+            print(json.dumps(found, indent=2))
+            return
         figures, sheet = evaluate(bench, count)
         grid = decoupled(bench, GRID_PROMPT, GRID_MOTIONS, GRID_FACTORS)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(json.dumps(figures, indent=2) + "\n")
-    _picture(sheet).save(out / "evaluation.png")
+    _save(out, "evaluation", figures, sheet)
     first, *others = (_picture(frame).resize((384, 384), Image.Resampling.BICUBIC) for frame in grid)
     first.save(out / "decoupled.webp", save_all=True, append_images=others, duration=1000 // sprites.FPS, loop=0)
     print(table(figures))
+
+
+def _save(out: Path, name: str, figures: dict[str, Any], sheet: Tensor) -> None:
+    (out / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
+    _picture(sheet).save(out / f"{name}.png")
 
 
 def _picture(frame: Tensor):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 from tqdm import tqdm
@@ -95,6 +96,11 @@ class Bench:
         """Motion cues of videos, (n, f - 1), in the scale of the weights."""
         return measure_motion(videos, self.model.unet.info["motion_scale"]).float()
 
+    @torch.no_grad()
+    def features(self, videos: Tensor) -> Tensor:
+        """What the image tower sees in each frame, (n f, d), of length 1."""
+        return torch.cat([F.normalize(self.model.clip.encode_image(video), dim=-1) for video in videos])
+
     @property
     def _how(self) -> dict[str, Any]:
         return {"steps": self.steps, "sampler": self.sampler}
@@ -128,9 +134,27 @@ def prompts(bench: Bench, count: int) -> tuple[dict[str, float], Tensor]:
     scenes, texts = held_out(count, bench.seed, motion=("move",), change=("none",))
     priors = bench.priors(texts)
     pictures, videos = bench.pictures(priors), bench.videos(texts, priors, Cues.constant(sprites.FRAMES, CALM, 0.0))
+    return _judged(bench, scenes, pictures, videos)
+
+
+def straight(bench: Bench, count: int) -> tuple[dict[str, float], Tensor]:
+    """The prompts of `prompts`, without decoupling: no prior, no cues. For a network that was trained so."""
+    scenes, texts = held_out(count, bench.seed, motion=("move",), change=("none",))
+    side = sprites.SIZE // bench.model.vae.downscale
+    videos = bench.videos(texts, torch.zeros(count, 4, side, side), Cues.untold(sprites.FRAMES))
+    return _judged(bench, scenes, videos[:, 0], videos)
+
+
+def _judged(
+    bench: Bench, scenes: list[sprites.Scene], pictures: Tensor, videos: Tensor
+) -> tuple[dict[str, float], Tensor]:
     judged = [_judge(*case) for case in zip(scenes, pictures, videos, strict=True)]
+    figures = {name: sum(case[name] for case in judged) / len(scenes) for name in judged[0]}
+    figures["frechet"] = frechet(
+        bench.features(videos), bench.features(torch.stack([sprites.render(scene) for scene in scenes]))
+    )
     strips = [torch.cat([a, *v[[0, 5, 10, 15]]], dim=1) for a, v in zip(pictures, videos, strict=True)]
-    return {name: sum(case[name] for case in judged) / count for name in judged[0]}, _sheet(strips)
+    return figures, _sheet(strips)
 
 
 def _judge(scene: sprites.Scene, picture: Tensor, video: Tensor) -> dict[str, float]:
@@ -225,6 +249,13 @@ def pearson(a: Tensor, b: Tensor) -> float:
 def spearman(a: list[float], b: list[float]) -> float:
     """Correlation of the ranks of two lists without ties."""
     return pearson(*(torch.tensor(values).argsort().argsort().float() for values in (a, b)))
+
+
+def frechet(a: Tensor, b: Tensor) -> float:
+    """Distance of the Gaussians with the means and covariances of two sets of features (n, d) and (m, d)."""
+    a, b = a.double(), b.double()
+    overlap = torch.linalg.eigvals(a.T.cov() @ b.T.cov()).real.clamp(min=0).sqrt().sum()
+    return float((a.mean(0) - b.mean(0)).square().sum() + a.T.cov().trace() + b.T.cov().trace() - 2 * overlap)
 
 
 def _change(videos: Tensor) -> float:

@@ -51,6 +51,13 @@ def test_spearman_looks_at_the_order_alone():
     assert experiments.pearson(torch.tensor([1.0, 2, 3]), torch.ones(3)) == 0
 
 
+def test_frechet_distance_of_gaussians():
+    a = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(0))
+    assert experiments.frechet(a, a) == pytest.approx(0, abs=1e-6)
+    assert experiments.frechet(a, a + torch.tensor([1.0, 0, 2])) == pytest.approx(5, abs=1e-3)
+    assert experiments.frechet(a, 3 * a) == pytest.approx(3 * (3 - 1) ** 2, rel=0.05)
+
+
 def test_cross_talk_is_the_share_of_the_range_under_the_own_cue():
     motions = {"motion": [10, 510], "change": [0.1, 0.2]}
     appearances = {"motion": [300, 400], "change": [0.1, 0.5]}
@@ -86,7 +93,10 @@ def test_bars_are_held_against_the_figures():
 def test_prompts_are_sampled_and_judged():
     bench = experiments.Bench(experiments.Model.load("mini"), 2, 3.0, 1.0, "ddim", 0, tqdm(disable=True))
     found, sheet = experiments.prompts(bench, 4)
-    assert found.keys() == {"object_in_prior", "object_in_video", "background", "direction", "flicker"}
+    assert found.keys() == {"object_in_prior", "object_in_video", "background", "direction", "flicker", "frechet"}
+    without, _ = experiments.straight(bench, 4)
+    assert without.keys() == found.keys()
+    assert without["frechet"] > found["frechet"] > 0  # mini was not trained to do without
     assert sheet.shape == (64, 4 * 5 * 64, 3)
     assert bool(sheet.isfinite().all())
     assert 0 <= sheet.min()
