@@ -28,6 +28,21 @@ def draw_video_noise(seed: int, shape: tuple[int, int, int, int, int]) -> tuple[
     return torch.randn(shape, generator=generator), torch.randn((*shape[:3], 1, 1), generator=generator)
 
 
+def share_noise(noise: Tensor, motion: Tensor, sharing: float) -> Tensor:
+    """Noise (b, c, f, h, w) whose frames are the more alike the less moves between them.
+
+    A frame keeps exp(-motion / sharing) of the one before, and stays Gaussian. `motion` (b, f - 1) is 0..1000; below 0
+    it is untold, and nothing is kept. So stillness does not have to be made from noises that differ. An autoregressive
+    noise as in PYoCo (Ge et al. 2023, section 4.1), with the motion cue for its one constant.
+    """
+    kept = torch.exp(-motion.to(noise) / sharing) * (motion >= 0)
+    frames = [noise[:, :, 0]]
+    for fresh, share in zip(noise.unbind(2)[1:], kept.unbind(1), strict=True):
+        share = share.view(-1, 1, 1, 1)
+        frames.append(share * frames[-1] + (1 - share.square()).sqrt() * fresh)
+    return torch.stack(frames, dim=2)
+
+
 def prior_steps(
     unet: UNet,
     text: Tensor,
@@ -56,6 +71,7 @@ def video_steps(
     noise: Tensor,
     offset_noise: Tensor | None = None,
     prior_strength: float = 1.0,
+    noise_sharing: float | None = None,
     steps: int = 50,
     guidance: float = 12.0,
     sampler: str = "ddim",
@@ -70,10 +86,16 @@ def video_steps(
     `prior_strength` 0..1 fades the prior out: the network embeds it with one convolution, so scaling it blends its
     embedding with that of no prior. 1 is what the networks were trained with; towards 0 the frames follow it less.
 
+    `noise_sharing` is the motion at which a frame keeps 1/e of the noise of the one before, 0 for frames of their own
+    noise each, None for what the weights were trained with: released ones 0, mini see its `unet.info`.
+
     `chunk` frames are worked on at a time, which saves memory without changing the result; see `hg.plan`.
     """
     if not 0 <= prior_strength <= 1:
         raise ValueError(f"prior_strength must be between 0 and 1, got {prior_strength}")
+    sharing = unet.info.get("noise_sharing", 0.0) if noise_sharing is None else noise_sharing
+    if sharing < 0:
+        raise ValueError(f"noise_sharing must not be negative, got {sharing}")
     if noise.ndim != 5 or noise.shape[2] != cues.frames:
         raise ValueError(f"noise must be (b, c, {cues.frames}, h, w) for these cues, got {tuple(noise.shape)}")
     b = len(noise)
@@ -83,6 +105,8 @@ def video_steps(
         "appearance": repeat(cues.rows().to(noise.device), "f w -> b f w", b=b),
     }
     x = noise if offset_noise is None else noise + OFFSET * offset_noise
+    if sharing > 0:
+        x = share_noise(x, known["motion"], sharing)
     velocity = guided(
         partial(unet, chunk=chunk),
         guidance,

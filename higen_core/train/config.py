@@ -134,6 +134,8 @@ class DenoiserTraining(LoopConfig):
     prior_dropout: float = knob(0.05, "share of clips whose prior is faded by a random strength")
     frozen: float = knob(0.0, "share of clips that show one of their frames only, with cues of no motion and no change")
     paused: float = knob(0.0, "share of clips that move and hold still in turn")
+    noise_sharing: float | None = knob(None, "motion at which frames share 1/e of their noise; none: as in init")
+    noisy_clips: float = knob(0.0, "share of clips at time steps of 600 and more, where what moves is decided")
     time_power: float = knob(0.7, "time steps are 1000 u^power, u even in 0..1; under 1: more noisy ones")
 
     prompts: tuple[str, ...] = knob((), "of the samples while training; none: captions of the data")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..checkpoint import load_clip, load_unet, load_vae, save_network
 from ..config import MINI, RELEASED, UNetConfig
 from ..cues import UNTOLD_APPEARANCE, UNTOLD_MOTION, resample_rows
-from ..pipeline import OFFSET
+from ..pipeline import OFFSET, share_noise
 from ..schedule import STEPS, add_noise, velocity
 from ..text import CLIP
 from ..unet import UNet
@@ -28,6 +28,9 @@ from .networks import config_of, tensors
 from .preview import sampled
 from .retiming import retimed
 from .worlds import World, sprite_world, video_world
+
+NOISY = 600
+"""The first time step of a `noisy_clips`."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,9 @@ class Sample:
 class ClipBatches:
     """Pictures and, after the first steps, clips."""
 
-    def __init__(self, world: World, clip: CLIP, config: DenoiserTraining, prior_frame: int = 0):
-        self.world, self.clip, self.config, self.prior_frame = world, clip, config, prior_frame
+    def __init__(self, world: World, clip: CLIP, config: DenoiserTraining, facts: dict[str, Any]):
+        self.world, self.clip, self.config = world, clip, config
+        self.prior_frame, self.noise_sharing = facts["prior_frame"], facts["noise_sharing"]
 
     def __call__(self, step: int, index: int) -> list[Sample]:
         world, config = self.world, self.config
@@ -62,7 +66,7 @@ class ClipBatches:
         ]
 
     def _sample(self, pool: Pool, size: int, step: int, rng: random.Random, generator: torch.Generator) -> Sample:
-        """Noise as in sampling: white, and for clips a share of it common to all positions of a frame."""
+        """Noise as in sampling: white; for clips a share of it common to all positions of a frame, and to frames."""
         clips = pool.draw(size, step, rng)
         if pool.frames > 1:
             clips = retimed(clips, self.config.frozen, self.config.paused, generator)
@@ -71,9 +75,13 @@ class ClipBatches:
         t = (STEPS * torch.rand(size, generator=generator) ** self.config.time_power).long()
         eps = torch.randn(x0.shape, generator=generator)
         if pool.frames > 1:
-            eps = eps + OFFSET * torch.randn((*x0.shape[:3], 1, 1), generator=generator)
+            noisy, kind = torch.rand(2, size, generator=generator)
+            t = (NOISY + (STEPS - NOISY) * noisy).long().where(kind < self.config.noisy_clips, t)
             known["prior"] = x0[:, :, self.prior_frame] * self._strengths(size, generator).view(-1, 1, 1, 1)
             known |= self._cues(clips, generator)
+            eps = eps + OFFSET * torch.randn((*x0.shape[:3], 1, 1), generator=generator)
+            if self.noise_sharing > 0:
+                eps = share_noise(eps, known["motion"], self.noise_sharing)
         return Sample(add_noise(x0, eps, t), t, known, velocity(x0, eps, t))
 
     def _strengths(self, size: int, generator: torch.Generator) -> Tensor:
@@ -137,7 +145,10 @@ def main(config: DenoiserTraining) -> None:
     sizes = {"mini": MINI, "released": RELEASED}
     unet = loaded(config.init) if config.init else prepared(UNet(config_of(config.network, UNetConfig, sizes)))
     world = sprite_world(config, vae, clip) if config.data == "sprites" else video_world(config, vae, clip, unet.info)
-    facts = {"prior_frame": 0} | unet.info | world.facts
+    facts = {"prior_frame": 0, "noise_sharing": 0.0} | unet.info | world.facts
+    if config.noise_sharing is not None:
+        facts["noise_sharing"] = config.noise_sharing
+    unet.info = facts
 
     def export(model: Denoise, step: int) -> None:
         save_network(config.out / "denoiser.safetensors", model.unet, torch.float16, **facts | {"steps": step})
@@ -154,5 +165,5 @@ def main(config: DenoiserTraining) -> None:
             config.sample_guidance,
         )
 
-    batches = ClipBatches(world, clip, config, facts["prior_frame"])
+    batches = ClipBatches(world, clip, config, facts)
     train(Denoise(unet), batches, losses, config, export, preview)

@@ -1,9 +1,14 @@
 """Both stages against the released samplers; guidance, determinism and progress."""
 
+import math
+from itertools import pairwise
+
 import pytest
 import torch
 
 from higen_core import Cues, draw_noise, draw_video_noise, load_unet, prior_steps, sample_prior, sample_video
+from higen_core.cues import UNTOLD_MOTION
+from higen_core.pipeline import share_noise
 from higen_core.sampling import SAMPLERS, dpmpp_2m
 from higen_core.schedule import add_noise, timesteps, velocity
 
@@ -52,6 +57,40 @@ def test_offset_noise_is_one_number_per_frame_and_channel():
     noise, offset = draw_video_noise(0, (2, 4, 6, 8, 8))
     assert noise.shape == (2, 4, 6, 8, 8)
     assert offset.shape == (2, 4, 6, 1, 1)
+
+
+def test_frames_share_their_noise_where_little_moves():
+    noise = torch.randn(1, 4, 5, 100, 100, generator=torch.Generator().manual_seed(0))
+    shared = share_noise(noise, torch.tensor([[0, 100, 1000, UNTOLD_MOTION]]), 100.0)
+    assert torch.equal(shared[:, :, 0], noise[:, :, 0])
+    assert torch.equal(shared[:, :, 1], shared[:, :, 0])
+    assert torch.equal(shared[:, :, 4], noise[:, :, 4])
+    likeness = [float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1]) for a, b in pairs(shared)]
+    assert likeness == pytest.approx([1, math.exp(-1), math.exp(-10), 0], abs=0.02)
+    assert shared.std(dim=(1, 3, 4)).flatten().tolist() == pytest.approx([1] * 5, abs=0.02)
+
+
+def pairs(clip):
+    return pairwise(clip[0].unbind(1))
+
+
+def test_the_weights_say_whether_frames_share_their_noise(unet, texts, monkeypatch):
+    noise, offset = draw_video_noise(0, (1, 4, 6, 4, 6))
+    cues = Cues.constant(6, motion=50)
+    known = {"prior": torch.randn(1, 4, 4, 6), "cues": cues, "steps": 2}
+
+    def sample(**how):
+        return sample_video(unet, *texts, **known, **({"noise": noise, "offset_noise": offset} | how))
+
+    alone, shared = sample(), sample(noise_sharing=200.0)
+    assert torch.equal(alone, sample(noise_sharing=0.0))
+    assert not torch.allclose(alone, shared, atol=1e-2)
+    whole = share_noise(noise + 0.1 * offset, cues.motion[None], 200.0)
+    assert torch.equal(shared, sample(noise=whole, offset_noise=None))
+    monkeypatch.setitem(unet.info, "noise_sharing", 200.0)
+    assert torch.equal(shared, sample())
+    with pytest.raises(ValueError, match="noise_sharing must not be negative, got -1"):
+        sample(noise_sharing=-1)
 
 
 def test_a_caller_sees_every_step_and_may_stop(unet, texts):
