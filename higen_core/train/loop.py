@@ -70,11 +70,15 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = lr
             losses = _backward(model, batches, losses_of, done - 1, config, accelerator)
-            accelerator.clip_grad_norm_(model.parameters(), config.max_norm)
+            norm = accelerator.clip_grad_norm_(model.parameters(), config.max_norm)
+            if accelerator.scaler is None:  # a scaler of fp16 leaves out steps that overflow
+                _check_finite("the norm of the gradients", float(torch.as_tensor(norm)), done)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             state.average.update(network)
             losses, stop = _agreed(losses, bool(interrupts), accelerator)
+            for name, loss in losses.items():
+                _check_finite(f"the loss {name!r}", loss, done)
             log.step(done, lr, losses)
             saves = stop or done % config.every == 0 or done == config.steps
             shows = preview and config.sample_every and done % config.sample_every == 0
@@ -114,6 +118,15 @@ def _agreed(losses: dict[str, Tensor], stop: bool, accelerator: Accelerator) -> 
     values = torch.stack([*losses.values(), torch.tensor(float(stop), device=accelerator.device)])
     *means, stops = torch.as_tensor(accelerator.reduce(values, reduction="mean")).tolist()
     return dict(zip(losses, means, strict=True)), stops > 0
+
+
+def _check_finite(what: str, value: float, step: int) -> None:
+    """Stops before broken weights are saved over good ones."""
+    if not math.isfinite(value):
+        raise FloatingPointError(
+            f"{what} is {value} at step {step}; the last checkpoint is kept: go on from it with a lower lr, "
+            'or with precision "no"'
+        )
 
 
 @contextmanager

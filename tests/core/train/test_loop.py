@@ -80,6 +80,25 @@ def test_an_interrupt_saves_and_stops(tmp_path):
         signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.parametrize("broken", ["loss", "gradient"])
+def test_broken_numbers_stop_it_before_they_are_saved(tmp_path, broken):
+    run(tmp_path, 5)
+
+    def losses(model, batch):
+        loss = (model(batch[0]) - batch[1]).square().mean()
+        if broken == "gradient":
+            model.weight.register_hook(lambda gradient: gradient / 0)
+            return {"squared": loss}
+        return {"squared": loss / 0}
+
+    config = LoopConfig(out=tmp_path, steps=20, lr=0.05, precision="no", every=1)
+    with pytest.raises(FloatingPointError, match=r"(inf|nan) at step 6; the last checkpoint is kept"):
+        train(nn.Linear(3, 1), batches, losses, config, lambda model, step: pytest.fail(f"step {step} was exported"))
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert state["step"] == 5
+    assert all(bool(weight.isfinite().all()) for weight in state["model"].values())
+
+
 def test_the_state_has_the_names_that_earlier_runs_wrote(tmp_path):
     run(tmp_path, 5)
     state = torch.load(tmp_path / "state.pt", weights_only=True)
