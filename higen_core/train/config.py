@@ -144,9 +144,9 @@ class DenoiserTraining(LoopConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_range(
-            self, 0, 1, "caption_dropout", "cue_dropout", "prior_strength", "prior_dropout", "frozen", "paused"
-        )
+        _check_range(self, 0, 1, "caption_dropout", "cue_dropout", "prior_strength", "prior_dropout")
+        _check_range(self, 0, 1, "frozen", "paused", "noisy_clips")
+        _check_range(self, 0, float("inf"), "noise_sharing")
         _check_range(self, 1, float("inf"), "width", "height", "windows", "shards", "grow", "videos", "pictures")
         _check_range(self, 2, float("inf"), "frames")
         _check_range(self, 1e-6, float("inf"), "fps", "motion_scale", "time_power")
