@@ -146,6 +146,8 @@ class DenoiserTraining(LoopConfig):
         super().__post_init__()
         _check_range(self, 0, 1, "caption_dropout", "cue_dropout", "prior_strength", "prior_dropout")
         _check_range(self, 0, 1, "frozen", "paused", "noisy_clips")
+        if self.frozen + self.paused > 1:
+            raise ValueError(f"frozen and paused are shares of the same clips: {self.frozen} + {self.paused} is over 1")
         _check_range(self, 0, float("inf"), "noise_sharing")
         _check_range(self, 1, float("inf"), "width", "height", "windows", "shards", "grow", "videos", "pictures")
         _check_range(self, 2, float("inf"), "frames")

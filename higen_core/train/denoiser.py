@@ -30,7 +30,7 @@ from .retiming import retimed
 from .worlds import World, sprite_world, video_world
 
 NOISY = 600
-"""The first time step of a `noisy_clips`."""
+"""The first time step of `noisy_clips`."""
 
 
 @dataclass(frozen=True)

@@ -254,8 +254,9 @@ def spearman(a: list[float], b: list[float]) -> float:
 def frechet(a: Tensor, b: Tensor) -> float:
     """Distance of the Gaussians with the means and covariances of two sets of features (n, d) and (m, d)."""
     a, b = a.double(), b.double()
-    overlap = torch.linalg.eigvals(a.T.cov() @ b.T.cov()).real.clamp(min=0).sqrt().sum()
-    return float((a.mean(0) - b.mean(0)).square().sum() + a.T.cov().trace() + b.T.cov().trace() - 2 * overlap)
+    spread_a, spread_b = a.T.cov(), b.T.cov()
+    overlap = torch.linalg.eigvals(spread_a @ spread_b).real.clamp(min=0).sqrt().sum()
+    return float((a.mean(0) - b.mean(0)).square().sum() + spread_a.trace() + spread_b.trace() - 2 * overlap)
 
 
 def _change(videos: Tensor) -> float:

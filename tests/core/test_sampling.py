@@ -65,13 +65,10 @@ def test_frames_share_their_noise_where_little_moves():
     assert torch.equal(shared[:, :, 0], noise[:, :, 0])
     assert torch.equal(shared[:, :, 1], shared[:, :, 0])
     assert torch.equal(shared[:, :, 4], noise[:, :, 4])
-    likeness = [float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1]) for a, b in pairs(shared)]
+    frames = shared[0].unbind(1)
+    likeness = [float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1]) for a, b in pairwise(frames)]
     assert likeness == pytest.approx([1, math.exp(-1), math.exp(-10), 0], abs=0.02)
     assert shared.std(dim=(1, 3, 4)).flatten().tolist() == pytest.approx([1] * 5, abs=0.02)
-
-
-def pairs(clip):
-    return pairwise(clip[0].unbind(1))
 
 
 def test_the_weights_say_whether_frames_share_their_noise(unet, texts, monkeypatch):

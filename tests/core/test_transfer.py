@@ -35,14 +35,14 @@ SOURCES = {
     "freeze, then go down": Scene("red star", "gray", "move", "down", 1.2, "freeze then go", start=(32, 20)),
 }
 REAL = ("bikes", "bigbuckbunny", "carphone_pristine")
-WANDERS = {"fall left", "fall up", "pulse right", "pulse left", "carphone_pristine"}
-"""Sources that mini falls short of: its last frames move though they should come to rest."""
+TOO_HARD = {"fall left", "fall up", "pulse right", "pulse left", "carphone_pristine"}
+"""Sources whose motion mini does not take over well enough yet; where they come to rest, its last frames move on."""
 
 
 def known(names):
     """Names as parameters; those that fall short are expected to, and are told of once they no longer do."""
-    short = pytest.mark.xfail(strict=True, reason="mini's last frames move though they should come to rest")
-    return [pytest.param(name, marks=short) if name in WANDERS else name for name in names]
+    short = pytest.mark.xfail(strict=True, reason="mini does not follow this curve closely enough yet")
+    return [pytest.param(name, marks=short) if name in TOO_HARD else name for name in names]
 
 
 class Mini:

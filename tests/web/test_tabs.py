@@ -13,6 +13,8 @@ WORKFLOW = json.loads((WORKFLOWS / "text_to_video.json").read_text())
 FRESH = itertools.count(300)  # of motion: what the server has made before it answers at once
 KEPT = """() => Object.fromEntries(app.graph._nodes.flatMap(({ type, properties: p }) =>
     ["higen_curves", "higen_shown"].filter(name => p[name]).map(name => [`${type} ${name}`, p[name]])))"""
+LONG = """() => { app.graph._nodes.find(n => n.comfyClass === "HiGenTemporalSampler")
+    .widgets.find(w => w.name === "steps").value = 60; }"""
 TAB = "() => app.extensionManager.workflow.activeWorkflow.filename"
 
 
@@ -23,6 +25,7 @@ def curves(editor):
     node = editor.page.evaluate("() => app.graph._nodes.find(n => n.comfyClass === 'HiGenCueSchedule').id")
     curves = Curves(editor, node)
     curves.set_widget("motion", next(FRESH))
+    editor.page.evaluate(LONG)
     return curves
 
 
@@ -33,6 +36,7 @@ def test_a_run_that_ends_while_another_tab_is_open(curves, editor):
     editor.load(WORKFLOW)
     second = editor.page.evaluate(TAB)
     assert second != first
+    assert editor.server.get(f"/history/{prompt_id}").json() == {}  # it is still running
     assert editor.wait_for(prompt_id)["status"]["status_str"] == "success"
     editor.page.wait_for_timeout(1000)
     assert editor.page.evaluate(KEPT) == {}

@@ -23,7 +23,10 @@ function watch() {
   const queue = api.queuePrompt;
   api.queuePrompt = async (...args) => {
     const workflow = opened();
-    const answer = queue.apply(api, args).then((prompt) => workflows.set(prompt.prompt_id, workflow) && prompt);
+    const answer = queue.apply(api, args).then((prompt) => {
+      workflows.set(prompt.prompt_id, workflow);
+      return prompt;
+    });
     asking.add(answer);
     return answer.finally(() => asking.delete(answer));
   };

@@ -44,6 +44,10 @@ def test_a_table_of_sizes_is_kept_as_it_is(tmp_path):
         ("out = 'a'\nsteps = -1", r"steps must be in 0\.\.inf, got -1"),
         ("out = 'a'\nprecision = 'half'", r"precision must be one of no, bf16, fp16, got 'half'"),
         ("out = 'a'\ncue_dropout = 2", r"cue_dropout must be in 0\.\.1, got 2"),
+        (
+            "out = 'a'\nfrozen = 0.7\npaused = 0.6",
+            r"frozen and paused are shares of the same clips: 0\.7 \+ 0\.6 is over 1",
+        ),
         ("out = ", r"knobs\.toml is not valid TOML: Invalid value"),
     ],
 )
