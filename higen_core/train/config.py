@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 PRECISIONS = ("no", "bf16", "fp16")
+DATA = "sprites, a folder of videos, a .csv or .jsonl, or WebDataset shards: a {00..99}.tar"
 
 
 def knob(default: Any, told: str) -> Any:
@@ -22,6 +23,11 @@ def _check_range(config: Any, low: float, high: float, *names: str) -> None:
         value = getattr(config, name)
         if value is not None and not low <= value <= high:
             raise ValueError(f"{name} must be in {low:g}..{high:g}, got {value}")
+
+
+def _check_choice(config: Any, name: str, choices: tuple[str, ...]) -> None:
+    if getattr(config, name) not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(config, name)!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +52,7 @@ class LoopConfig:
     seed: int = knob(0, "of weights, data and noise")
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+        _check_choice(self, "precision", PRECISIONS)
         _check_range(self, 0, 1, "ema")
         _check_range(self, 0, float("inf"), "steps", "warmup", "lr", "weight_decay", "sample_every")
         _check_range(self, 1, float("inf"), "accumulate", "every", "log_every")
@@ -58,28 +63,51 @@ class LoopConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VAETraining(LoopConfig):
-    """The autoencoder, on single frames of sprites."""
+class PictureTraining(LoopConfig):
+    """What the trainings on single frames share. What is only of videos says nothing of sprites, which are 64x64."""
+
+    data: str = knob("sprites", DATA)
+    network: str | dict[str, Any] = knob("mini", "mini, released, or a table with its sizes; unused with init")
+    init: str = knob("", "weights to go on from: mini, or a file")
+    width: int = knob(64, "of videos: pixels; they are shrunk and cropped to it")
+    height: int = knob(64, "of videos: pixels")
+    fps: float = knob(2.0, "of videos: frames taken per second")
+    frames: int = knob(4, "of videos: frames taken from a clip; a shorter one is skipped")
+    windows: int = knob(1, "of videos: clips cut from each, one after the other, as far as it is long enough")
+    shard_frames: int = knob(1024, "of videos: frames of a file of cached pictures")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_range(self, 1, float("inf"), "width", "height", "frames", "windows", "shard_frames")
+        _check_range(self, 1e-6, float("inf"), "fps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAETraining(PictureTraining):
+    """The autoencoder, on single frames."""
 
     name: ClassVar[str] = "vae"
 
     steps: int = knob(2600, "optimiser steps in all")
     lr: float = knob(6e-4, "highest learning rate")
     ema: float = knob(0.998, "share of the averaged weights that a step keeps, 0..1")
-    scenes: int = knob(8, "scenes per batch, four frames of each (in every fourth batch a quarter as many, uncropped)")
+    scenes: int = knob(8, "clips per batch, four frames of each (in every fourth batch a quarter as many, uncropped)")
     kl_weight: float = knob(3e-6, "pull of the latents to the unit Gaussian")
     edge_weight: float = knob(0.2, "weight of the error of differences between neighbouring pixels")
-    network: str | dict[str, Any] = knob("mini", "mini, released, or a table with the network's sizes")
+    parts: str = knob("both", "which to train: both, or decoder; then latents stay what they are, and denoisers fit")
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_choice(self, "parts", ("both", "decoder"))
         _check_range(self, 4, float("inf"), "scenes")
         _check_range(self, 0, float("inf"), "kl_weight", "edge_weight")
+        if self.parts == "decoder" and not self.init:
+            raise ValueError("parts = decoder needs init: without it the encoder would stay random")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CLIPTraining(LoopConfig):
-    """The text and image towers, on frames of sprites and their descriptions."""
+class CLIPTraining(PictureTraining):
+    """The text and image towers, on frames and their descriptions."""
 
     name: ClassVar[str] = "clip"
 
@@ -87,14 +115,11 @@ class CLIPTraining(LoopConfig):
     lr: float = knob(1e-3, "highest learning rate")
     ema: float = knob(0.99, "share of the averaged weights that a step keeps, 0..1")
     pairs: int = knob(64, "pictures and descriptions per batch; each is told from the others of its batch")
-    network: str | dict[str, Any] = knob("mini", "mini, released, or a table with the network's sizes")
-    init: str = knob("", "weights of the same sizes to go on from: mini, or a file")
     towers: str = knob("both", "which to train: both, or text; then appearance cues stay what they are")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.towers not in ("both", "text"):
-            raise ValueError(f"towers must be both or text, got {self.towers!r}")
+        _check_choice(self, "towers", ("both", "text"))
         _check_range(self, 2, float("inf"), "pairs")
 
 
@@ -112,7 +137,7 @@ class DenoiserTraining(LoopConfig):
     vae: str = knob("", "the autoencoder: mini, or a file; none: vae.safetensors in out")
     clip: str = knob("", "the text and image towers: mini, or a file; none: clip.safetensors in out")
 
-    data: str = knob("sprites", "sprites, a folder of videos, a .csv or .jsonl, or WebDataset shards: a {00..99}.tar")
+    data: str = knob("sprites", DATA)
     frames: int | None = knob(None, "frames of a clip")
     fps: float | None = knob(None, "frames per second of a clip")
     width: int | None = knob(None, "pixels; videos are shrunk and cropped to it")
@@ -123,6 +148,7 @@ class DenoiserTraining(LoopConfig):
     shard_frames: int = knob(4096, "frames of a file of cached latents")
 
     videos: int = knob(4, "clips per batch")
+    twins: int = knob(0, "sprites only: per batch, pairs of clips that differ in one thing only, under the same noise")
     pictures: int = knob(16, "pictures per batch, for the spatial stage")
     picture_steps: int = knob(1000, "first steps, on twice as many pictures and no clips")
     shards: int = knob(16, "sprites only: files of clips in all")
@@ -148,7 +174,7 @@ class DenoiserTraining(LoopConfig):
         _check_range(self, 0, 1, "frozen", "paused", "noisy_clips")
         if self.frozen + self.paused > 1:
             raise ValueError(f"frozen and paused are shares of the same clips: {self.frozen} + {self.paused} is over 1")
-        _check_range(self, 0, float("inf"), "noise_sharing")
+        _check_range(self, 0, float("inf"), "noise_sharing", "twins")
         _check_range(self, 1, float("inf"), "width", "height", "windows", "shards", "grow", "videos", "pictures")
         _check_range(self, 2, float("inf"), "frames")
         _check_range(self, 1e-6, float("inf"), "fps", "motion_scale", "time_power")

@@ -71,6 +71,18 @@ def gathered(picks: list[tuple[Clips, int]]) -> Clips:
     return Clips(latents, motion, appearance, [clips.captions[i] for clips, i in picks])
 
 
+class Keep(Protocol):
+    """What is kept of decoded clips."""
+
+    def __call__(self, frames: Tensor, captions: list[Captions]) -> Clips:
+        """(n, f, h, w, 3) in [0, 1]"""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Equal if it keeps the same."""
+        ...
+
+
 @dataclass(frozen=True)
 class Measure:
     """What turns frames into clips. `floor` is the cosine of image embeddings that reads as appearance 0."""

@@ -7,6 +7,7 @@ pixels.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +23,9 @@ from ..schedule import STEPS, add_noise, velocity
 from ..text import CLIP
 from ..unet import UNet
 from .config import DenoiserTraining
-from .data import Clips, Pool
+from .data import Captions, Clips, Pool
 from .loop import own_device, train
-from .networks import config_of, tensors
+from .networks import config_of, owned
 from .preview import sampled
 from .retiming import retimed
 from .worlds import World, sprite_world, video_world
@@ -48,41 +49,67 @@ class Sample:
 
 
 class ClipBatches:
-    """Pictures and, after the first steps, clips."""
+    """Pictures and, after the first steps, clips.
+
+    The text states are of a tower that is not trained here.
+    """
 
     def __init__(self, world: World, clip: CLIP, config: DenoiserTraining, facts: dict[str, Any]):
         self.world, self.clip, self.config = world, clip, config
         self.prior_frame, self.noise_sharing = facts["prior_frame"], facts["noise_sharing"]
 
-    def __call__(self, step: int, index: int) -> list[Sample]:
+    @torch.no_grad()
+    def __call__(self, step: int, index: int) -> dict[str, Sample]:
         world, config = self.world, self.config
         rng = random.Random(f"batch {config.seed} {index}")
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + index)
         if step < config.picture_steps:
-            return [self._sample(world.pictures, 2 * config.pictures, step, rng, generator)]
-        return [
-            self._sample(world.pictures, config.pictures, step, rng, generator),
-            self._sample(world.clips, config.videos, step, rng, generator),
-        ]
+            return {"picture": self._pictures(2 * config.pictures, step, rng, generator)}
+        batch = {
+            "picture": self._pictures(config.pictures, step, rng, generator),
+            "video": self._clips(config.videos, step, rng, generator),
+        }
+        if world.twins and config.twins:
+            batch["twins"] = self._twins(world.twins, step, rng, generator)
+        return batch
 
-    def _sample(self, pool: Pool, size: int, step: int, rng: random.Random, generator: torch.Generator) -> Sample:
-        """Noise as in sampling: white; for clips a share of it common to all positions of a frame, and to frames."""
-        clips = pool.draw(size, step, rng)
-        if pool.frames > 1:
-            clips = retimed(clips, self.config.frozen, self.config.paused, generator)
-        x0 = clips.latents.float()
-        known = {"text": self._text([pair[rng.random() < 0.3] for pair in clips.captions], rng)}
-        t = (STEPS * torch.rand(size, generator=generator) ** self.config.time_power).long()
-        eps = torch.randn(x0.shape, generator=generator)
-        if pool.frames > 1:
-            noisy, kind = torch.rand(2, size, generator=generator)
-            t = (NOISY + (STEPS - NOISY) * noisy).long().where(kind < self.config.noisy_clips, t)
-            known["prior"] = x0[:, :, self.prior_frame] * self._strengths(size, generator).view(-1, 1, 1, 1)
-            known |= self._cues(clips, generator)
-            eps = eps + OFFSET * torch.randn((*x0.shape[:3], 1, 1), generator=generator)
-            if self.noise_sharing > 0:
-                eps = share_noise(eps, known["motion"], self.noise_sharing)
-        return Sample(add_noise(x0, eps, t), t, known, velocity(x0, eps, t))
+    def _pictures(self, size: int, step: int, rng: random.Random, generator: torch.Generator) -> Sample:
+        pictures = self.world.pictures.draw(size, step, rng)
+        t = self._steps(size, generator)
+        eps = torch.randn(pictures.latents.shape, generator=generator)
+        return _sample(pictures.latents, t, eps, {"text": self._text(pictures.captions, rng)})
+
+    def _clips(self, size: int, step: int, rng: random.Random, generator: torch.Generator) -> Sample:
+        clips = self.world.clips.draw(size, step, rng)
+        clips = retimed(clips, self.config.frozen, self.config.paused, generator)
+        known = {"text": self._text(clips.captions, rng), "prior": self._priors(clips)} | self._cues(clips, generator)
+        known["prior"] = known["prior"] * self._strengths(size, generator).view(-1, 1, 1, 1)
+        noisy = torch.rand(size, generator=generator) < self.config.noisy_clips
+        t = _noisy_steps(size, generator).where(noisy, self._steps(size, generator))
+        eps = self._noise(_noise(clips.latents.shape, generator), known["motion"])
+        return _sample(clips.latents, t, eps, known)
+
+    def _twins(self, twins: Pool, step: int, rng: random.Random, generator: torch.Generator) -> Sample:
+        """What two clips have in common cancels in the gradient, the noise above all; what tells them apart stays.
+
+        Without them the denoiser hardly learns which way "left" is: few clips go there, and the noise hides it.
+        """
+        clips = twins.draw(2 * self.config.twins, step, rng)
+        known = {"text": self.clip.encode_text([told for told, _ in clips.captions]), "prior": self._priors(clips)}
+        known |= {"motion": clips.motion.long(), "appearance": resample_rows(clips.appearance.float())}
+        t = _noisy_steps(self.config.twins, generator).repeat_interleave(2)
+        eps = _noise((self.config.twins, *clips.latents.shape[1:]), generator).repeat_interleave(2, dim=0)
+        return _sample(clips.latents, t, self._noise(eps, known["motion"]), known)
+
+    def _steps(self, size: int, generator: torch.Generator) -> Tensor:
+        return (STEPS * torch.rand(size, generator=generator) ** self.config.time_power).long()
+
+    def _priors(self, clips: Clips) -> Tensor:
+        return clips.latents[:, :, self.prior_frame].float()
+
+    def _noise(self, eps: Tensor, motion: Tensor) -> Tensor:
+        """As in sampling."""
+        return share_noise(eps, motion, self.noise_sharing) if self.noise_sharing > 0 else eps
 
     def _strengths(self, size: int, generator: torch.Generator) -> Tensor:
         """Of the prior (size,): full for nearly all, anything down to 0 for some, so that it can be faded."""
@@ -98,10 +125,25 @@ class ClipBatches:
             "appearance": rows.masked_fill(untold[1, :, None, None], UNTOLD_APPEARANCE),
         }
 
-    @torch.no_grad()
-    def _text(self, captions: list[str], rng: random.Random) -> Tensor:
-        dropout = self.config.caption_dropout
-        return self.clip.encode_text(["" if rng.random() < dropout else caption for caption in captions])
+    def _text(self, captions: list[Captions], rng: random.Random) -> Tensor:
+        """Of three in ten the second caption; some are left out."""
+        told = (pair[rng.random() < 0.3] for pair in captions)
+        return self.clip.encode_text(["" if rng.random() < self.config.caption_dropout else words for words in told])
+
+
+def _sample(latents: Tensor, t: Tensor, eps: Tensor, known: dict[str, Tensor]) -> Sample:
+    x0 = latents.float()
+    return Sample(add_noise(x0, eps, t), t, known, velocity(x0, eps, t))
+
+
+def _noisy_steps(size: int, generator: torch.Generator) -> Tensor:
+    return (NOISY + (STEPS - NOISY) * torch.rand(size, generator=generator)).long()
+
+
+def _noise(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """White noise of clips (b, c, f, h, w), and a share of it common to all positions of a frame."""
+    white = torch.randn(shape, generator=generator)
+    return white + OFFSET * torch.randn((*shape[:3], 1, 1), generator=generator)
 
 
 class Denoise(nn.Module):
@@ -109,13 +151,12 @@ class Denoise(nn.Module):
         super().__init__()
         self.unet = unet
 
-    def forward(self, batch: list[Sample]) -> list[Tensor]:
-        return [self.unet(sample.x, sample.t, **sample.known) for sample in batch]
+    def forward(self, batch: dict[str, Sample]) -> dict[str, Tensor]:
+        return {name: self.unet(sample.x, sample.t, **sample.known) for name, sample in batch.items()}
 
 
-def losses(model: nn.Module, batch: list[Sample]) -> dict[str, Tensor]:
-    found = zip(batch, model(batch), strict=True)
-    return {"picture" if s.x.shape[2] == 1 else "video": F.mse_loss(v.float(), s.target) for s, v in found}
+def losses(model: nn.Module, batch: dict[str, Sample]) -> dict[str, Tensor]:
+    return {name: F.mse_loss(v.float(), batch[name].target) for name, v in model(batch).items()}
 
 
 def prepared(unet: UNet) -> UNet:
@@ -128,14 +169,6 @@ def prepared(unet: UNet) -> UNet:
     return unet
 
 
-def loaded(source: str) -> UNet:
-    """Weights to go on from, in memory of their own: the loader leaves them mapped from the file."""
-    unet = load_unet(source)
-    for weight in tensors(unet).values():
-        weight.data = weight.data.clone()
-    return unet
-
-
 def main(config: DenoiserTraining) -> None:
     """Trains in `config.out`, with the two other networks there or those that the config names."""
     torch.manual_seed(config.seed)
@@ -143,7 +176,8 @@ def main(config: DenoiserTraining) -> None:
     vae = load_vae(config.vae or config.out / "vae.safetensors", device=device)
     clip = load_clip(config.clip or config.out / "clip.safetensors", device=device)
     sizes = {"mini": MINI, "released": RELEASED}
-    unet = loaded(config.init) if config.init else prepared(UNet(config_of(config.network, UNetConfig, sizes)))
+    fresh = None if config.init else UNet(config_of(config.network, UNetConfig, sizes))
+    unet = prepared(fresh) if fresh else owned(load_unet(config.init))
     world = sprite_world(config, vae, clip) if config.data == "sprites" else video_world(config, vae, clip, unet.info)
     facts = {"prior_frame": 0, "noise_sharing": 0.0} | unet.info | world.facts
     if config.noise_sharing is not None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..config import CLIPConfig, UNetConfig, VAEConfig
 
 Sizes = TypeVar("Sizes", UNetConfig, VAEConfig, CLIPConfig)
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def config_of(network: str | dict[str, Any], kind: type[Sizes], named: Mapping[str, Sizes]) -> Sizes:
@@ -25,6 +26,13 @@ def config_of(network: str | dict[str, Any], kind: type[Sizes], named: Mapping[s
 def tensors(network: nn.Module) -> dict[str, Tensor]:
     """Its parameters by name, to be written to."""
     return dict(network.named_parameters())
+
+
+def owned(network: Network) -> Network:
+    """The same network, with weights in memory of their own: the loaders leave them mapped from the file."""
+    for weight in tensors(network).values():
+        weight.data = weight.data.clone()
+    return network.train()
 
 
 def fingerprint(network: nn.Module) -> str:

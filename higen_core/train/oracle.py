@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
+from einops import rearrange, repeat
 from torch import Tensor
 
 from . import sprites
@@ -21,6 +21,8 @@ from . import sprites
 SIZES = (26, 29, 32, 36)
 FOREGROUND = 0.15  # a pixel this far from the ground's colour, in any channel, belongs to the sprite
 FAR = 22  # pixels from the sprite's centre where its ground begins
+NEARBY = torch.cartesian_prod(*(torch.arange(-2, 2.5, 0.5),) * 2)
+"""Places (x, y) around a centroid, in pixels, where a sprite may look most like it did in the first frame."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class Track:
     """What happens in a video of f frames, by colour alone.
 
     centres: (f, 2) pixels (x, y) of the foreground's centroid.
-    change: (f,) mean absolute difference of colour to the first frame, 0..1, around the centres: motion left aside.
+    change: (f,) mean absolute difference of colour to the first frame, 0..1, around the centres, where they fit best:
+        motion left aside.
     flicker: mean absolute change per frame of the ground far from the sprite, in 1/255.
     """
 
@@ -86,13 +89,15 @@ class Track:
 def follow(video: Tensor) -> Track:
     """Follows the foreground of a video (f, h, w, 3) in [0, 1]."""
     centres = torch.stack([_centroid(frame) for frame in video])
-    crops = torch.stack([_around(frame, centre) for frame, centre in zip(video, centres, strict=True)])
+    first = _around(video[0], centres[:1])
+    apart = [(_around(frame, centre + NEARBY) - first).abs() for frame, centre in zip(video, centres, strict=True)]
+    change = torch.stack([each.mean(dim=(1, 2, 3)).min() for each in apart])
     rows = torch.arange(sprites.SIZE)
     pixels = torch.stack(torch.meshgrid(rows, rows, indexing="xy"), dim=-1)  # h w 2
     far = (pixels - centres[:, None, None]).abs().amax(dim=-1) > FAR
     still = (far[1:] & far[:-1])[..., None]
     moved = (video.diff(dim=0).abs() * still).sum() / (3 * still.sum().clamp(min=1))
-    return Track(centres, (crops - crops[0]).abs().mean(dim=(1, 2, 3)), 255 * float(moved))
+    return Track(centres, change, 255 * float(moved))
 
 
 def _centroid(frame: Tensor) -> Tensor:
@@ -105,11 +110,16 @@ def _centroid(frame: Tensor) -> Tensor:
     return torch.stack([(weight.sum(0) * at).sum(), (weight.sum(1) * at).sum()]) / weight.sum()
 
 
-def _around(frame: Tensor, centre: Tensor) -> Tensor:
-    """The square of 2 FAR pixels around a point (x, y); beyond the frame its border goes on."""
-    padded = F.pad(rearrange(frame, "h w c -> c h w"), (FAR,) * 4, mode="replicate")
-    x, y = (int(value) for value in centre.round())
-    return padded[:, y : y + 2 * FAR, x : x + 2 * FAR]
+def _around(frame: Tensor, centres: Tensor) -> Tensor:
+    """Squares of 2 FAR pixels around points (n, 2) of a frame (h, w, 3) -> (n, 3, 2 FAR, 2 FAR).
+
+    Points may lie between the pixels; beyond the frame its border goes on.
+    """
+    offsets = torch.arange(2 * FAR) + 0.5 - FAR
+    x, y = ((centres[:, axis, None] + offsets + 0.5) / (sprites.SIZE / 2) - 1 for axis in (0, 1))
+    grid = torch.stack([repeat(x, "n w -> n h w", h=2 * FAR), repeat(y, "n h -> n h w", w=2 * FAR)], dim=-1)
+    pictures = repeat(frame, "h w c -> n c h w", n=len(centres))
+    return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 
 
 def accuracy(scenes: int = 200, seed: int = 0) -> dict[str, float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from . import sprites
-from .data import Clips, Measure, gathered, open_cache, read_clips
+from .data import Captions, Clips, Measure, gathered, open_cache, read_clips
 
 AT_FIRST = 2  # files that the first batches are drawn from
 TOGETHER = 128  # frames that are encoded at a time
@@ -21,6 +21,8 @@ class SpriteClips:
     starts before all clips are drawn.
     """
 
+    alike = 1  # clips in a row whose captions are phrased alike
+
     def __init__(
         self, folder: Path, measure: Measure, frames: int, *, shards: int, start: int, grow: int, size: int, seed: int
     ):
@@ -30,9 +32,12 @@ class SpriteClips:
         open_cache(folder, measure.facts() | {"frames": frames, "clips": self.size, "seed": seed})
 
     def draw(self, size: int, step: int, rng: random.Random) -> Clips:
+        return gathered([self._pick(step, rng) for _ in range(size)])
+
+    def _pick(self, step: int, rng: random.Random) -> tuple[Clips, int]:
         there = min(self.shards, AT_FIRST + max(0, step - self.start) // self.grow)
-        picks = [(shard := self.shard(rng.randrange(there)), rng.randrange(len(shard))) for _ in range(size)]
-        return gathered(picks)
+        shard = self.shard(rng.randrange(there))
+        return shard, rng.randrange(len(shard))
 
     def shard(self, number: int) -> Clips:
         path = self.folder / f"{number:05d}.pt"
@@ -40,13 +45,33 @@ class SpriteClips:
             self._make(number).write(path)
         return read_clips(path)
 
+    def _scenes(self, rng: random.Random) -> list[sprites.Scene]:
+        return [sprites.sample_scene(rng) for _ in range(self.size)]
+
     def _make(self, number: int) -> Clips:
-        rng = random.Random(f"clips {self.frames} {self.seed} {number}")
-        scenes = [sprites.sample_scene(rng) for _ in range(self.size)]
-        captions = [(sprites.caption(s, rng), sprites.caption(s, rng, tell_change=False)) for s in scenes]
+        scenes = self._scenes(random.Random(f"clips {self.frames} {self.seed} {number}"))
+        captions = [_captions(scene, f"{self.seed} {number} {i // self.alike}") for i, scene in enumerate(scenes)]
         n = max(1, TOGETHER // self.frames)
         parts = [
             self.measure(torch.stack([sprites.render(s, self.frames) for s in scenes[i : i + n]]), captions[i : i + n])
             for i in range(0, len(scenes), n)
         ]
         return gathered([(part, i) for part in parts for i in range(len(part))])
+
+
+class SpriteTwins(SpriteClips):
+    """Pairs of clips that differ in one thing only, one after the other, told in the same phrases."""
+
+    alike = 2
+
+    def draw(self, size: int, step: int, rng: random.Random) -> Clips:
+        pairs = (self._pick(step, rng) for _ in range(size // 2))
+        return gathered([(shard, i) for shard, pick in pairs for i in (pick - pick % 2, pick - pick % 2 + 1)])
+
+    def _scenes(self, rng: random.Random) -> list[sprites.Scene]:
+        return [scene for _ in range(self.size // 2) for scene in sprites.sample_twins(rng)]
+
+
+def _captions(scene: sprites.Scene, phrasing: str) -> Captions:
+    told, plain = (random.Random(f"captions {phrasing} {kind}") for kind in ("told", "plain"))
+    return sprites.caption(scene, told), sprites.caption(scene, plain, tell_change=False)

@@ -40,8 +40,9 @@ DIRECTIONS = {
     "up and to the right": (1, -1), "up and to the left": (-1, -1),
 }  # fmt: skip
 MOTIONS = ("still", "move", "speed up", "slow down", "bounce", "circle")
+STRAIGHT = ("move", "speed up", "slow down")
 CHANGES = ("none", "fade", "turn", "grow", "shrink", "night")
-PROFILES = ("constant", "rise", "fall", "pulse", "freeze then go")
+PROFILES = ("constant", "rise", "fall", "pulse", "freeze then go", "go then freeze")
 
 SIZE = 64  # pixels, both sides
 FRAMES = 16
@@ -88,6 +89,45 @@ def sample_still(rng: random.Random) -> Scene:
     return replace(scene, start=(rng.uniform(low, high), rng.uniform(low, high)))
 
 
+def sample_twins(rng: random.Random) -> tuple[Scene, Scene]:
+    """Two scenes of the training split that start alike and differ in one thing only.
+
+    That is where they go, when and how fast, or how far their change of appearance goes.
+    """
+    while True:
+        scene = sample_scene(rng)
+        one, other = rng.choices((_two_ways, _two_paces, _two_amounts), (60, 20, 20))[0](scene, rng)
+        if one != other and not is_held_out(one) and not is_held_out(other):
+            return one, other
+
+
+def _two_ways(scene: Scene, rng: random.Random) -> tuple[Scene, Scene]:
+    """From the middle in two directions, as far as there is room both ways; the same one for what goes nowhere."""
+    if scene.motion not in STRAIGHT:
+        return scene, scene
+    half = _half(scene)
+    start = (rng.gauss(SIZE / 2, 0.06 * SIZE), rng.gauss(SIZE / 2, 0.06 * SIZE))
+    directions = scene.direction, rng.choice(tuple(DIRECTIONS))
+    room = min(_room(start, _unit(direction), half) for direction in directions)
+    scene = replace(scene, start=start, speed=min(max(scene.speed, 0.4), room / (FRAMES - 1)))
+    return scene, replace(scene, direction=directions[1])
+
+
+def _two_paces(scene: Scene, rng: random.Random) -> tuple[Scene, Scene]:
+    if scene.motion != "move":
+        return scene, scene
+    fastest = _room(scene.start, _unit(scene.direction), _half(scene)) / (FRAMES - 1)
+    profiles = rng.sample(PROFILES, 2)
+    one, other = (replace(scene, profile=profile, speed=rng.uniform(0, fastest)) for profile in profiles)
+    return one, other
+
+
+def _two_amounts(scene: Scene, rng: random.Random) -> tuple[Scene, Scene]:
+    if scene.change == "none":
+        return scene, scene
+    return replace(scene, amount=rng.uniform(0, 0.3)), replace(scene, amount=rng.uniform(0.6, 1))
+
+
 def _sample_split(rng: random.Random, held_out: bool) -> Scene:
     while is_held_out(scene := sample_plot(rng)) != held_out:
         pass
@@ -116,12 +156,13 @@ def _changing(scene: Scene, rng: random.Random) -> Scene:
     else:
         target = ""
     size = 26.0 if change == "grow" else 36.0 if change == "shrink" else scene.size
-    return replace(scene, change=change, target=target, size=size, amount=rng.uniform(0.15, 1.0) ** 0.7)
+    amount = rng.choice((0.0, *[rng.random() ** 0.7] * 9))  # sometimes the words say "turns" and the cue says "not"
+    return replace(scene, change=change, target=target, size=size, amount=amount)
 
 
 def _moving(scene: Scene, rng: random.Random) -> Scene:
     """Chooses a speed that spreads the motion cue evenly over its range, and a start that leaves room for it."""
-    half = 0.5 * (36.0 if scene.change in ("grow", "shrink") else scene.size)
+    half = _half(scene)
     room = SIZE - 2 * half
     anywhere = rng.uniform(half, SIZE - half), rng.uniform(half, SIZE - half)
     if scene.motion == "still":
@@ -134,20 +175,34 @@ def _moving(scene: Scene, rng: random.Random) -> Scene:
         if scene.motion == "circle":
             radius = 0.5 * room
             anywhere = SIZE / 2 + radius * math.cos(scene.phase), SIZE / 2 + radius * math.sin(scene.phase)
-        profile = rng.choices(PROFILES, (50, 15, 15, 10, 10))[0]
+        profile = rng.choices(PROFILES, (44, 12, 12, 10, 10, 12))[0]
         return replace(scene, speed=speed, start=anywhere, profile=profile)
     dx, dy = _unit(scene.direction)
     steps = FRAMES - 1
     speed = min(speed, room / (steps * max(abs(dx), abs(dy))))
-    if rng.random() < 0.9:  # room for the whole way; otherwise the sprite turns round at the wall
+    kind = rng.random()
+    if kind < 0.4:  # a way that fits its start, so that the start does not give the direction away
+        speed = min(speed, _room(anywhere, (dx, dy), half) / steps)
+    elif kind < 0.95:  # a start that fits the way; for the others the sprite turns round at the wall
         anywhere = tuple(
             rng.uniform(half + max(0.0, -d) * speed * steps, SIZE - half - max(0.0, d) * speed * steps)
             for d in (dx, dy)
         )
     profile = {"speed up": "rise", "slow down": "fall"}.get(scene.motion) or rng.choices(
-        PROFILES, (50, 12, 12, 14, 12)
+        PROFILES, (38, 12, 12, 14, 12, 12)
     )[0]
     return replace(scene, speed=speed, start=anywhere, profile=profile)
+
+
+def _half(scene: Scene) -> float:
+    """From the sprite's centre to its side at its largest, in pixels."""
+    return 0.5 * (36.0 if scene.change in ("grow", "shrink") else scene.size)
+
+
+def _room(start: tuple[float, float], way: tuple[float, float], half: float) -> float:
+    """How far a sprite can go before it touches a wall, in pixels."""
+    ahead = ((SIZE - half - p if d > 0 else p - half) / abs(d) for p, d in zip(start, way, strict=True) if d)
+    return max(0.0, min(ahead))
 
 
 def _change_per_pixel(scene: Scene) -> float:
@@ -172,6 +227,7 @@ def _steps(profile: str, frames: int) -> torch.Tensor:
         "fall": 1.1 - u,
         "pulse": 0.1 + torch.sin(math.pi * u) ** 2,
         "freeze then go": (u > 0.45).float(),
+        "go then freeze": (u < 0.55).float(),
     }[profile]
     return steps / steps.mean().clamp(min=1e-6) if len(steps) else steps
 

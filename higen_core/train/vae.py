@@ -1,4 +1,4 @@
-"""Training of the autoencoder on single frames."""
+"""Training of the autoencoder on single frames, from nothing or from weights."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from ..checkpoint import save_network
+from ..checkpoint import load_vae, save_network
 from ..config import MINI_VAE, RELEASED_VAE, VAEConfig
 from ..vae import LATENT_SCALE, VAE
-from . import sprites
 from .config import VAETraining
-from .data import sprite_pictures
 from .loop import own_device, train
-from .networks import config_of, tensors
+from .networks import config_of, owned, tensors
+from .pictures import FEW, Pictures, pictures_of
 from .preview import rows_of
 
 FIRST_LOGVAR = -6.0
@@ -24,15 +23,15 @@ SHOWN = 8  # pictures of a sample
 
 
 class FrameBatches:
-    """Pictures in [-1, 1] and noise of their latents. Three batches of four are crops around the sprites, where the
-    detail is.
+    """Pictures in [-1, 1] and noise of their latents. Three batches of four are crops, of sprites around them,
+    where the detail is.
 
-    A crop costs a quarter of a picture, so there are four times as many: (4 scenes, 3, 32, 32) or (scenes, 3, 64, 64).
+    A crop costs a quarter of a picture, so there are four times as many: (4 scenes, 3, h/2, w/2) or (scenes, 3, h, w).
     """
 
-    def __init__(self, vae: VAE, scenes: int, seed: int = 0):
+    def __init__(self, source: Pictures, vae: VAE, scenes: int, seed: int = 0):
+        self.source, self.scenes, self.seed = source, scenes, seed
         self.channels, self.downscale = vae.config.z_channels, vae.downscale
-        self.scenes, self.seed = scenes, seed
 
     def __call__(self, step: int, index: int) -> tuple[Tensor, Tensor]:
         pictures = self.pictures(index, whole=step % 4 == 0)
@@ -47,18 +46,18 @@ class FrameBatches:
         return rearrange(torch.cat(clips) * 2 - 1, "b h w c -> b c h w").contiguous()
 
     def _frames(self, rng: random.Random, whole: bool) -> Tensor:
-        scene = sprites.sample_scene(rng)
-        frames = sprites.render(scene, frames=4)
-        return frames if whole else _crops(frames, sprites.path(scene, frames=4), rng)
+        frames, centres = self.source.frames(rng)
+        return frames if whole else _crops(frames, centres, rng)
 
 
 def _crops(frames: Tensor, centres: Tensor, rng: random.Random) -> Tensor:
-    """A square of half the size from each frame, at most 10 pixels off the sprite's centre."""
-    size = frames.shape[1] // 2
+    """Half of the height and width of each frame, at most 10 pixels off the centre of what there is to see."""
+    height, width = (side // 2 for side in frames.shape[1:3])
     crops = []
-    for frame, centre in zip(frames, centres.tolist(), strict=True):
-        x, y = (min(max(round(c - size / 2 + rng.uniform(-10, 10)), 0), size) for c in centre)
-        crops.append(frame[y : y + size, x : x + size])
+    for frame, (x, y) in zip(frames, centres.tolist(), strict=True):
+        left = min(max(round(x - width / 2 + rng.uniform(-10, 10)), 0), width)
+        top = min(max(round(y - height / 2 + rng.uniform(-10, 10)), 0), height)
+        crops.append(frame[top : top + height, left : left + width])
     return torch.stack(crops)
 
 
@@ -128,16 +127,26 @@ def reconstructed(vae: VAE, pictures: Tensor) -> Tensor:
 
 def main(config: VAETraining) -> None:
     torch.manual_seed(config.seed)
-    sizes = config_of(config.network, VAEConfig, {"mini": MINI_VAE, "released": RELEASED_VAE})
-    vae = prepared(VAE(sizes))
-    batches = FrameBatches(vae, config.scenes, config.seed)
+    named = {"mini": MINI_VAE, "released": RELEASED_VAE}
+    vae = owned(load_vae(config.init)) if config.init else prepared(VAE(config_of(config.network, VAEConfig, named)))
+    for side in (config.width, config.height):
+        if side % (2 * vae.downscale):
+            raise ValueError(
+                f"width and height must be multiples of {2 * vae.downscale}, got {config.width}x{config.height}"
+            )
+    vae.encoder.requires_grad_(config.parts == "both")
+    vae.quant_conv.requires_grad_(config.parts == "both")
+    batches = FrameBatches(pictures_of(config), vae, config.scenes, config.seed)
     device = own_device()
     unseen = torch.cat([batches.pictures(-4 * (i + 1), whole=True) for i in range(8)])
+    shown = rearrange(unseen[::FEW][:SHOWN] / 2 + 0.5, "b c h w -> b h w c").to(device)
 
     def export(model: Autoencode, step: int) -> None:
-        trained = VAE(sizes)
+        trained = VAE(vae.config)
         trained.load_state_dict(model.vae.state_dict())
-        save_network(config.out / "vae.safetensors", normalized(trained.eval(), unseen), torch.float16, steps=step)
+        if config.parts == "both":
+            normalized(trained.eval(), unseen)
+        save_network(config.out / "vae.safetensors", trained, torch.float16, steps=step)
 
     train(
         Autoencode(vae),
@@ -145,5 +154,5 @@ def main(config: VAETraining) -> None:
         lambda model, batch: losses(model, batch, config),
         config,
         export,
-        lambda model: reconstructed(model.vae.to(device), sprite_pictures("samples", SHOWN).to(device)),
+        lambda model: reconstructed(model.vae.to(device), shown),
     )

@@ -1,4 +1,4 @@
-"""Clips of real videos: decoded, encoded and measured once, then drawn from the cache."""
+"""Clips of real videos: decoded and, for the denoiser, encoded and measured once, then drawn from the cache."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..extract import shown_at
 from ..footage import open_footage
 from ..priors import fit_pictures
-from .data import Clips, Measure, gathered, open_cache, read_clips
+from .data import Clips, Keep, gathered, open_cache, read_clips
 from .videos import Part, Report, Video, listing
 
 UNREADABLE = (ValueError, OSError)
@@ -83,10 +83,10 @@ class Done:
 class VideoClips:
     """Files of about `size` frames in `folder`. All processes share the work; it goes on where it was interrupted."""
 
-    def __init__(self, folder: Path, parts: list[Part], measure: Measure, format: Format, *, windows: int, size: int):
-        self.folder, self.parts, self.measure, self.format = folder, parts, measure, format
+    def __init__(self, folder: Path, parts: list[Part], keep: Keep, format: Format, *, windows: int, size: int):
+        self.folder, self.parts, self.keep, self.format = folder, parts, keep, format
         self.frames, self.windows, self.size = format.frames, windows, max(1, size // format.frames)
-        open_cache(folder, measure.facts() | asdict(format) | {"videos": listing(parts), "windows": windows})
+        open_cache(folder, keep.facts() | asdict(format) | {"videos": listing(parts), "windows": windows})
         self.files: list[Path] = []
         self.ends: list[int] = []
 
@@ -112,9 +112,9 @@ class VideoClips:
     def draw(self, size: int, step: int, rng: random.Random) -> Clips:
         return gathered([self._clip(rng.randrange(self.ends[-1])) for _ in range(size)])
 
-    def captions(self, count: int) -> list[str]:
-        """Of the first clips."""
-        picks = (self._clip(index) for index in range(min(count, self.ends[-1])))
+    def captions(self, count: int | None = None) -> list[str]:
+        """Of the first clips; none: of all."""
+        picks = (self._clip(index) for index in range(self.ends[-1])[:count])
         return [clips.captions[i][0] for clips, i in picks]
 
     def _clip(self, index: int) -> tuple[Clips, int]:
@@ -153,7 +153,7 @@ class VideoClips:
         except UNREADABLE as error:
             report(video.name, str(error))
             return None
-        return self.measure(windows, [(video.caption, video.caption)] * len(windows))
+        return self.keep(windows, [(video.caption, video.caption)] * len(windows))
 
     def _file(self, part: int, number: int) -> Path:
         return self.folder / f"{part:05d}-{number:03d}.pt"

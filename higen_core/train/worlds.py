@@ -15,11 +15,11 @@ from ..extract import cue_options
 from ..text import CLIP
 from ..vae import VAE
 from . import sprites
-from .clip import vocabulary
 from .config import DenoiserTraining
 from .data import Measure, Pool, rgb_factors, similarity_floor, sprite_pictures
 from .loop import own_device, process
-from .sprite_clips import AT_FIRST, SpriteClips
+from .pictures import vocabulary
+from .sprite_clips import AT_FIRST, SpriteClips, SpriteTwins
 from .video_clips import Format, Stills, VideoClips, first_pictures
 from .videos import parts_of
 
@@ -30,6 +30,7 @@ class World:
 
     pictures: Pool
     clips: Pool
+    twins: Pool | None
     facts: dict[str, Any]
     prompts: list[str]
 
@@ -44,15 +45,10 @@ def sprite_world(config: DenoiserTraining, vae: VAE, clip: CLIP) -> World:
     measure = Measure(vae, clip, sprites.MOTION_SCALE, floor)
     size, seed = config.shard_frames, config.seed
     still = SpriteClips(config.out / "pictures", measure, 1, shards=AT_FIRST, start=0, grow=1, size=size, seed=seed)
-    clips = SpriteClips(
-        config.out / "clips",
-        measure,
-        sprites.FRAMES,
-        shards=config.shards,
-        start=config.picture_steps,
-        grow=config.grow,
-        size=size,
-        seed=seed,
+    growing = {"shards": config.shards, "start": config.picture_steps, "grow": config.grow, "size": size, "seed": seed}
+    clips, twins = (
+        kind(config.out / folder, measure, sprites.FRAMES, **growing)
+        for kind, folder in ((SpriteClips, "clips"), (SpriteTwins, "twins"))
     )
     facts = {
         "frames": sprites.FRAMES,
@@ -66,7 +62,7 @@ def sprite_world(config: DenoiserTraining, vae: VAE, clip: CLIP) -> World:
     }
     rng = random.Random("samples")
     prompts = [sprites.caption(sprites.sample_scene(rng, held_out=True), rng) for _ in range(4)]
-    return World(still, clips, facts, prompts)
+    return World(still, clips, twins, facts, prompts)
 
 
 @torch.no_grad()
@@ -90,6 +86,8 @@ def video_world(config: DenoiserTraining, vae: VAE, clip: CLIP, info: dict[str, 
     for side in (width, height):
         if side % vae.downscale:
             raise ValueError(f"width and height must be multiples of {vae.downscale}, got {width}x{height}")
+    if config.twins:
+        raise ValueError("twins has to be 0 for videos: only sprites can be drawn twice")
     parts = parts_of(config.data)
     pictures = first_pictures(parts, format, 128).to(device)
     floor = config.similarity_floor
@@ -107,7 +105,7 @@ def video_world(config: DenoiserTraining, vae: VAE, clip: CLIP, info: dict[str, 
     )
     clips.prepare(process())
     facts = asdict(format) | {"motion_scale": scale, "similarity_floor": floor} | rgb_factors(vae, pictures)
-    return World(Stills(clips), clips, facts, clips.captions(4))
+    return World(Stills(clips), clips, None, facts, clips.captions(4))
 
 
 def _known(name: str, config: DenoiserTraining, info: dict[str, Any]) -> Any:

@@ -1,12 +1,13 @@
 """The sprite world: what the words say is what the picture shows."""
 
 import random
+from dataclasses import asdict
 
 import pytest
 import torch
 
 from higen_core.train import oracle, sprites
-from higen_core.train.clip import vocabulary
+from higen_core.train.pictures import vocabulary
 from higen_core.train.sprites import Scene
 
 
@@ -65,6 +66,29 @@ def test_held_out_combinations_never_occur_in_training():
     rng = random.Random(0)
     assert not any(sprites.is_held_out(sprites.sample_scene(rng)) for _ in range(50))
     assert all(sprites.is_held_out(sprites.sample_scene(rng, held_out=True)) for _ in range(10))
+
+
+def test_twins_start_alike_and_differ_in_one_thing():
+    rng, told_by = random.Random(0), {}
+    for _ in range(60):
+        twins = sprites.sample_twins(rng)
+        assert not any(sprites.is_held_out(scene) for scene in twins)
+        one, other = map(asdict, twins)
+        differing = frozenset(name for name in one if one[name] != other[name])
+        told_by[differing] = told_by.get(differing, 0) + 1
+        starts = [sprites.render(scene, frames=1) for scene in twins]
+        assert torch.equal(*starts)
+    ways, paces, amounts = {"direction"}, {"profile", "speed"}, {"amount"}
+    assert set(told_by) == {frozenset(kind) for kind in (ways, paces, amounts)}
+    assert max(told_by, key=told_by.__getitem__) == ways
+
+
+def test_twins_have_room_both_ways():
+    rng = random.Random(1)
+    for one, other in (sprites.sample_twins(rng) for _ in range(60)):
+        for scene in (one, other) if one.amount == other.amount else ():
+            steps = sprites.path(scene, 16).diff(dim=0) @ torch.tensor(sprites.DIRECTIONS[scene.direction]).float()
+            assert (steps > -1e-3).all(), scene
 
 
 def test_motion_profiles_have_the_same_mean_speed():

@@ -58,10 +58,10 @@ def test_the_shipped_file_of_the_towers(tmp_path):
 def test_the_shipped_file_of_the_denoiser(tmp_path):
     (tmp_path / "vae.safetensors").symlink_to(MINI_DIR / "vae.safetensors")
     (tmp_path / "clip.safetensors").symlink_to(MINI_DIR / "clip.safetensors")
-    few = {"steps": 2, "picture_steps": 1, "shard_frames": 64, "sample_every": 2, "sample_steps": 2}
+    few = {"steps": 2, "picture_steps": 1, "shard_frames": 64, "sample_every": 2, "sample_steps": 2, "twins": 1}
     folder = run(denoiser, DenoiserTraining, CONFIGS / "mini_denoiser.toml", out=tmp_path, **few, **FEW)
     assert list(scalars(folder, "loss/picture")) == [1, 2]
-    assert list(scalars(folder, "loss/video")) == [2]
+    assert list(scalars(folder, "loss/video")) == list(scalars(folder, "loss/twins")) == [2]
     assert (folder / "samples" / "0000002.png").is_file()
     info, mini = metadata(tmp_path / "denoiser.safetensors"), metadata(MINI_DIR / "denoiser.safetensors")
     assert set(info) == set(mini)
@@ -146,3 +146,45 @@ def test_a_resumed_training_has_the_losses_of_an_unbroken_one(tmp_path, name, vi
     curves = [scalars(folder, f"loss/{loss}") for folder in (whole, parts)]
     assert len(curves[0]) == 6
     assert curves[0] == curves[1]
+
+
+FRAMES = {"frames": 4, "fps": 4.0, "width": 32, "height": 32, "shard_frames": 8, "precision": "no"}
+
+
+def test_the_autoencoder_is_trained_on_videos(tmp_path, videos):
+    network, size = tiny.VAE_SIZES, FRAMES | {"height": 48}
+    folder = run(vae, VAETraining, None, out=tmp_path, data=str(videos), network=network, steps=4, **size, **FEW)
+    assert len(scalars(folder, "loss/pixel")) == 4
+    latents = load_vae(tmp_path / "vae.safetensors").encode(torch.zeros(1, 3, 64, 64))
+    assert latents.shape == (1, 4, 8, 8)
+
+
+def test_a_trained_decoder_reads_the_latents_that_there_are(tmp_path, videos):
+    flags = {"data": str(videos), "init": "mini", "parts": "decoder", "steps": 2, "lr": 1e-3} | FRAMES
+    run(vae, VAETraining, None, out=tmp_path, **flags, **FEW | {"warmup": 0})
+    tuned, mini = load_vae(tmp_path / "vae.safetensors"), load_vae("mini")
+    pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        latents = mini.encode(pictures)
+        assert torch.equal(tuned.encode(pictures), latents)
+        assert not torch.equal(tuned.decode(latents), mini.decode(latents))
+
+
+def test_the_towers_are_trained_on_videos(tmp_path, videos):
+    size = FRAMES | {"width": 64, "height": 64, "pairs": 3}
+    flags = {"data": str(videos), "network": tiny.CLIP_SIZES, "steps": 2} | size
+    folder = run(clip, CLIPTraining, None, out=tmp_path, **flags, **FEW)
+    assert len(scalars(folder, "loss/retelling")) == 2
+    words = metadata(tmp_path / "clip.safetensors")["vocabulary"]
+    assert set(words) == {word for text in videos.glob("*.txt") for word in text.read_text().split()}
+
+
+def test_pictures_that_the_networks_cannot_take_are_refused(tmp_path, videos):
+    with pytest.raises(ValueError, match="multiples of 16, got 40x32"):
+        run(vae, VAETraining, None, out=tmp_path, data=str(videos), steps=1, **FRAMES | {"width": 40})
+    with pytest.raises(ValueError, match="sees 64x64 pixels, got width 32 and height 32"):
+        run(clip, CLIPTraining, None, out=tmp_path, data=str(videos), steps=1, **FRAMES)
+    with pytest.raises(ValueError, match="twins has to be 0 for videos"):
+        run(denoiser, DenoiserTraining, None, **small(tmp_path, videos, twins=1, steps=1, **FRAMES))
+    with pytest.raises(ValueError, match="parts = decoder needs init"):
+        VAETraining(out=tmp_path, parts="decoder")
