@@ -52,7 +52,7 @@ BARS: tuple[tuple[str, str, float, Callable[[dict[str, Any]], float]], ...] = (
 def evaluate(bench: Bench, count: int) -> tuple[dict[str, Any], Tensor]:
     """All figures and the contact sheet. `count` prompts; the sweeps, of many videos each, take fewer."""
     found, sheet = prompts(bench, count)
-    few = max(count // 16, 2)
+    few = max(count // 32, 2)
     motions, appearances = motion_sweep(bench, few), appearance_sweep(bench, few)
     by_schedule = schedules(bench, few)
     tenths = [i for i, value in enumerate(motions["requested"]) if value % 100 == 0]

@@ -18,7 +18,9 @@ SHARD = 128  # frames of a file of clips: four pairs
 def batches(tmp_path_factory):
     config = DenoiserTraining(out=tmp_path_factory.mktemp("twins"), videos=1, pictures=1, twins=3, shard_frames=SHARD)
     clip = load_clip("mini")
-    return ClipBatches(sprite_world(config, load_vae("mini"), clip), clip, config, {"prior_frame": 0, "noise_sharing": 0})
+    return ClipBatches(
+        sprite_world(config, load_vae("mini"), clip), clip, config, {"prior_frame": 0, "noise_sharing": 0}
+    )
 
 
 def test_twins_have_one_prior_and_one_noise(batches):
