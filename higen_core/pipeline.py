@@ -31,9 +31,9 @@ def draw_video_noise(seed: int, shape: tuple[int, int, int, int, int]) -> tuple[
 def share_noise(noise: Tensor, motion: Tensor, sharing: float) -> Tensor:
     """Noise (b, c, f, h, w) whose frames are the more alike the less moves between them.
 
-    A frame keeps exp(-(motion / sharing)^2) of the one before, and stays Gaussian. `motion` (b, f - 1) is 0..1000; below 0
-    it is untold, and nothing is kept. So stillness does not have to be made from noises that differ. It is the
-    progressive noise of PYoCo (Ge et al. 2023), with the motion cue in the place of its constant.
+    A frame keeps exp(-(motion / sharing)^2) of the one before, and stays Gaussian. `motion` (b, f - 1) is 0..1000;
+    below 0 it is untold, and nothing is kept. So stillness does not have to be made from noises that differ. It is
+    the progressive noise of PYoCo (Ge et al. 2023), with the motion cue in the place of its constant.
     """
     kept = torch.exp(-(motion.to(noise) / sharing).square()) * (motion >= 0)
     frames = [noise[:, :, 0]]
