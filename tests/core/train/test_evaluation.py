@@ -118,5 +118,5 @@ def test_the_text_tower_is_trained_by_itself(tmp_path):
 
 
 def test_towers_must_be_known():
-    with pytest.raises(ValueError, match="towers must be both or text, got 'image'"):
+    with pytest.raises(ValueError, match="towers must be one of both, text, got 'image'"):
         CLIPTraining(out="x", towers="image")

@@ -71,6 +71,15 @@ def test_a_resumed_run_has_the_losses_of_an_unbroken_one(tmp_path, accumulate):
     assert {path.name for path in (tmp_path / "parts").iterdir()} == {"state.pt", "logs"}
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own handler, also where the tests run in the background of a shell, which ignores interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_saves_and_stops(tmp_path):
     seen, exported = run(tmp_path, interrupt_at=7)
     assert len(seen) == 7
