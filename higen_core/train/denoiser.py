@@ -82,8 +82,8 @@ class ClipBatches:
     def _clips(self, size: int, step: int, rng: random.Random, generator: torch.Generator) -> Sample:
         clips = self.world.clips.draw(size, step, rng)
         clips = retimed(clips, self.config.frozen, self.config.paused, generator)
-        known = {"text": self._text(clips.captions, rng), "prior": self._priors(clips)} | self._cues(clips, generator)
-        known["prior"] = known["prior"] * self._strengths(size, generator).view(-1, 1, 1, 1)
+        known = {"text": self._text(clips.captions, rng)} | self._cues(clips, generator)
+        known["prior"] = self._priors(clips) * self._strengths(size, generator).view(-1, 1, 1, 1)
         noisy = torch.rand(size, generator=generator) < self.config.noisy_clips
         t = _noisy_steps(size, generator).where(noisy, self._steps(size, generator))
         eps = self._noise(_noise(clips.latents.shape, generator), known["motion"])

@@ -56,7 +56,7 @@ class SpritePictures:
     """Drawn on the fly."""
 
     def __init__(self):
-        self.words = vocabulary()
+        self.words = sprites.vocabulary()
         self.texts = [*self.words, *(f"{word}, " for word in self.words)]
 
     def frames(self, rng: random.Random) -> tuple[Tensor, Tensor]:
@@ -114,13 +114,3 @@ class Pixels:
 
     def facts(self) -> dict[str, Any]:
         return {"kept": "pixels"}
-
-
-def vocabulary() -> list[str]:
-    """Every word of the sprites' captions, sorted."""
-    rng = random.Random(0)
-    words: set[str] = set()
-    for _ in range(8_000):
-        scene = sprites.sample_plot(rng)
-        words.update(f"{sprites.caption(scene, rng)} {sprites.describe_end(scene)}".replace(",", "").split())
-    return sorted(words)

@@ -387,3 +387,13 @@ def _change(scene: Scene, rng: random.Random) -> str:
         "shrink": rng.choice(("shrinking", "getting smaller")),
         "night": rng.choice(("as day turns to night", "while night falls")),
     }[scene.change]
+
+
+def vocabulary() -> list[str]:
+    """Every word of the captions, sorted."""
+    rng = random.Random(0)
+    words: set[str] = set()
+    for _ in range(8_000):
+        scene = sample_plot(rng)
+        words.update(f"{caption(scene, rng)} {describe_end(scene)}".replace(",", "").split())
+    return sorted(words)

@@ -18,7 +18,6 @@ from . import sprites
 from .config import DenoiserTraining
 from .data import Measure, Pool, rgb_factors, similarity_floor, sprite_pictures
 from .loop import own_device, process
-from .pictures import vocabulary
 from .sprite_clips import AT_FIRST, SpriteClips, SpriteTwins
 from .video_clips import Format, Stills, VideoClips, first_pictures
 from .videos import parts_of
@@ -57,7 +56,7 @@ def sprite_world(config: DenoiserTraining, vae: VAE, clip: CLIP) -> World:
         "height": sprites.SIZE,
         "motion_scale": sprites.MOTION_SCALE,
         "similarity_floor": floor,
-        "vocabulary": vocabulary(),
+        "vocabulary": sprites.vocabulary(),
         **rgb_factors(vae, sprite_pictures("rgb", 128).to(device)),
     }
     rng = random.Random("samples")

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from higen_core.train import oracle, sprites
-from higen_core.train.pictures import vocabulary
 from higen_core.train.sprites import Scene
 
 
@@ -57,7 +56,7 @@ def test_words_tell_object_background_and_motion():
 
 
 def test_every_word_is_in_the_vocabulary():
-    known, rng = set(vocabulary()), random.Random("other")
+    known, rng = set(sprites.vocabulary()), random.Random("other")
     for _ in range(300):
         assert set(sprites.caption(sprites.sample_plot(rng), rng).replace(",", "").split()) <= known
 
