@@ -29,8 +29,8 @@ def main() -> None:
     command.add_argument("--video-guidance", type=float, help="guidance scale of the temporal stage")
     command.add_argument("--sampler", help="ddim or dpmpp_2m")
     command.add_argument("--seed", type=int, help="of prompts and noise")
-    told = "the denoiser was trained with mini_baseline, without prior and cues: measure the prompts alone"
-    command.add_argument("--baseline", action="store_true", help=told)
+    told = "folder of a denoiser trained with mini_baseline: measure how both obey the prompts, and nothing else"
+    command.add_argument("--baseline", help=told)
     options = vars(parser.parse_args())
     name = options.pop("command")
     if name == "evaluate":

@@ -134,6 +134,7 @@ class DenoiserTraining(LoopConfig):
     ema: float = knob(0.998, "share of the averaged weights that a step keeps, 0..1")
     network: str | dict[str, Any] = knob("mini", "mini, released, or a table with its sizes; unused with init")
     init: str = knob("", "weights to go on from: mini, or a denoiser's file")
+    keep: str = knob("all", "of init: all, or pictures: then temporal layers, prior and cues start anew")
     vae: str = knob("", "the autoencoder: mini, or a file; none: vae.safetensors in out")
     clip: str = knob("", "the text and image towers: mini, or a file; none: clip.safetensors in out")
 
@@ -170,6 +171,9 @@ class DenoiserTraining(LoopConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_choice(self, "keep", ("all", "pictures"))
+        if self.keep == "pictures" and not self.init:
+            raise ValueError("keep = pictures needs init: without it there is nothing to keep")
         _check_range(self, 0, 1, "caption_dropout", "cue_dropout", "prior_strength", "prior_dropout")
         _check_range(self, 0, 1, "frozen", "paused", "noisy_clips")
         if self.frozen + self.paused > 1:

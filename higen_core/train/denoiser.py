@@ -18,8 +18,11 @@ from torch import Tensor, nn
 from ..checkpoint import load_clip, load_unet, load_vae, save_network
 from ..config import MINI, RELEASED, UNetConfig
 from ..cues import UNTOLD_APPEARANCE, UNTOLD_MOTION, resample_rows
+from ..embedding import APPEARANCE_WIDTH, sinusoid
+from ..layers import silence
 from ..pipeline import OFFSET, share_noise
 from ..schedule import STEPS, add_noise, velocity
+from ..temporal import TemporalConv, TemporalTransformer
 from ..text import CLIP
 from ..unet import UNet
 from .config import DenoiserTraining
@@ -82,7 +85,8 @@ class ClipBatches:
     def _clips(self, size: int, step: int, rng: random.Random, generator: torch.Generator) -> Sample:
         clips = self.world.clips.draw(size, step, rng)
         clips = retimed(clips, self.config.frozen, self.config.paused, generator)
-        known = {"text": self._text(clips.captions, rng)} | self._cues(clips, generator)
+        known = {"text": self._text(clips.captions, rng)}
+        known |= self._cues(clips, torch.rand(2, size, generator=generator) < self.config.cue_dropout)
         known["prior"] = self._priors(clips) * self._strengths(size, generator).view(-1, 1, 1, 1)
         noisy = torch.rand(size, generator=generator) < self.config.noisy_clips
         t = _noisy_steps(size, generator).where(noisy, self._steps(size, generator))
@@ -95,8 +99,9 @@ class ClipBatches:
         Without them the denoiser hardly learns which way "left" is: few clips go there, and the noise hides it.
         """
         clips = twins.draw(2 * self.config.twins, step, rng)
-        known = {"text": self.clip.encode_text([told for told, _ in clips.captions]), "prior": self._priors(clips)}
-        known |= {"motion": clips.motion.long(), "appearance": resample_rows(clips.appearance.float())}
+        known = {"text": self.clip.encode_text([told for told, _ in clips.captions])}
+        known["prior"] = self.config.prior_strength * self._priors(clips)
+        known |= self._cues(clips, torch.full((2, len(clips)), self.config.cue_dropout == 1))
         t = _noisy_steps(self.config.twins, generator).repeat_interleave(2)
         eps = _noise((self.config.twins, *clips.latents.shape[1:]), generator).repeat_interleave(2, dim=0)
         return _sample(clips.latents, t, self._noise(eps, known["motion"]), known)
@@ -116,9 +121,8 @@ class ClipBatches:
         strength, faded = torch.rand(2, size, generator=generator)
         return self.config.prior_strength * strength.where(faded < self.config.prior_dropout, 1.0)
 
-    def _cues(self, clips: Clips, generator: torch.Generator) -> dict[str, Tensor]:
-        """Each of the two is left untold for some clips, so that a missing one does no harm."""
-        untold = torch.rand(2, len(clips), generator=generator) < self.config.cue_dropout
+    def _cues(self, clips: Clips, untold: Tensor) -> dict[str, Tensor]:
+        """Motion and appearance, each `untold` (2, size) for some clips, so that a missing one does no harm."""
         rows = resample_rows(clips.appearance.float())
         return {
             "motion": clips.motion.long().masked_fill(untold[0, :, None], UNTOLD_MOTION),
@@ -167,6 +171,34 @@ def prepared(unet: UNet) -> UNet:
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
     return unet
+
+
+def for_pictures(unet: UNet) -> UNet:
+    """A network with the same spatial stage that knows nothing of videos: temporal layers, prior and cues start anew.
+
+    What the zero prior and the cues of a still add to a picture becomes part of the biases.
+    """
+    fresh = prepared(UNet(unet.config))
+    fresh.info = unet.info
+    temporal = (name for name, layer in unet.named_modules() if isinstance(layer, TemporalConv | TemporalTransformer))
+    anew = tuple(f"{name}." for name in (*temporal, "embedding.motion", "embedding.appearance", "down.0.0.prior"))
+    kept = {name: weight for name, weight in unet.state_dict().items() if not name.startswith(anew)}
+    fresh.load_state_dict(kept, strict=False)
+    for layer in (fresh.embedding.motion[-1], fresh.embedding.appearance[-1], fresh.down[0][0].prior):
+        silence(layer)
+    told = unet.embedding
+    with torch.no_grad():
+        still = told.motion(sinusoid(torch.zeros(()), told.dim)) + told.appearance(torch.ones(APPEARANCE_WIDTH))
+        fresh.embedding.time[-1].bias += still
+        fresh.down[0][0].conv.bias += unet.down[0][0].prior.bias
+    return fresh
+
+
+def _network(config: DenoiserTraining) -> UNet:
+    if not config.init:
+        return prepared(UNet(config_of(config.network, UNetConfig, {"mini": MINI, "released": RELEASED})))
+    unet = owned(load_unet(config.init))
+    return for_pictures(unet) if config.keep == "pictures" else unet
 
 
 def main(config: DenoiserTraining) -> None:

@@ -1,15 +1,18 @@
 """Measures what a denoiser of sprites makes of prompts and cues, against the bars that it is built to meet.
 
 Writes `evaluation.json`, a contact sheet `evaluation.png`, and `decoupled.webp`: motion in rows, appearance in columns.
+Beside a baseline it writes `comparison.json` and `comparison.png` instead.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -92,6 +95,21 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def compare(bench: Bench, baseline: Model, count: int) -> tuple[dict[str, Any], Tensor]:
+    """How a network and a baseline without prior and cues obey the same prompts, and a sheet of each, side by side."""
+    found, sheet = prompts(bench, count)
+    plain, plain_sheet = straight(replace(bench, model=baseline), count)
+    return how(bench, count) | {"decoupled": found, "baseline": plain}, torch.cat([sheet, plain_sheet], dim=1)
+
+
+def comparison_table(figures: dict[str, Any]) -> str:
+    """The two side by side, in Markdown."""
+    rows = ["| measure | decoupled | baseline |", "|---|---|---|"]
+    for measure, found in figures["decoupled"].items():
+        rows.append(f"| {measure.replace('_', ' ')} | {found:.3g} | {figures['baseline'][measure]:.3g} |")
+    return "\n".join(rows)
+
+
 def main(
     folder: str | Path,
     out: Path,
@@ -101,18 +119,18 @@ def main(
     video_guidance: float = 2.0,
     sampler: str = "dpmpp_2m",
     seed: int = 0,
-    baseline: bool = False,
+    baseline: str | Path | None = None,
 ) -> None:
-    """`baseline`: for a network that was trained without prior and cues; only how it obeys the prompts."""
+    """With `baseline`, the folder of a network trained by `mini_baseline`: only how the two obey the prompts."""
     from PIL import Image
 
     out.mkdir(parents=True, exist_ok=True)
     with tqdm(desc="evaluating", unit="video") as bar:
         bench = Bench(Model.load(folder), steps, guidance, video_guidance, sampler, seed, bar)
         if baseline:
-            found, sheet = straight(bench, count)
-            _save(out, "baseline", how(bench, count) | {"prompts": found}, sheet)
-            print(json.dumps(found, indent=2))
+            figures, sheet = compare(bench, Model.load(baseline), count)
+            _save(out, "comparison", figures, sheet)
+            print(comparison_table(figures))
             return
         figures, sheet = evaluate(bench, count)
         grid = decoupled(bench, GRID_PROMPT, GRID_MOTIONS, GRID_FACTORS)

@@ -89,6 +89,20 @@ def sample_still(rng: random.Random) -> Scene:
     return replace(scene, start=(rng.uniform(low, high), rng.uniform(low, high)))
 
 
+def sample_first(rng: random.Random) -> Scene:
+    """A random scene of the training split for its first frame: what goes straight has half of its longest way ahead.
+
+    So the spatial stage, which is not told how much will move, leaves room for fast motions, too.
+    """
+    scene = sample_scene(rng)
+    if scene.motion not in STRAIGHT:
+        return scene
+    half, (dx, dy) = _half(scene), _unit(scene.direction)
+    way = rng.uniform(0.5, 1) * (SIZE - 2 * half) / max(abs(dx), abs(dy))
+    start = tuple(rng.uniform(half + max(0.0, -d) * way, SIZE - half - max(0.0, d) * way) for d in (dx, dy))
+    return replace(scene, start=start)
+
+
 def sample_twins(rng: random.Random) -> tuple[Scene, Scene]:
     """Two scenes of the training split that start alike and differ in one thing only.
 

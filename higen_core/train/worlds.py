@@ -18,7 +18,7 @@ from . import sprites
 from .config import DenoiserTraining
 from .data import Measure, Pool, rgb_factors, similarity_floor, sprite_pictures
 from .loop import own_device, process
-from .sprite_clips import AT_FIRST, SpriteClips, SpriteTwins
+from .sprite_clips import AT_FIRST, SpriteClips, SpritePictures, SpriteTwins
 from .video_clips import Format, Stills, VideoClips, first_pictures
 from .videos import parts_of
 
@@ -43,7 +43,7 @@ def sprite_world(config: DenoiserTraining, vae: VAE, clip: CLIP) -> World:
     floor = _sprite_floor(clip)
     measure = Measure(vae, clip, sprites.MOTION_SCALE, floor)
     size, seed = config.shard_frames, config.seed
-    still = SpriteClips(config.out / "pictures", measure, 1, shards=AT_FIRST, start=0, grow=1, size=size, seed=seed)
+    still = SpritePictures(config.out / "pictures", measure, 1, shards=AT_FIRST, start=0, grow=1, size=size, seed=seed)
     growing = {"shards": config.shards, "start": config.picture_steps, "grow": config.grow, "size": size, "seed": seed}
     clips, twins = (
         kind(config.out / folder, measure, sprites.FRAMES, **growing)

@@ -1,12 +1,14 @@
 """The sprite world: what the words say is what the picture shows."""
 
+import math
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from higen_core.train import oracle, sprites
+from higen_core.train.sprite_clips import captions
 from higen_core.train.sprites import Scene
 
 
@@ -90,6 +92,15 @@ def test_twins_have_room_both_ways():
             assert (steps > -1e-3).all(), scene
 
 
+def test_first_frames_leave_room_for_fast_motions():
+    rng = random.Random(0)
+    firsts = [scene for scene in (sprites.sample_first(rng) for _ in range(200)) if scene.motion == "move"]
+    assert len(firsts) > 50
+    for scene in firsts:
+        end = sprites.path(replace(scene, profile="constant", speed=12 / 15), sprites.FRAMES)[-1]
+        assert math.dist(scene.start, end) == pytest.approx(12, abs=0.01)  # no wall in the way
+
+
 def test_motion_profiles_have_the_same_mean_speed():
     ways = []
     for profile in sprites.PROFILES:
@@ -117,3 +128,11 @@ def test_the_oracle_sees_nothing_in_an_empty_frame():
     found = oracle.look(empty)
     assert (found.object, found.background) == ("", "green")
     assert found.error < 1e-6
+
+
+@pytest.mark.parametrize(("change", "left_out"), [("night", False), ("fade", True), ("grow", True)])
+def test_only_nights_are_always_told(change, left_out):
+    scene = Scene("apple", "white", motion="move", change=change, target="black")
+    told, second = captions(scene, "any phrasing")
+    assert "," in told
+    assert ("," in second.removeprefix("white background,")) is not left_out
