@@ -207,9 +207,7 @@ def main(config: DenoiserTraining) -> None:
     device = own_device()
     vae = load_vae(config.vae or config.out / "vae.safetensors", device=device)
     clip = load_clip(config.clip or config.out / "clip.safetensors", device=device)
-    sizes = {"mini": MINI, "released": RELEASED}
-    fresh = None if config.init else UNet(config_of(config.network, UNetConfig, sizes))
-    unet = prepared(fresh) if fresh else owned(load_unet(config.init))
+    unet = _network(config)
     world = sprite_world(config, vae, clip) if config.data == "sprites" else video_world(config, vae, clip, unet.info)
     facts = {"prior_frame": 0, "noise_sharing": 0.0} | unet.info | world.facts
     if config.noise_sharing is not None:

@@ -1,5 +1,7 @@
 """What mini makes of measured cues and of a prior's strength: slow, since videos are sampled."""
 
+from statistics import median
+
 import pytest
 import torch
 
@@ -24,6 +26,8 @@ from . import footage
 pytestmark = pytest.mark.slow
 PROMPT = "a panda moving to the right on a yellow background"
 HOW = {"steps": 12, "guidance": 2.0, "sampler": "dpmpp_2m"}
+PRIORS = 3
+"""One of them may be malformed; a video that mends it moves by that. So the median counts."""
 SOURCES = {
     "rise right": Scene("red circle", "white", "move", "right", 1.6, "rise", start=(18, 32)),
     "rise down": Scene("blue star", "pink", "move", "down", 1.6, "rise", start=(32, 18)),
@@ -39,8 +43,8 @@ SOURCES = {
     "go, then freeze left": Scene("green star", "pink", "move", "left", 1.2, "go then freeze", start=(44, 32)),
 }
 REAL = ("bikes", "bigbuckbunny", "carphone_pristine")
-TOO_HARD = {"fall up", "fall right", "carphone_pristine"}
-"""Sources whose motion mini does not take over well enough yet; after a fast start its last frames move on."""
+TOO_HARD = {"fall right", "carphone_pristine"}
+"""Sources whose motion mini does not take over well enough yet: after a slow fall its last frames move on."""
 
 
 def known(names):
@@ -50,27 +54,30 @@ def known(names):
 
 
 class Mini:
-    """The bundled model, with one prompt and one prior."""
+    """The bundled model, with one prompt and a few priors."""
 
     def __init__(self):
         self.unet, self.vae, self.clip = load_unet("mini"), load_vae("mini"), load_clip("mini")
         with torch.no_grad():
             self.texts = self.clip.encode_text([PROMPT]), self.clip.encode_text([""])
-        self.prior = sample_prior(self.unet, *self.texts, noise=draw_noise(1, (1, 4, 1, 8, 8)), **HOW)
+        how = HOW | {"guidance": 3.0}
+        noises = (draw_noise(seed, (1, 4, 1, 8, 8)) for seed in range(1, PRIORS + 1))
+        self.priors = [sample_prior(self.unet, *self.texts, noise=noise, **how) for noise in noises]
 
-    def film(self, cues: Cues, **options) -> torch.Tensor:
+    def film(self, cues: Cues, prior: torch.Tensor, **options) -> torch.Tensor:
         """(16, 64, 64, 3) in [0, 1]."""
         noise, offset = draw_video_noise(1, (1, 4, 16, 8, 8))
-        given = {"prior": self.prior, "cues": cues, "noise": noise, "offset_noise": offset} | options
+        given = {"prior": prior, "cues": cues, "noise": noise, "offset_noise": offset} | options
         with torch.no_grad():
             return self.vae.decode_video(sample_video(self.unet, *self.texts, **given, **HOW))[0]
 
     def transfer(self, source, **options) -> float:
-        """Correlation of the source's motion curve with that of a new film which takes its motion over."""
+        """Correlation of the source's motion curve with that of new films which take its motion over: the median."""
         measured = extract_cues(source, self.clip, **(cue_options(self.unet.info) | options))
         cues = blend_cues(Cues.constant(16, appearance=0.0), motion_from=measured)
-        made = measure_motion(self.film(cues), self.unet.info["motion_scale"])
-        return float(torch.corrcoef(torch.stack([cues.motion, made]).double())[0, 1])
+        scale = self.unet.info["motion_scale"]
+        curves = [measure_motion(self.film(cues, prior), scale) for prior in self.priors]
+        return median(float(torch.corrcoef(torch.stack([cues.motion, made]).double())[0, 1]) for made in curves)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +108,7 @@ def test_frames_follow_the_prior_less_the_weaker_it_is(mini):
         for picture in pictures:
             with torch.no_grad():
                 prior = mini.vae.encode((picture.movedim(-1, 1) * 2 - 1).contiguous())
-            film = mini.film(Cues.constant(16, 100, 0.0), prior=prior, prior_strength=strength)
+            film = mini.film(Cues.constant(16, 100, 0.0), prior, prior_strength=strength)
             apart.append(float((film - picture).abs().mean()))
         return sum(apart) / len(apart)
 

@@ -78,6 +78,17 @@ def test_the_shipped_file_of_fine_tuning_goes_on_from_mini(tmp_path, videos):
         assert tuned.info[name] == mini.info[name]
 
 
+def test_the_shipped_file_of_the_baseline_keeps_the_pictures_of_mini_alone(tmp_path, videos):
+    few = {"steps": 1, "shard_frames": 64, "lr": 0.0, "vae": "mini", "clip": "mini", "twins": 0}
+    file = CONFIGS / "mini_baseline.toml"
+    run(denoiser, DenoiserTraining, file, out=tmp_path, data=str(videos), **few, **FEW)
+    plain, mini = (load_unet(source).state_dict() for source in (tmp_path / "denoiser.safetensors", "mini"))
+    spatial, temporal = "middle.0.in_conv.weight", "middle.0.temporal.convs.3.weight"
+    assert torch.equal(plain[spatial], mini[spatial])
+    assert mini[temporal].any()
+    assert not plain[temporal].any()
+
+
 def small(tmp_path, videos, **flags):
     """Flags of a training of a tiny network on the videos."""
     tiny.networks(tmp_path)
