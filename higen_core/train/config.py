@@ -95,14 +95,17 @@ class VAETraining(PictureTraining):
     kl_weight: float = knob(3e-6, "pull of the latents to the unit Gaussian")
     edge_weight: float = knob(0.2, "weight of the error of differences between neighbouring pixels")
     parts: str = knob("both", "which to train: both, or decoder; then latents stay what they are, and denoisers fit")
+    latent_noise: float = knob(0.0, "of the decoder alone: latents get up to so much noise, as denoisers leave some")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_choice(self, "parts", ("both", "decoder"))
         _check_range(self, 4, float("inf"), "scenes")
-        _check_range(self, 0, float("inf"), "kl_weight", "edge_weight")
+        _check_range(self, 0, float("inf"), "kl_weight", "edge_weight", "latent_noise")
         if self.parts == "decoder" and not self.init:
             raise ValueError("parts = decoder needs init: without it the encoder would stay random")
+        if self.parts == "both" and self.latent_noise:
+            raise ValueError(f"latent_noise = {self.latent_noise} needs parts = decoder: an encoder would outgrow it")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from einops import rearrange, repeat
 from torch import Tensor
 
 from . import sprites
+from .textures import OBJECTS, texture
 
 SIZES = (26, 29, 32, 36)
 FOREGROUND = 0.15  # a pixel this far from the ground's colour, in any channel, belongs to the sprite
@@ -38,7 +39,7 @@ class Found:
 @lru_cache(maxsize=1)
 def _templates() -> list[tuple[Tensor, Tensor]]:
     """For each size: colours times alpha (objects, 3, s, s) and alpha (objects, 1, s, s)."""
-    textures = torch.stack([sprites.sprite(name) for name in sprites.OBJECTS])
+    textures = torch.stack([texture(name) for name in OBJECTS])
     scaled = [F.interpolate(textures, size=size, mode="bilinear", antialias=True) for size in SIZES]
     return [(t[:, :3], t[:, 3:]) for t in scaled]
 
@@ -66,7 +67,7 @@ def look(frame: Tensor) -> Found:
         if value[kind] > best[0]:
             best = float(value[kind]), kind, size, row, column
     value, kind, size, row, column = best
-    name = sprites.OBJECTS[kind] if value > 0 else ""  # no sprite is better than none
+    name = OBJECTS[kind] if value > 0 else ""  # no sprite is better than none
     centre = column + size / 2, row + size / 2
     return Found(name, background_of(frame), centre, float(flat_error - max(value, 0.0)) / frame.numel())
 

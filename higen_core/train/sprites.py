@@ -1,8 +1,8 @@
 """A captioned sprite world, drawn on the fly from a seed: the data that mini is trained on.
 
 A `Scene` says what happens (one object, one background, one motion, one change of appearance), `render` draws it and
-`caption` says it in words. The objects are Noto Color Emoji (SIL Open Font License) and four geometric shapes. Nothing
-of a `Scene` but its picture and its words ever reaches a training: cues are measured on the pixels.
+`caption` says it in words; what the objects look like is in `textures.py`. Nothing of a `Scene` but its picture and its
+words ever reaches a training: cues are measured on the pixels.
 """
 
 from __future__ import annotations
@@ -11,24 +11,13 @@ import math
 import random
 import zlib
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 
-EMOJI = {
-    "cat": "🐱", "panda": "🐼", "frog": "🐸", "pig": "🐷", "penguin": "🐧", "octopus": "🐙",
-    "butterfly": "🦋", "apple": "🍎", "banana": "🍌", "watermelon": "🍉", "carrot": "🥕", "mushroom": "🍄",
-    "sunflower": "🌻", "cactus": "🌵", "rocket": "🚀", "car": "🚗", "balloon": "🎈", "basketball": "🏀",
-    "pumpkin": "🎃", "ghost": "👻", "robot": "🤖", "burger": "🍔", "donut": "🍩", "snowman": "⛄",
-}  # fmt: skip
-SHAPES = ("circle", "square", "triangle", "star")
-COLOURS = {
-    "red": (220, 40, 40), "orange": (240, 130, 20), "green": (20, 120, 50),
-    "blue": (30, 60, 200), "purple": (130, 40, 170), "black": (25, 25, 25),
-}  # fmt: skip
+from .textures import COLOURS, EMOJI, OBJECTS, texture, tinted
+
 BACKGROUNDS = {
     "white": (240, 240, 240), "gray": (128, 128, 128), "blue": (110, 170, 240),
     "green": (120, 200, 120), "pink": (245, 170, 195), "yellow": (245, 225, 110),
@@ -48,9 +37,6 @@ SIZE = 64  # pixels, both sides
 FRAMES = 16
 FPS = 8
 MOTION_SCALE = 40_000  # see cues.py: a clip that fills the range moves its sprite by about two pixels a frame
-TEXTURE = 48  # pixels of a sprite before it is placed
-FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
-OBJECTS = (*EMOJI, *(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS))
 
 
 @dataclass(frozen=True)
@@ -270,11 +256,11 @@ def render(scene: Scene, frames: int = FRAMES) -> torch.Tensor:
     """Draws a scene -> (frames, SIZE, SIZE, 3) in [0, 1]."""
     progress = scene.amount * torch.linspace(0, 1, frames) if frames > 1 else torch.zeros(1)
     w = progress.view(-1, 1, 1, 1)
-    texture = sprite(scene.object)[None].expand(frames, -1, -1, -1)
+    sprite = texture(scene.object)[None].expand(frames, -1, -1, -1)
     if scene.change == "fade":
-        texture = torch.lerp(texture, _tinted(sprite(scene.object), scene.target)[None], w)
+        sprite = torch.lerp(sprite, tinted(texture(scene.object), scene.target)[None], w)
     elif scene.change == "turn":
-        texture = torch.lerp(texture, sprite(scene.target)[None], w)
+        sprite = torch.lerp(sprite, texture(scene.target)[None], w)
     size = torch.full((frames,), scene.size)
     if scene.change in ("grow", "shrink"):
         size = size + progress * (40.0 - 26.0) * (1 if scene.change == "grow" else -1)
@@ -282,7 +268,7 @@ def render(scene: Scene, frames: int = FRAMES) -> torch.Tensor:
     ground = ground.view(1, 3, 1, 1).expand(frames, 3, 1, 1)
     if scene.change == "night":
         ground = torch.lerp(ground, (torch.tensor(NIGHT) / 255).view(1, 3, 1, 1), w)
-    placed = F.grid_sample(texture, _grid(path(scene, frames), size), align_corners=False)
+    placed = F.grid_sample(sprite, _grid(path(scene, frames), size), align_corners=False)
     rgb, alpha = placed[:, :3], placed[:, 3:]
     return rearrange(rgb + (1 - alpha) * ground, "f c h w -> f h w c").clamp(0, 1)
 
@@ -295,66 +281,6 @@ def _grid(centres: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
     theta[:, 0, 0] = theta[:, 1, 1] = scale
     theta[:, :, 2] = shift
     return F.affine_grid(theta, [len(size), 1, SIZE, SIZE], align_corners=False)
-
-
-@cache
-def sprite(name: str) -> torch.Tensor:
-    """Texture of an object: (4, TEXTURE, TEXTURE), colours multiplied by alpha."""
-    from PIL import Image
-
-    picture = _emoji(EMOJI[name]) if name in EMOJI else _shape(*name.split())
-    picture = picture.resize((TEXTURE, TEXTURE), Image.Resampling.LANCZOS)
-    rgba = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).view(TEXTURE, TEXTURE, 4) / 255
-    rgba = rearrange(rgba, "h w c -> c h w")
-    return torch.cat([rgba[:3] * rgba[3:], rgba[3:]])
-
-
-def _emoji(character: str):
-    from PIL import Image, ImageDraw, ImageFont
-
-    if not FONT.exists():
-        raise FileNotFoundError(f"{FONT} is missing: install the package fonts-noto-color-emoji")
-    canvas = Image.new("RGBA", (160, 160))
-    font = ImageFont.truetype(str(FONT), 109)  # the one size its bitmaps have
-    ImageDraw.Draw(canvas).text((80, 80), character, font=font, embedded_color=True, anchor="mm")
-    return _squared(canvas)
-
-
-def _shape(colour: str, shape: str):
-    from PIL import Image, ImageDraw
-
-    canvas = Image.new("RGBA", (192, 192))
-    draw, fill = ImageDraw.Draw(canvas), (*COLOURS[colour], 255)
-    if shape == "circle":
-        draw.ellipse((8, 8, 184, 184), fill=fill)
-    elif shape == "square":
-        draw.rectangle((20, 20, 172, 172), fill=fill)
-    else:
-        points, inner = (3, 1.0) if shape == "triangle" else (10, 0.42)
-        radii = (1.0, inner) if shape == "star" else (1.0,)
-        corners = [
-            (96 + 94 * r * math.sin(a), 96 - 94 * r * math.cos(a))
-            for i in range(points)
-            for a, r in [(2 * math.pi * i / points, radii[i % len(radii)])]
-        ]
-        draw.polygon(corners, fill=fill)
-    return _squared(canvas)
-
-
-def _squared(canvas):
-    """Crops to what is drawn, in a square with a thin margin."""
-    left, top, right, bottom = canvas.getbbox()
-    half = max(right - left, bottom - top) / 2 + 3
-    x, y = (left + right) / 2, (top + bottom) / 2
-    return canvas.crop((round(x - half), round(y - half), round(x + half), round(y + half)))
-
-
-def _tinted(texture: torch.Tensor, colour: str) -> torch.Tensor:
-    """The texture in shades of one colour."""
-    alpha = texture[3:]
-    light = texture[:3].mean(0, keepdim=True)
-    rgb = (torch.tensor(COLOURS[colour]) / 255).view(3, 1, 1)
-    return torch.cat([0.85 * rgb * alpha + 0.25 * light * rgb + 0.05 * light, alpha])
 
 
 def caption(scene: Scene, rng: random.Random, tell_change: bool = True) -> str:

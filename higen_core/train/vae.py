@@ -23,21 +23,23 @@ SHOWN = 8  # pictures of a sample
 
 
 class FrameBatches:
-    """Pictures in [-1, 1] and noise of their latents. Three batches of four are crops, of sprites around them,
-    where the detail is.
+    """Pictures in [-1, 1], and two noises of their latents: what they are sampled with, and what a denoiser may leave.
 
-    A crop costs a quarter of a picture, so there are four times as many: (4 scenes, 3, h/2, w/2) or (scenes, 3, h, w).
+    Three batches of four are crops, of sprites around them, where the detail is. A crop costs a quarter of a picture,
+    so there are four times as many: (4 scenes, 3, h/2, w/2) or (scenes, 3, h, w).
     """
 
-    def __init__(self, source: Pictures, vae: VAE, scenes: int, seed: int = 0):
-        self.source, self.scenes, self.seed = source, scenes, seed
+    def __init__(self, source: Pictures, vae: VAE, config: VAETraining):
+        self.source, self.scenes, self.seed = source, config.scenes, config.seed
         self.channels, self.downscale = vae.config.z_channels, vae.downscale
+        self.latent_noise = config.latent_noise
 
-    def __call__(self, step: int, index: int) -> tuple[Tensor, Tensor]:
+    def __call__(self, step: int, index: int) -> tuple[Tensor, Tensor, Tensor]:
         pictures = self.pictures(index, whole=step % 4 == 0)
         height, width = (side // self.downscale for side in pictures.shape[2:])
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + index)
-        return pictures, torch.randn(len(pictures), self.channels, height, width, generator=generator)
+        noise, left = torch.randn(2, len(pictures), self.channels, height, width, generator=generator)
+        return pictures, noise, self.latent_noise * torch.rand(len(pictures), 1, 1, 1, generator=generator) * left
 
     def pictures(self, index: int, whole: bool) -> Tensor:
         """(b, 3, h, w)"""
@@ -68,15 +70,15 @@ class Autoencode(nn.Module):
         super().__init__()
         self.vae = vae
 
-    def forward(self, image: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor, noise: Tensor, left: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         mean, logvar = self.vae.moments(image)
         latent = mean + torch.exp(0.5 * logvar) * noise
-        return self.vae.decode(latent * LATENT_SCALE), mean, logvar
+        return self.vae.decode(latent * LATENT_SCALE + left), mean, logvar
 
 
-def losses(model: nn.Module, batch: tuple[Tensor, Tensor], config: VAETraining) -> dict[str, Tensor]:
+def losses(model: nn.Module, batch: tuple[Tensor, Tensor, Tensor], config: VAETraining) -> dict[str, Tensor]:
     """Errors of pixels and of their differences, and a weak pull of the latents to the unit Gaussian."""
-    image, _ = batch
+    image = batch[0]
     picture, mean, logvar = (part.float() for part in model(*batch))
     kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum((1, 2, 3)).mean()
     edge = sum(F.l1_loss(picture.diff(dim=side), image.diff(dim=side)) for side in (2, 3))
@@ -136,7 +138,7 @@ def main(config: VAETraining) -> None:
             )
     vae.encoder.requires_grad_(config.parts == "both")
     vae.quant_conv.requires_grad_(config.parts == "both")
-    batches = FrameBatches(pictures_of(config), vae, config.scenes, config.seed)
+    batches = FrameBatches(pictures_of(config), vae, config)
     device = own_device()
     unseen = torch.cat([batches.pictures(-4 * (i + 1), whole=True) for i in range(8)])
     shown = rearrange(unseen[::FEW][:SHOWN] / 2 + 0.5, "b c h w -> b h w c").to(device)

@@ -14,6 +14,8 @@ from higen_core.released import released_name
 from higen_core.train import clip, denoiser, vae
 from higen_core.train.config import CLIPTraining, DenoiserTraining, VAETraining
 from higen_core.train.options import CONFIGS, read_config
+from higen_core.train.pictures import SpritePictures
+from higen_core.train.vae import FrameBatches
 from higen_core.unet import UNet
 
 from . import tiny
@@ -181,6 +183,14 @@ def test_a_trained_decoder_reads_the_latents_that_there_are(tmp_path, videos):
         assert not torch.equal(tuned.decode(latents), mini.decode(latents))
 
 
+def test_a_decoder_meets_latents_with_more_and_less_noise_left(tmp_path):
+    config = VAETraining(out=tmp_path, init="mini", parts="decoder", latent_noise=0.2, scenes=16)
+    _, noise, left = FrameBatches(SpritePictures(), load_vae("mini"), config)(0, 0)
+    spread = left.std(dim=(1, 2, 3))
+    assert len(left) == 16 and spread.max() < 0.25 and spread.min() < 0.1 < spread.max()
+    assert abs(torch.corrcoef(torch.stack([noise.flatten(), left.flatten()]))[0, 1]) < 0.1
+
+
 def test_the_towers_are_trained_on_videos(tmp_path, videos):
     size = FRAMES | {"width": 64, "height": 64, "pairs": 3}
     flags = {"data": str(videos), "network": tiny.CLIP_SIZES, "steps": 2} | size
@@ -199,3 +209,5 @@ def test_pictures_that_the_networks_cannot_take_are_refused(tmp_path, videos):
         run(denoiser, DenoiserTraining, None, **small(tmp_path, videos, twins=1, steps=1, **FRAMES))
     with pytest.raises(ValueError, match="parts = decoder needs init"):
         VAETraining(out=tmp_path, parts="decoder")
+    with pytest.raises(ValueError, match="latent_noise = 0.1 needs parts = decoder"):
+        VAETraining(out=tmp_path, latent_noise=0.1)
