@@ -19,7 +19,7 @@ from ..checkpoint import load_clip, load_unet, load_vae, save_network
 from ..config import MINI, RELEASED, UNetConfig
 from ..cues import UNTOLD_APPEARANCE, UNTOLD_MOTION, resample_rows
 from ..embedding import APPEARANCE_WIDTH, sinusoid
-from ..layers import silence
+from ..layers import Stem, silence
 from ..pipeline import OFFSET, share_noise
 from ..schedule import STEPS, add_noise, velocity
 from ..temporal import TemporalConv, TemporalTransformer
@@ -28,7 +28,7 @@ from ..unet import UNet
 from .config import DenoiserTraining
 from .data import Captions, Clips, Pool
 from .loop import own_device, train
-from .networks import config_of, owned
+from .networks import config_of, owned, tensors
 from .preview import sampled
 from .retiming import retimed
 from .worlds import World, sprite_world, video_world
@@ -184,14 +184,20 @@ def for_pictures(unet: UNet) -> UNet:
     anew = tuple(f"{name}." for name in (*temporal, "embedding.motion", "embedding.appearance", "down.0.0.prior"))
     kept = {name: weight for name, weight in unet.state_dict().items() if not name.startswith(anew)}
     fresh.load_state_dict(kept, strict=False)
-    for layer in (fresh.embedding.motion[-1], fresh.embedding.appearance[-1], fresh.down[0][0].prior):
+    for layer in (fresh.embedding.motion[-1], fresh.embedding.appearance[-1], _stem(fresh).prior):
         silence(layer)
     told = unet.embedding
     with torch.no_grad():
         still = told.motion(sinusoid(torch.zeros(()), told.dim)) + told.appearance(torch.ones(APPEARANCE_WIDTH))
         fresh.embedding.time[-1].bias += still
-        fresh.down[0][0].conv.bias += unet.down[0][0].prior.bias
+        tensors(_stem(fresh).conv)["bias"] += tensors(_stem(unet).prior)["bias"]
     return fresh
+
+
+def _stem(unet: UNet) -> Stem:
+    first = unet.get_submodule("down.0.0")
+    assert isinstance(first, Stem)
+    return first
 
 
 def _network(config: DenoiserTraining) -> UNet:
