@@ -26,6 +26,7 @@ from .experiments import (
     motion_sweep,
     own_pictures,
     prompts,
+    reconstruction,
     schedules,
     spearman,
     straight,
@@ -70,6 +71,7 @@ def evaluate(bench: Bench, count: int) -> tuple[dict[str, Any], Tensor]:
         "schedules_mean": sum(by_schedule.values()) / len(by_schedule),
         "cross_talk": cross_talk(motions, appearances),
         "own_pictures": own_pictures(bench, max(count // 4, 8)),
+        "autoencoder_psnr": reconstruction(bench, max(count // 4, 8)),
     }, sheet
 
 

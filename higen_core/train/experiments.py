@@ -92,6 +92,11 @@ class Bench:
         """Priors as pictures (n, h, w, 3) in [0, 1]."""
         return self.model.vae.decode_video(rearrange(priors, "b c h w -> b c 1 h w"))[:, 0]
 
+    @torch.no_grad()
+    def latents(self, pictures: Tensor) -> Tensor:
+        """Pictures (n, h, w, 3) in [0, 1] as priors."""
+        return self.model.vae.encode(rearrange(pictures * 2 - 1, "b h w c -> b c h w").contiguous())
+
     def motion(self, videos: Tensor) -> Tensor:
         """Motion cues of videos, (n, f - 1), in the scale of the weights."""
         return measure_motion(videos, self.model.unet.info["motion_scale"]).float()
@@ -212,15 +217,21 @@ def schedules(bench: Bench, count: int) -> dict[str, float]:
 def own_pictures(bench: Bench, count: int) -> float:
     """Share of rendered pictures of held-out scenes, as priors, whose object and background last through the video."""
     scenes, texts = held_out(count, bench.seed + 4, motion=("move",), change=("none",))
-    drawn = torch.cat([sprites.render(scene, frames=1) for scene in scenes])
-    with torch.no_grad():
-        priors = bench.model.vae.encode(rearrange(drawn * 2 - 1, "b h w c -> b c h w").contiguous())
+    priors = bench.latents(torch.cat([sprites.render(scene, frames=1) for scene in scenes]))
     videos = bench.videos(texts, priors, Cues.constant(sprites.FRAMES, CALM, 0.0))
     kept = 0
     for scene, video in zip(scenes, videos, strict=True):
         seen = [oracle.look(video[i]) for i in LATER]
         kept += all((found.object, found.background) == (scene.object, scene.background) for found in seen)
     return kept / count
+
+
+def reconstruction(bench: Bench, count: int) -> float:
+    """PSNR in dB of first and last frames of held-out scenes through the autoencoder."""
+    rng = random.Random(f"pictures {bench.seed}")
+    scenes = [sprites.sample_scene(rng, held_out=True) for _ in range(count // 2)]
+    drawn = torch.cat([sprites.render(scene, frames=2) for scene in scenes])
+    return float(-10 * F.mse_loss(bench.pictures(bench.latents(drawn)), drawn).log10())
 
 
 def cross_talk(motions: dict[str, Any], appearances: dict[str, Any]) -> dict[str, float]:

@@ -104,6 +104,11 @@ def test_prompts_are_sampled_and_judged():
     assert sheet.max() <= 1
 
 
+def test_mini_s_autoencoder_keeps_pictures():
+    bench = experiments.Bench(experiments.Model.load("mini"), 1, 1.0, 1.0, "ddim", 0, tqdm(disable=True))
+    assert 28 < experiments.reconstruction(bench, 16) < 40
+
+
 def test_a_network_is_held_against_one_without_prior_and_cues(tmp_path):
     mini = checkpoint.MINI_DIR
     options = {"count": 4, "steps": 2, "sampler": "ddim"}
