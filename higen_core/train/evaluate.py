@@ -54,11 +54,11 @@ BARS: tuple[tuple[str, str, float, Callable[[dict[str, Any]], float]], ...] = (
 
 
 def evaluate(bench: Bench, count: int) -> tuple[dict[str, Any], Tensor]:
-    """All figures and the contact sheet. `count` prompts; the sweeps, of many videos each, take fewer."""
+    """All figures and the contact sheet. `count` prompts; what makes many videos of each prompt takes fewer."""
     found, sheet = prompts(bench, count)
     few = max(count // 32, 2)
     motions, appearances = motion_sweep(bench, few), appearance_sweep(bench, few)
-    by_schedule = schedules(bench, few)
+    by_schedule = schedules(bench, max(count // 8, 2))
     tenths = [i for i, value in enumerate(motions["requested"]) if value % 100 == 0]
     return how(bench, count) | {
         "oracle": oracle.accuracy(100),
