@@ -96,7 +96,7 @@ def sample_twins(rng: random.Random) -> tuple[Scene, Scene]:
     """
     while True:
         scene = sample_scene(rng)
-        one, other = rng.choices((_two_ways, _two_paces, _two_amounts), (60, 20, 20))[0](scene, rng)
+        one, other = rng.choices((_two_ways, _two_paces, _two_amounts), (50, 20, 30))[0](scene, rng)
         if one != other and not is_held_out(one) and not is_held_out(other):
             return one, other
 
@@ -125,7 +125,7 @@ def _two_paces(scene: Scene, rng: random.Random) -> tuple[Scene, Scene]:
 def _two_amounts(scene: Scene, rng: random.Random) -> tuple[Scene, Scene]:
     if scene.change == "none":
         return scene, scene
-    return replace(scene, amount=rng.uniform(0, 0.3)), replace(scene, amount=rng.uniform(0.6, 1))
+    return replace(scene, amount=rng.choice((0.0, rng.uniform(0, 0.3)))), replace(scene, amount=rng.uniform(0.6, 1))
 
 
 def _sample_split(rng: random.Random, held_out: bool) -> Scene:

@@ -69,7 +69,8 @@ def test_every_knob_says_what_it_is_for(kind):
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_shipped_files_are_valid_and_found_by_their_name(path):
-    kind = {"mini_vae": VAETraining, "mini_clip": CLIPTraining}.get(path.stem, DenoiserTraining)
+    kinds = {"mini_vae": VAETraining, "mini_decoder": VAETraining, "mini_clip": CLIPTraining}
+    kind = kinds.get(path.stem, DenoiserTraining)
     by_path, by_name = (read_config(kind, file, {"out": Path("a")}) for file in (path, Path(path.stem)))
     assert by_path == by_name
 
