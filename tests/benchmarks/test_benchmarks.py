@@ -13,6 +13,7 @@ from .precision import psnr
 pytestmark = pytest.mark.skipif(not process.CLEAR_REFS.exists(), reason="needs Linux's /proc")
 
 
+@pytest.mark.slow
 def test_a_chunked_call_is_reported_to_take_less_memory():
     whole, chunked = (process.measure("step", "narrow", "fp32", chunk) for chunk in (step.FRAMES, 4))
     assert chunked["computed"] < 0.6 * whole["computed"]
