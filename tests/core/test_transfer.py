@@ -44,7 +44,7 @@ SOURCES = {
 }
 REAL = ("bikes", "bigbuckbunny", "carphone_pristine")
 TOO_HARD = {"rise right", "rise down", "rise left", "fall right"}
-"""Sources whose motion mini does not take over well enough yet: its pandas hardly go faster, and after a slow fall move on."""
+"""Sources whose motion mini does not take over well yet: its pandas hardly go faster, and after a slow fall move on."""
 
 
 def known(names):
