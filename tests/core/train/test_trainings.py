@@ -43,6 +43,15 @@ def metadata(path: Path) -> dict:
         return {name: json.loads(value) for name, value in file.metadata().items()}
 
 
+def check_only_the_decoder_changed(path: Path) -> None:
+    tuned, mini = load_vae(path), load_vae("mini")
+    pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        latents = mini.encode(pictures)
+        assert torch.equal(tuned.encode(pictures), latents)
+        assert not torch.equal(tuned.decode(latents), mini.decode(latents))
+
+
 def test_the_shipped_file_of_the_autoencoder(tmp_path):
     folder = run(vae, VAETraining, CONFIGS / "mini_vae.toml", out=tmp_path, steps=2, sample_every=2, **FEW)
     assert sorted(scalars(folder, "loss/pixel")) == [1, 2]
@@ -53,12 +62,7 @@ def test_the_shipped_file_of_the_autoencoder(tmp_path):
 
 def test_the_shipped_file_of_the_decoder_leaves_latents_as_they_are(tmp_path):
     run(vae, VAETraining, CONFIGS / "mini_decoder.toml", out=tmp_path, steps=1, scenes=4, **FEW | {"warmup": 0})
-    tuned, mini = load_vae(tmp_path / "vae.safetensors"), load_vae("mini")
-    pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    with torch.no_grad():
-        latents = mini.encode(pictures)
-        assert torch.equal(tuned.encode(pictures), latents)
-        assert not torch.equal(tuned.decode(latents), mini.decode(latents))
+    check_only_the_decoder_changed(tmp_path / "vae.safetensors")
 
 
 def test_the_shipped_file_of_the_towers(tmp_path):
@@ -180,6 +184,12 @@ def test_the_autoencoder_is_trained_on_videos(tmp_path, videos):
     assert len(scalars(folder, "loss/pixel")) == 4
     latents = load_vae(tmp_path / "vae.safetensors").encode(torch.zeros(1, 3, 64, 64))
     assert latents.shape == (1, 4, 8, 8)
+
+
+def test_a_trained_decoder_reads_the_latents_that_there_are(tmp_path, videos):
+    flags = {"data": str(videos), "init": "mini", "parts": "decoder", "steps": 2, "lr": 1e-3} | FRAMES
+    run(vae, VAETraining, None, out=tmp_path, **flags, **FEW | {"warmup": 0})
+    check_only_the_decoder_changed(tmp_path / "vae.safetensors")
 
 
 def test_a_decoder_meets_latents_with_more_and_less_noise_left(tmp_path):
