@@ -32,9 +32,12 @@ def share_noise(noise: Tensor, motion: Tensor, sharing: float) -> Tensor:
     """Noise (b, c, f, h, w) whose frames are the more alike the less moves between them.
 
     A frame keeps exp(-(motion / sharing)^2) of the one before, and stays Gaussian. `motion` (b, f - 1) is 0..1000;
-    below 0 it is untold, and nothing is kept. So stillness does not have to be made from noises that differ. It is
-    the progressive noise of PYoCo (Ge et al. 2023), with the motion cue in the place of its constant.
+    below 0 it is untold, and nothing is kept; nor is with a sharing of 0. So stillness does not have to be made from
+    noises that differ. It is the progressive noise of PYoCo (Ge et al. 2023), with the motion cue in the place of its
+    constant.
     """
+    if sharing == 0:
+        return noise
     kept = torch.exp(-(motion.to(noise) / sharing).square()) * (motion >= 0)
     frames = [noise[:, :, 0]]
     for fresh, share in zip(noise.unbind(2)[1:], kept.unbind(1), strict=True):
@@ -105,8 +108,7 @@ def video_steps(
         "appearance": repeat(cues.rows().to(noise.device), "f w -> b f w", b=b),
     }
     x = noise if offset_noise is None else noise + OFFSET * offset_noise
-    if sharing > 0:
-        x = share_noise(x, known["motion"], sharing)
+    x = share_noise(x, known["motion"], sharing)
     velocity = guided(
         partial(unet, chunk=chunk),
         guidance,

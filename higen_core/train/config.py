@@ -96,16 +96,21 @@ class VAETraining(PictureTraining):
     edge_weight: float = knob(0.2, "weight of the error of differences between neighbouring pixels")
     parts: str = knob("both", "which to train: both, or decoder; then latents stay what they are, and denoisers fit")
     latent_noise: float = knob(0.0, "of the decoder alone: latents get up to so much noise, as denoisers leave some")
+    denoiser: str = knob("", "sprites, decoder alone: every second batch as this denoiser returns it; mini, or a file")
+    clip: str = knob("", "of denoiser: the towers that go with it; mini, or a file; none: clip.safetensors in out")
+    leftovers: int = knob(1024, "of denoiser: clips that it returns; made once, then kept in out")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_choice(self, "parts", ("both", "decoder"))
-        _check_range(self, 4, float("inf"), "scenes")
+        _check_range(self, 4, float("inf"), "scenes", "leftovers")
         _check_range(self, 0, float("inf"), "kl_weight", "edge_weight", "latent_noise")
         if self.parts == "decoder" and not self.init:
             raise ValueError("parts = decoder needs init: without it the encoder would stay random")
         if self.parts == "both" and self.latent_noise:
             raise ValueError(f"latent_noise = {self.latent_noise} needs parts = decoder: an encoder would outgrow it")
+        if self.denoiser and (self.parts == "both" or self.data != "sprites"):
+            raise ValueError(f"denoiser = {self.denoiser} needs parts = decoder and data = sprites")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,7 +90,7 @@ class ClipBatches:
         known["prior"] = self._priors(clips) * self._strengths(size, generator).view(-1, 1, 1, 1)
         noisy = torch.rand(size, generator=generator) < self.config.noisy_clips
         t = _noisy_steps(size, generator).where(noisy, self._steps(size, generator))
-        eps = self._noise(_noise(clips.latents.shape, generator), known["motion"])
+        eps = share_noise(_noise(clips.latents.shape, generator), known["motion"], self.noise_sharing)
         return _sample(clips.latents, t, eps, known)
 
     def _twins(self, twins: Pool, step: int, rng: random.Random, generator: torch.Generator) -> Sample:
@@ -104,17 +104,13 @@ class ClipBatches:
         known |= self._cues(clips, torch.full((2, len(clips)), self.config.cue_dropout == 1))
         t = _noisy_steps(self.config.twins, generator).repeat_interleave(2)
         eps = _noise((self.config.twins, *clips.latents.shape[1:]), generator).repeat_interleave(2, dim=0)
-        return _sample(clips.latents, t, self._noise(eps, known["motion"]), known)
+        return _sample(clips.latents, t, share_noise(eps, known["motion"], self.noise_sharing), known)
 
     def _steps(self, size: int, generator: torch.Generator) -> Tensor:
         return (STEPS * torch.rand(size, generator=generator) ** self.config.time_power).long()
 
     def _priors(self, clips: Clips) -> Tensor:
         return clips.latents[:, :, self.prior_frame].float()
-
-    def _noise(self, eps: Tensor, motion: Tensor) -> Tensor:
-        """As in sampling."""
-        return share_noise(eps, motion, self.noise_sharing) if self.noise_sharing > 0 else eps
 
     def _strengths(self, size: int, generator: torch.Generator) -> Tensor:
         """Of the prior (size,): full for nearly all, anything down to 0 for some, so that it can be faded."""

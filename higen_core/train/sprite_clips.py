@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from . import sprites
-from .data import Captions, Clips, Measure, gathered, open_cache, read_clips
+from .data import Captions, Clips, Keep, gathered, open_cache, read_clips
 
 AT_FIRST = 2  # files that the first batches are drawn from
 TOGETHER = 128  # frames that are encoded at a time
@@ -24,7 +24,7 @@ class SpriteClips:
     alike = 1  # clips in a row whose captions are phrased alike
 
     def __init__(
-        self, folder: Path, measure: Measure, frames: int, *, shards: int, start: int, grow: int, size: int, seed: int
+        self, folder: Path, measure: Keep, frames: int, *, shards: int, start: int, grow: int, size: int, seed: int
     ):
         self.folder, self.measure, self.frames = folder, measure, frames
         self.shards, self.start, self.grow = shards, start, grow
@@ -45,11 +45,15 @@ class SpriteClips:
             self._make(number).write(path)
         return read_clips(path)
 
+    def scenes(self, number: int) -> list[sprites.Scene]:
+        """Those of a file."""
+        return self._scenes(random.Random(f"clips {self.frames} {self.seed} {number}"))
+
     def _scenes(self, rng: random.Random) -> list[sprites.Scene]:
         return [sprites.sample_scene(rng) for _ in range(self.size)]
 
     def _make(self, number: int) -> Clips:
-        scenes = self._scenes(random.Random(f"clips {self.frames} {self.seed} {number}"))
+        scenes = self.scenes(number)
         told = [captions(scene, f"{self.seed} {number} {i // self.alike}") for i, scene in enumerate(scenes)]
         n = max(1, TOGETHER // self.frames)
         parts = [

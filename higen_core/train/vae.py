@@ -9,10 +9,13 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from ..checkpoint import load_vae, save_network
+from ..checkpoint import load_clip, load_unet, load_vae, save_network
 from ..config import MINI_VAE, RELEASED_VAE, VAEConfig
 from ..vae import LATENT_SCALE, VAE
+from . import sprites
 from .config import VAETraining
+from .data import Measure
+from .leftovers import Leftovers, SpriteLeftovers
 from .loop import own_device, train
 from .networks import config_of, owned, tensors
 from .pictures import FEW, Pictures, pictures_of
@@ -26,20 +29,30 @@ class FrameBatches:
     """Pictures in [-1, 1], and two noises of their latents: what they are sampled with, and what a denoiser may leave.
 
     Three batches of four are crops, of sprites around them, where the detail is. A crop costs a quarter of a picture,
-    so there are four times as many: (4 scenes, 3, h/2, w/2) or (scenes, 3, h, w).
+    so there are four times as many: (4 scenes, 3, h/2, w/2) or (scenes, 3, h, w). With `leftovers`, the second and
+    fourth are whole, with what a denoiser did leave.
     """
 
-    def __init__(self, source: Pictures, vae: VAE, config: VAETraining):
-        self.source, self.scenes, self.seed = source, config.scenes, config.seed
+    def __init__(self, source: Pictures, vae: VAE, config: VAETraining, leftovers: SpriteLeftovers | None = None):
+        self.source, self.scenes, self.seed, self.leftovers = source, config.scenes, config.seed, leftovers
         self.channels, self.downscale = vae.config.z_channels, vae.downscale
         self.latent_noise = config.latent_noise
 
     def __call__(self, step: int, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + index)
+        if self.leftovers and step % 2:
+            pictures, left = self._denoised(self.leftovers, index)
+            return pictures, torch.randn(left.shape, generator=generator), left
         pictures = self.pictures(index, whole=step % 4 == 0)
         height, width = (side // self.downscale for side in pictures.shape[2:])
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + index)
         noise, left = torch.randn(2, len(pictures), self.channels, height, width, generator=generator)
         return pictures, noise, self.latent_noise * torch.rand(len(pictures), 1, 1, 1, generator=generator) * left
+
+    def _denoised(self, leftovers: SpriteLeftovers, index: int) -> tuple[Tensor, Tensor]:
+        """Pictures (scenes, 3, h, w), and what is left in their latents (scenes, c, h / 8, w / 8)."""
+        rng = random.Random(f"left {self.seed} {index}")
+        frames, left = zip(*(leftovers.cut(rng, FEW) for _ in range(self.scenes // FEW)), strict=True)
+        return rearrange(torch.cat(frames) * 2 - 1, "b h w c -> b c h w").contiguous(), torch.cat(left)
 
     def pictures(self, index: int, whole: bool) -> Tensor:
         """(b, 3, h, w)"""
@@ -127,6 +140,16 @@ def reconstructed(vae: VAE, pictures: Tensor) -> Tensor:
     return rows_of(torch.stack([pictures, vae.decode_video(latents[:, :, None])[:, 0]]))
 
 
+def leftovers_of(config: VAETraining, vae: VAE) -> SpriteLeftovers:
+    """What the denoiser that the config names leaves in latents of this autoencoder."""
+    unet = load_unet(config.denoiser, device=own_device())
+    if unet.info.get("frames") != sprites.FRAMES or "similarity_floor" not in unet.info:
+        raise ValueError(f"denoiser = {config.denoiser} was not trained on sprites: take mini, or one that was")
+    clip = load_clip(config.clip or config.out / "clip.safetensors", device=own_device())
+    measure = Measure(vae.to(own_device()), clip, unet.info["motion_scale"], unet.info["similarity_floor"])
+    return SpriteLeftovers(config.folder / "leftovers", Leftovers(measure, unet), config.leftovers, config.seed)
+
+
 def main(config: VAETraining) -> None:
     torch.manual_seed(config.seed)
     named = {"mini": MINI_VAE, "released": RELEASED_VAE}
@@ -138,8 +161,8 @@ def main(config: VAETraining) -> None:
             )
     vae.encoder.requires_grad_(config.parts == "both")
     vae.quant_conv.requires_grad_(config.parts == "both")
-    batches = FrameBatches(pictures_of(config), vae, config)
     device = own_device()
+    batches = FrameBatches(pictures_of(config), vae, config, leftovers_of(config, vae) if config.denoiser else None)
     unseen = torch.cat([batches.pictures(-4 * (i + 1), whole=True) for i in range(8)])
     shown = rearrange(unseen[::FEW][:SHOWN] / 2 + 0.5, "b c h w -> b h w c").to(device)
 

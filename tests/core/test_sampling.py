@@ -69,6 +69,7 @@ def test_frames_share_their_noise_where_little_moves():
     likeness = [float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1]) for a, b in pairwise(frames)]
     assert likeness == pytest.approx([1, math.exp(-1), math.exp(-0.25), 0], abs=0.02)
     assert shared.std(dim=(1, 3, 4)).flatten().tolist() == pytest.approx([1] * 5, abs=0.02)
+    assert torch.equal(share_noise(noise, torch.tensor([[0, 100, 50, UNTOLD_MOTION]]), 0.0), noise)
 
 
 def test_the_weights_say_whether_frames_share_their_noise(unet, texts, monkeypatch):

@@ -78,6 +78,7 @@ def test_one_process_goes_on_where_two_have_stopped(alone, tmp_path):
     same_losses(alone, trained(1, tmp_path, accumulate=2))
 
 
+@pytest.mark.slow
 def test_sharded_weights_train_save_and_resume_as_whole_ones_do(alone, tmp_path):
     """FSDP2 in two processes, stopped after 3 steps and after 5; the rest in one process."""
     tiny.networks(tmp_path)

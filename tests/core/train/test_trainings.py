@@ -1,6 +1,7 @@
 """The three trainings: shipped files run, runs resume to the same losses, and fine-tuning starts from any weights."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from higen_core import load_clip, load_unet, load_vae
-from higen_core.checkpoint import MINI_DIR
+from higen_core.checkpoint import MINI_DIR, save_network
 from higen_core.released import released_name
 from higen_core.train import clip, denoiser, vae
 from higen_core.train.config import CLIPTraining, DenoiserTraining, VAETraining
 from higen_core.train.options import CONFIGS, read_config
 from higen_core.train.pictures import SpritePictures
-from higen_core.train.vae import FrameBatches
+from higen_core.train.vae import FrameBatches, leftovers_of
 from higen_core.unet import UNet
 
 from . import tiny
@@ -61,7 +62,8 @@ def test_the_shipped_file_of_the_autoencoder(tmp_path):
 
 
 def test_the_shipped_file_of_the_decoder_leaves_latents_as_they_are(tmp_path):
-    run(vae, VAETraining, CONFIGS / "mini_decoder.toml", out=tmp_path, steps=1, scenes=4, **FEW | {"warmup": 0})
+    few = {"steps": 2, "scenes": 4, "leftovers": 4}  # the second is as a denoiser leaves it
+    run(vae, VAETraining, CONFIGS / "mini_decoder.toml", out=tmp_path, **few, **FEW | {"warmup": 0})
     check_only_the_decoder_changed(tmp_path / "vae.safetensors")
 
 
@@ -200,6 +202,17 @@ def test_a_decoder_meets_latents_with_more_and_less_noise_left(tmp_path):
     assert abs(torch.corrcoef(torch.stack([noise.flatten(), left.flatten()]))[0, 1]) < 0.1
 
 
+def test_what_a_denoiser_leaves_lies_where_there_is_something_to_see(tmp_path):
+    config = VAETraining(out=tmp_path, init="mini", parts="decoder", denoiser="mini", clip="mini", leftovers=4)
+    clips = leftovers_of(config, load_vae("mini"))
+    frames, left = zip(*(clips.cut(random.Random(seed), 4) for seed in range(4)), strict=True)
+    seen = (torch.cat(frames) - torch.cat(frames)[:, :1, :1]).abs().mean(-1) > 0.1
+    full = torch.nn.functional.avg_pool2d(seen.float()[:, None], 8)
+    error = torch.cat(left).square().mean(1, keepdim=True)
+    assert 0.01 < error.mean().sqrt() < 0.5
+    assert error[full > 0.5].mean() > 3 * error[full == 0].mean()
+
+
 def test_the_towers_are_trained_on_videos(tmp_path, videos):
     size = FRAMES | {"width": 64, "height": 64, "pairs": 3}
     flags = {"data": str(videos), "network": tiny.CLIP_SIZES, "steps": 2} | size
@@ -220,3 +233,9 @@ def test_pictures_that_the_networks_cannot_take_are_refused(tmp_path, videos):
         VAETraining(out=tmp_path, parts="decoder")
     with pytest.raises(ValueError, match="latent_noise = 0.1 needs parts = decoder"):
         VAETraining(out=tmp_path, latent_noise=0.1)
+    with pytest.raises(ValueError, match="denoiser = mini needs parts = decoder and data = sprites"):
+        VAETraining(out=tmp_path, denoiser="mini")
+    save_network(tmp_path / "unknown.safetensors", load_unet("mini"), torch.float16)
+    flags = {"init": "mini", "parts": "decoder", "denoiser": str(tmp_path / "unknown.safetensors"), "clip": "mini"}
+    with pytest.raises(ValueError, match="unknown.safetensors was not trained on sprites"):
+        run(vae, VAETraining, None, out=tmp_path, steps=1, **flags)
