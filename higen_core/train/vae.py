@@ -52,17 +52,22 @@ class FrameBatches:
         """Pictures (scenes, 3, h, w), and what is left in their latents (scenes, c, h / 8, w / 8)."""
         rng = random.Random(f"left {self.seed} {index}")
         frames, left = zip(*(leftovers.cut(rng, FEW) for _ in range(self.scenes // FEW)), strict=True)
-        return rearrange(torch.cat(frames) * 2 - 1, "b h w c -> b c h w").contiguous(), torch.cat(left)
+        return _images(torch.cat(frames)), torch.cat(left)
 
     def pictures(self, index: int, whole: bool) -> Tensor:
         """(b, 3, h, w)"""
         rng = random.Random(f"{self.seed} {index}")
         clips = [self._frames(rng, whole) for _ in range(self.scenes // 4 if whole else self.scenes)]
-        return rearrange(torch.cat(clips) * 2 - 1, "b h w c -> b c h w").contiguous()
+        return _images(torch.cat(clips))
 
     def _frames(self, rng: random.Random, whole: bool) -> Tensor:
         frames, centres = self.source.frames(rng)
         return frames if whole else _crops(frames, centres, rng)
+
+
+def _images(frames: Tensor) -> Tensor:
+    """Frames (b, h, w, 3) in [0, 1] as the autoencoder takes them: (b, 3, h, w) in [-1, 1]."""
+    return rearrange(frames * 2 - 1, "b h w c -> b c h w").contiguous()
 
 
 def _crops(frames: Tensor, centres: Tensor, rng: random.Random) -> Tensor:
@@ -136,7 +141,7 @@ def normalized(vae: VAE, pictures: Tensor) -> VAE:
 @torch.no_grad()
 def reconstructed(vae: VAE, pictures: Tensor) -> Tensor:
     """Pictures (n, h, w, 3) over what the autoencoder makes of them, as one picture."""
-    latents = vae.encode(rearrange(pictures * 2 - 1, "n h w c -> n c h w").contiguous())
+    latents = vae.encode(_images(pictures))
     return rows_of(torch.stack([pictures, vae.decode_video(latents[:, :, None])[:, 0]]))
 
 
