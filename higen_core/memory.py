@@ -25,25 +25,31 @@ MOST_DECODED = 8
 class Plan:
     """How to run the denoiser on a clip: pass the first two on to `sample_video`."""
 
-    batch_guidance: bool  # both halves of a guided step in one call
+    batch_guidance: bool  # all parts of a guided step in one call
     chunk: int  # frames that a layer works on at a time
     bytes: int  # activations at the peak
     frames: int
+    parts: int
 
     def __str__(self) -> str:
-        calls, size = "one call" if self.batch_guidance else "two calls", f"{self.bytes / 2**30:.2f} GB"
+        calls, size = "one call" if self.batch_guidance else f"{self.parts} calls", f"{self.bytes / 2**30:.2f} GB"
         return f"{calls} a step, {self.chunk} of {self.frames} frames at a time, {size} of activations"
 
 
-def plan(config: UNetConfig, frames: int, height: int, width: int, dtype: torch.dtype, free: int) -> Plan:
-    """The fastest way to run a latent of height x width in `free` bytes; the most frugal one when nothing fits."""
-    whole = Plan(True, frames, activations(config, frames, height, width, dtype, batch=2), frames)
+def plan(
+    config: UNetConfig, frames: int, height: int, width: int, dtype: torch.dtype, free: int, parts: int = 2
+) -> Plan:
+    """The fastest way to run a latent of height x width in `free` bytes; the most frugal one when nothing fits.
+
+    `parts` of a guided step: 2, and one more with guidance on the appearance cue.
+    """
+    whole = Plan(True, frames, activations(config, frames, height, width, dtype, batch=parts), frames, parts)
     if whole.bytes <= free:
         return whole
     chunk = frames
     while chunk > 1 and activations(config, frames, height, width, dtype, chunk) > free:
         chunk = (chunk + 1) // 2
-    return Plan(False, chunk, activations(config, frames, height, width, dtype, chunk), frames)
+    return Plan(False, chunk, activations(config, frames, height, width, dtype, chunk), frames, parts)
 
 
 def activations(

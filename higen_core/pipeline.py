@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from einops import repeat
 from torch import Tensor
 
-from .cues import Cues
+from .cues import UNTOLD_APPEARANCE, Cues
 from .sampling import SAMPLERS, Step, guided
 from .unet import UNet
 
@@ -60,7 +61,7 @@ def prior_steps(
     """Spatial reasoning: text (b, l, d) and noise (b, c, 1, h, w) to a picture; the last step's x is the result."""
     if noise.ndim != 5 or noise.shape[2] != 1:
         raise ValueError(f"noise of the spatial stage must be (b, c, 1, h, w), got {tuple(noise.shape)}")
-    velocity = guided(unet, guidance, {"text": text}, {"text": _like(uncond, text)}, batch_guidance)
+    velocity = guided(unet, {"text": text}, [(guidance, {"text": _like(uncond, text)})], batch_guidance)
     return _sampler(sampler)(velocity, noise, steps)
 
 
@@ -77,14 +78,19 @@ def video_steps(
     noise_sharing: float | None = None,
     steps: int = 50,
     guidance: float = 12.0,
+    appearance_guidance: float | None = None,
     sampler: str = "ddim",
     batch_guidance: bool = True,
     chunk: int | None = None,
 ) -> Iterator[Step]:
     """Temporal reasoning: text, prior (b, c, h, w), cues and noise (b, c, f, h, w) to frames.
 
-    `offset_noise` (b, c, f, 1, 1) is drawn from another distribution than `noise`; see `draw_video_noise`. Guidance is
-    on the text alone: both halves see the prior and the cues.
+    `offset_noise` (b, c, f, 1, 1) is drawn from another distribution than `noise`; see `draw_video_noise`. `guidance`
+    is on the text alone: without the text, the prior and the cues are still told.
+
+    `appearance_guidance` is guidance on the appearance cue: away from what the weights do with this cue untold. Above
+    1 little change becomes less and much becomes more, for half as much time again. None stands for what the weights
+    say: mini see its `unet.info`, released ones 1, since they never saw an untold cue.
 
     `prior_strength` 0..1 fades the prior out: the network embeds it with one convolution, so scaling it blends its
     embedding with that of no prior. 1 is what the networks were trained with; towards 0 the frames follow it less.
@@ -102,6 +108,7 @@ def video_steps(
     if noise.ndim != 5 or noise.shape[2] != cues.frames:
         raise ValueError(f"noise must be (b, c, {cues.frames}, h, w) for these cues, got {tuple(noise.shape)}")
     b = len(noise)
+    on_appearance = appearance_guidance_of(unet.info, appearance_guidance)
     known = {
         "prior": prior_strength * prior,
         "motion": repeat(cues.motion.to(noise.device), "f -> b f", b=b),
@@ -109,14 +116,28 @@ def video_steps(
     }
     x = noise if offset_noise is None else noise + OFFSET * offset_noise
     x = share_noise(x, known["motion"], sharing)
-    velocity = guided(
-        partial(unet, chunk=chunk),
-        guidance,
-        {"text": text, **known},
-        {"text": _like(uncond, text), **known},
-        batch_guidance,
-    )
+    told = {"text": text, **known}
+    unconds = [
+        (guidance, told | {"text": _like(uncond, text)}),
+        (on_appearance, told | {"appearance": torch.full_like(known["appearance"], UNTOLD_APPEARANCE)}),
+    ]
+    velocity = guided(partial(unet, chunk=chunk), told, unconds, batch_guidance)
     return _sampler(sampler)(velocity, x, steps)
+
+
+def appearance_guidance_of(info: dict[str, Any], wanted: float | None) -> float:
+    """What is `wanted`, or else what the weights say of themselves: 1, which is none, if they say nothing."""
+    usual = info.get("appearance_guidance")
+    if wanted is None:
+        return 1.0 if usual is None else usual
+    if wanted < 0:
+        raise ValueError(f"guidance on the appearance cue must not be negative, got {wanted}")
+    if wanted != 1 and usual is None:
+        raise ValueError(
+            f"guidance on the appearance cue is {wanted}, but these weights never saw that cue untold, so there is "
+            "nothing to guide them away from: set it to 1"
+        )
+    return wanted
 
 
 def sample_prior(unet: UNet, text: Tensor, uncond: Tensor, *, noise: Tensor, **options) -> Tensor:

@@ -71,10 +71,16 @@ class HigenModel:
         """Pixels that width and height must be multiples of: the VAE shrinks by 8, each level after the first by 2."""
         return 8 * 2 ** (len(self.unet.config.dim_mult) - 1)
 
+    @property
+    def parts(self) -> int:
+        """Velocities that a guided step of the denoiser needs at most."""
+        return 3 if "appearance_guidance" in self.info else 2
+
     def load(self, frames: int, height: int, width: int) -> nn.Module:
         """Has ComfyUI bring the weights to the device, all or in part, with room for a latent of this size."""
-        both, least = self.activations(frames, height, width, batch=2), self.activations(frames, height, width, chunk=1)
-        comfy.model_management.load_models_gpu([self.patcher], memory_required=both, minimum_memory_required=least)
+        most = self.activations(frames, height, width, batch=self.parts)
+        least = self.activations(frames, height, width, chunk=1)
+        comfy.model_management.load_models_gpu([self.patcher], memory_required=most, minimum_memory_required=least)
         move_lone_parameters(self.unet, self.device)
         return self.unet
 
@@ -82,7 +88,7 @@ class HigenModel:
         """How to run a latent of this size in the memory that is free after `load`; the plan is logged."""
         free = comfy.model_management.get_free_memory(self.device)
         dtype = self.unet.dtype
-        plan = hg.plan(self.unet.config, frames, height, width, dtype, free)
+        plan = hg.plan(self.unet.config, frames, height, width, dtype, free, self.parts)
         precision, weights = str(dtype).removeprefix("torch."), self.patcher.model_size() / 2**30
         logging.info(
             f"HiGen: {weights:.2f} GB of {precision} weights, {free / 2**30:.2f} GB free on {self.device}; "

@@ -136,6 +136,16 @@ class HiGenTemporalSampler(io.ComfyNode):
                     optional=True,
                     tooltip="How closely the frames follow the prior, without unit: 1 as in training, 0 not at all.",
                 ),
+                io.Float.Input(
+                    "appearance_cfg",
+                    default=0.0,
+                    min=0.0,
+                    max=10.0,
+                    step=0.1,
+                    optional=True,
+                    tooltip="Guidance scale of the appearance cue, without unit: 1 is none, higher makes little change "
+                    "less and much change more. 0: what the model says of itself (mini 2, released 1).",
+                ),
             ],
             outputs=[io.Latent.Output(display_name="video", tooltip="One latent a frame, in order, for VAE Decode.")],
         )
@@ -143,7 +153,18 @@ class HiGenTemporalSampler(io.ComfyNode):
     @classmethod
     @checked
     def execute(
-        cls, model: HigenModel, positive, negative, prior, cues, seed, steps, cfg, sampler, prior_strength=1.0
+        cls,
+        model: HigenModel,
+        positive,
+        negative,
+        prior,
+        cues,
+        seed,
+        steps,
+        cfg,
+        sampler,
+        prior_strength=1.0,
+        appearance_cfg=0.0,
     ) -> io.NodeOutput:
         if cues.frames > model.info["frames"]:
             raise ValueError(
@@ -166,6 +187,7 @@ class HiGenTemporalSampler(io.ComfyNode):
             prior_strength=prior_strength,
             steps=steps,
             guidance=cfg,
+            appearance_guidance=appearance_cfg or None,
             sampler=sampler,
             batch_guidance=plan.batch_guidance,
             chunk=plan.chunk,

@@ -170,6 +170,7 @@ class DenoiserTraining(LoopConfig):
     frozen: float = knob(0.0, "share of clips that show one of their frames only, with cues of no motion and no change")
     paused: float = knob(0.0, "share of clips that move and hold still in turn")
     noise_sharing: float | None = knob(None, "motion at which frames share 1/e of their noise; none: as in init")
+    appearance_guidance: float | None = knob(None, "guidance on the appearance cue, for samplers; none: as in init")
     noisy_clips: float = knob(0.0, "share of clips at time steps of 600 and more, where what moves is decided")
     time_power: float = knob(0.7, "time steps are 1000 u^power, u even in 0..1; under 1: more noisy ones")
 
@@ -186,7 +187,11 @@ class DenoiserTraining(LoopConfig):
         _check_range(self, 0, 1, "frozen", "paused", "noisy_clips")
         if self.frozen + self.paused > 1:
             raise ValueError(f"frozen and paused are shares of the same clips: {self.frozen} + {self.paused} is over 1")
-        _check_range(self, 0, float("inf"), "noise_sharing", "twins")
+        _check_range(self, 0, float("inf"), "noise_sharing", "appearance_guidance", "twins")
+        if self.appearance_guidance is not None and not self.cue_dropout:
+            raise ValueError(
+                f"appearance_guidance = {self.appearance_guidance} needs cue_dropout: untold cues to learn"
+            )
         _check_range(self, 1, float("inf"), "width", "height", "windows", "shards", "grow", "videos", "pictures")
         _check_range(self, 2, float("inf"), "frames")
         _check_range(self, 1e-6, float("inf"), "fps", "motion_scale", "time_power")

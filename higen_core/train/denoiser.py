@@ -212,8 +212,8 @@ def main(config: DenoiserTraining) -> None:
     unet = _network(config)
     world = sprite_world(config, vae, clip) if config.data == "sprites" else video_world(config, vae, clip, unet.info)
     facts = {"prior_frame": 0, "noise_sharing": 0.0} | unet.info | world.facts
-    if config.noise_sharing is not None:
-        facts["noise_sharing"] = config.noise_sharing
+    wanted = {name: getattr(config, name) for name in ("noise_sharing", "appearance_guidance")}
+    facts |= {name: value for name, value in wanted.items() if value is not None}
     unet.info = facts
 
     def export(model: Denoise, step: int) -> None:

@@ -30,6 +30,7 @@ from .experiments import (
     schedules,
     spearman,
     straight,
+    turned,
 )
 
 GRID_PROMPT = "an apple moving to the right on a white background, turning into a frog"
@@ -67,6 +68,7 @@ def evaluate(bench: Bench, count: int) -> tuple[dict[str, Any], Tensor]:
         "motion_spearman": spearman([motions["requested"][i] for i in tenths], [motions["motion"][i] for i in tenths]),
         "appearance_sweep": appearances,
         "appearance_spearman": spearman(appearances["requested"], appearances["change"]),
+        "turned": turned(bench, max(count // 8, 2)),
         "schedules": by_schedule,
         "schedules_mean": sum(by_schedule.values()) / len(by_schedule),
         "cross_talk": cross_talk(motions, appearances),

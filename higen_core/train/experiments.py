@@ -201,6 +201,20 @@ def appearance_sweep(bench: Bench, count: int) -> dict[str, Any]:
     return {"requested": requested, "motion": motion, "change": change}
 
 
+def turned(bench: Bench, count: int) -> dict[str, float]:
+    """Of prompts that tell what an object turns into, the share whose last frame shows what it should.
+
+    That is the other object at appearance factor 1 (reached), and the one it was at 0 (kept).
+    """
+    scenes, texts = held_out(count, bench.seed + 5, motion=("move",), change=("turn",))
+    priors, found = bench.priors(texts), {}
+    for name, factor, wanted in (("reached", 1.0, "target"), ("kept", 0.0, "object")):
+        ends = bench.videos(texts, priors, Cues.constant(sprites.FRAMES, CALM, factor))[:, -1]
+        seen = (oracle.look(end).object == getattr(scene, wanted) for scene, end in zip(scenes, ends, strict=True))
+        found[name] = sum(seen) / count
+    return found
+
+
 def schedules(bench: Bench, count: int) -> dict[str, float]:
     """Mean Pearson correlation, over videos, of the motion asked for and measured from frame to frame."""
     _, texts = held_out(count, bench.seed + 3, motion=("move",), change=("none",))

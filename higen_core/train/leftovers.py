@@ -49,7 +49,7 @@ class Leftovers:
         known["appearance"] = resample_rows(clips.appearance.float().to(device))
         text, uncond = (self.measure.clip.encode_text(words) for words in ([told for told, _ in captions], [""]))
         told, untold = ({"text": words, **known} for words in (text, uncond.expand(len(text), -1, -1)))
-        velocity = guided(self.unet, GUIDANCE, told, untold, batch=True)
+        velocity = guided(self.unet, told, [(GUIDANCE, untold)], batch=True)
 
         seed = zlib.crc32(json.dumps(captions).encode())
         b, c, f, h, w = x0.shape

@@ -92,11 +92,12 @@ def sample_first(rng: random.Random) -> Scene:
 def sample_twins(rng: random.Random) -> tuple[Scene, Scene]:
     """Two scenes of the training split that start alike and differ in one thing only.
 
-    That is where they go, when and how fast, or how far their change of appearance goes.
+    That is where they go, when and how fast, how far their change of appearance goes, or what it leads to.
     """
     while True:
         scene = sample_scene(rng)
-        one, other = rng.choices((_two_ways, _two_paces, _two_amounts), (50, 20, 30))[0](scene, rng)
+        kind = rng.choices((_two_ways, _two_paces, _two_amounts, _two_targets), (35, 10, 15, 40))[0]
+        one, other = kind(scene, rng)
         if one != other and not is_held_out(one) and not is_held_out(other):
             return one, other
 
@@ -128,6 +129,13 @@ def _two_amounts(scene: Scene, rng: random.Random) -> tuple[Scene, Scene]:
     return replace(scene, amount=rng.choice((0.0, rng.uniform(0, 0.3)))), replace(scene, amount=rng.uniform(0.6, 1))
 
 
+def _two_targets(scene: Scene, rng: random.Random) -> tuple[Scene, Scene]:
+    if not scene.target:
+        return scene, scene
+    scene = replace(scene, amount=rng.uniform(0.6, 1))
+    return scene, replace(scene, target=_target(scene, rng))
+
+
 def _sample_split(rng: random.Random, held_out: bool) -> Scene:
     while is_held_out(scene := sample_plot(rng)) != held_out:
         pass
@@ -149,15 +157,18 @@ def sample_plot(rng: random.Random) -> Scene:
 
 def _changing(scene: Scene, rng: random.Random) -> Scene:
     change = rng.choices(CHANGES, (50, 14, 14, 6, 6, 10))[0]
-    if change == "fade":
-        target = rng.choice([colour for colour in COLOURS if colour not in scene.object])
-    elif change == "turn":
-        target = rng.choice([other for other in EMOJI if other != scene.object])
-    else:
-        target = ""
+    target = _target(replace(scene, change=change), rng)
     size = 26.0 if change == "grow" else 36.0 if change == "shrink" else scene.size
     amount = rng.choice((0.0, *[rng.random() ** 0.7] * 9))  # sometimes the words say "turns" and the cue says "not"
     return replace(scene, change=change, target=target, size=size, amount=amount)
+
+
+def _target(scene: Scene, rng: random.Random) -> str:
+    if scene.change == "fade":
+        return rng.choice([colour for colour in COLOURS if colour not in scene.object])
+    if scene.change == "turn":
+        return rng.choice([other for other in EMOJI if other != scene.object])
+    return ""
 
 
 def _moving(scene: Scene, rng: random.Random) -> Scene:

@@ -41,9 +41,16 @@ def test_less_memory_leads_to_two_calls_and_then_to_fewer_frames_at_a_time():
 
 def test_a_plan_reads_as_a_sentence():
     line = str(hg.plan(RELEASED, *LATENT, torch.bfloat16, 2**29))
-    assert line.startswith("two calls a step, ")
+    assert line.startswith("2 calls a step, ")
     assert line.endswith(" of activations")
     assert " of 32 frames at a time, " in line
+    assert str(hg.plan(RELEASED, *LATENT, torch.bfloat16, 2**29, parts=3)).startswith("3 calls a step, ")
+
+
+def test_what_is_guided_twice_needs_room_for_three():
+    free = hg.activations(RELEASED, *LATENT, torch.bfloat16, batch=3)
+    assert hg.plan(RELEASED, *LATENT, torch.bfloat16, free, parts=3).batch_guidance
+    assert not hg.plan(RELEASED, *LATENT, torch.bfloat16, free - 1, parts=3).batch_guidance
 
 
 @pytest.mark.parametrize("config", [MINI_VAE, RELEASED_VAE], ids=["mini", "released"])

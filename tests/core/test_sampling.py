@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from higen_core import Cues, draw_noise, draw_video_noise, load_unet, prior_steps, sample_prior, sample_video
-from higen_core.cues import UNTOLD_MOTION
+from higen_core.cues import UNTOLD_APPEARANCE, UNTOLD_MOTION
 from higen_core.pipeline import share_noise
 from higen_core.sampling import SAMPLERS, dpmpp_2m
 from higen_core.schedule import add_noise, timesteps, velocity
@@ -89,6 +89,48 @@ def test_the_weights_say_whether_frames_share_their_noise(unet, texts, monkeypat
     assert torch.equal(shared, sample())
     with pytest.raises(ValueError, match="noise_sharing must not be negative, got -1"):
         sample(noise_sharing=-1)
+
+
+def test_guidance_on_the_appearance_cue_leads_away_from_what_is_done_without_it(unet, texts, monkeypatch):
+    noise, offset = draw_video_noise(0, (1, 4, 6, 4, 6))
+    cues = Cues.constant(6, appearance=0.7)
+    known = {"prior": torch.randn(1, 4, 4, 6), "noise": noise, "offset_noise": offset, "steps": 1}
+
+    def sample(scale, cues=cues, **how):
+        return sample_video(unet, *texts, **known, cues=cues, guidance=3.0, appearance_guidance=scale, **how)
+
+    with pytest.raises(ValueError, match="appearance cue is 2.0, but these weights never saw that cue untold"):
+        sample(2.0)
+    plain = sample(None)
+    assert torch.equal(plain, sample(1.0))
+    monkeypatch.setitem(unet.info, "appearance_guidance", 2.0)
+    with pytest.raises(ValueError, match="must not be negative, got -1"):
+        sample(-1)
+    strong = sample(101.0)  # these small random weights hardly heed their cues
+    assert golden.max_error(strong, sample(101.0, batch_guidance=False)) <= 1e-3
+    assert torch.equal(sample(None), sample(2.0))
+    assert (strong - plain).abs().max() > 0.02
+    assert golden.max_error(sample(51.0) - plain, (strong - plain) / 2) <= 1e-3
+
+    untold = Cues(cues.motion, torch.full_like(cues.appearance, UNTOLD_APPEARANCE))
+    ignored, left_out = (
+        sample_video(unet, *texts, **known, cues=told, guidance=1.0, appearance_guidance=scale)
+        for told, scale in ((cues, 0.0), (untold, 1.0))
+    )
+    assert golden.max_error(ignored, left_out) <= 1e-5
+
+
+def test_each_condition_that_is_guided_takes_a_part_of_a_step(unet, texts, monkeypatch):
+    monkeypatch.setitem(unet.info, "appearance_guidance", 2.0)
+    noise, _ = draw_video_noise(0, (1, 4, 6, 4, 6))
+    known = {"prior": torch.randn(1, 4, 4, 6), "cues": Cues.constant(6), "noise": noise, "steps": 1}
+    sizes = []
+    hook = unet.register_forward_pre_hook(lambda _, args: sizes.append(len(args[0])))
+    for scales in ((3.0, 2.0), (3.0, 1.0), (1.0, 2.0), (1.0, 1.0)):
+        sample_video(unet, *texts, **known, guidance=scales[0], appearance_guidance=scales[1])
+    sample_video(unet, *texts, **known, guidance=3.0, batch_guidance=False)
+    hook.remove()
+    assert sizes == [3, 2, 2, 1, 1, 1, 1]
 
 
 def test_a_caller_sees_every_step_and_may_stop(unet, texts):

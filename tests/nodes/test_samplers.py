@@ -71,6 +71,22 @@ def test_the_video_is_the_cores(path, model):
     torch.testing.assert_close(samples * hg.LATENT_SCALE, expected[0].movedim(1, 0), atol=1e-4, rtol=1e-4)
 
 
+def test_the_appearance_cue_is_guided_as_the_weights_or_the_user_say(model, monkeypatch):
+    prior = sample_prior(model)
+
+    def sample(**how):
+        return sample_video(model, prior, **how)["samples"]
+
+    plain = sample()
+    with pytest.raises(ValueError, match="guidance on the appearance cue is 30.0, but these weights never saw"):
+        sample(appearance_cfg=30.0)
+    monkeypatch.setitem(model.info, "appearance_guidance", 30.0)
+    guided = sample()
+    assert guided.equal(sample(appearance_cfg=30.0))
+    assert not torch.allclose(guided, plain, atol=1e-2)
+    torch.testing.assert_close(sample(appearance_cfg=1.0), plain)
+
+
 def test_size_zero_is_what_the_model_was_trained_on(model):
     assert sample_prior(model, width=0, height=0)["samples"].shape == (1, 4, 8, 8)
 

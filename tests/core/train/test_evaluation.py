@@ -1,13 +1,15 @@
 """What the evaluation measures, held against renders whose truth is known."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 from PIL import Image
 from tqdm import tqdm
 
-from higen_core import checkpoint
+from higen_core import Cues, checkpoint
 from higen_core.checkpoint import load_clip, save_network
 from higen_core.config import CLIPConfig
 from higen_core.text import CLIP
@@ -102,6 +104,21 @@ def test_prompts_are_sampled_and_judged():
     assert bool(sheet.isfinite().all())
     assert 0 <= sheet.min()
     assert sheet.max() <= 1
+
+
+def test_what_turns_is_looked_at_in_the_end(monkeypatch):
+    """Videos as they should be: what is told to turn has turned at factor 1, and is what it was at 0."""
+    scenes, _ = experiments.held_out(3, 5, motion=("move",), change=("turn",))
+
+    def obeying(bench, texts, priors, cues):
+        amount = 1 - float(cues.appearance[0, -1])
+        return torch.stack([sprites.render(replace(scene, amount=amount)) for scene in scenes])
+
+    monkeypatch.setattr(experiments.Bench, "videos", obeying)
+    bench = experiments.Bench(experiments.Model.load("mini"), 1, 1.0, 1.0, "ddim", 0, tqdm(disable=True))
+    assert experiments.turned(bench, 3) == {"reached": 1.0, "kept": 1.0}
+    monkeypatch.setattr(experiments, "Cues", SimpleNamespace(constant=lambda f, m, a: Cues.constant(f, m, 1 - a)))
+    assert experiments.turned(bench, 3) == {"reached": 0.0, "kept": 0.0}
 
 
 def test_mini_s_autoencoder_keeps_pictures():

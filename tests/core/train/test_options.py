@@ -36,7 +36,7 @@ def test_a_table_of_sizes_is_kept_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("out = 'a'\nstep = 3", r"knobs\.toml: unknown key 'step'; known are accumulate, caption_dropout, .*steps.*"),
+        ("out = 'a'\nstep = 3", r"knobs\.toml: unknown key 'step'; known are accumulate, appearance_guidance, .*steps.*"),
         ("steps = 3", r"out is neither in .*knobs\.toml nor given as --out"),
         ("out = 'a'\nsteps = 1.5", r"steps must be int, got 1\.5"),
         ("out = 'a'\nsteps = true", r"steps must be int, got True"),
@@ -44,6 +44,10 @@ def test_a_table_of_sizes_is_kept_as_it_is(tmp_path):
         ("out = 'a'\nsteps = -1", r"steps must be in 0\.\.inf, got -1"),
         ("out = 'a'\nprecision = 'half'", r"precision must be one of no, bf16, fp16, got 'half'"),
         ("out = 'a'\ncue_dropout = 2", r"cue_dropout must be in 0\.\.1, got 2"),
+        (
+            "out = 'a'\ncue_dropout = 0.0\nappearance_guidance = 2.0",
+            r"appearance_guidance = 2\.0 needs cue_dropout: untold cues to learn",
+        ),
         (
             "out = 'a'\nfrozen = 0.7\npaused = 0.6",
             r"frozen and paused are shares of the same clips: 0\.7 \+ 0\.6 is over 1",

@@ -79,15 +79,15 @@ def test_twins_start_alike_and_differ_in_one_thing():
         told_by[differing] = told_by.get(differing, 0) + 1
         starts = [sprites.render(scene, frames=1) for scene in twins]
         assert torch.equal(*starts)
-    ways, paces, amounts = {"direction"}, {"profile", "speed"}, {"amount"}
-    assert set(told_by) == {frozenset(kind) for kind in (ways, paces, amounts)}
+    ways, paces, amounts, targets = {"direction"}, {"profile", "speed"}, {"amount"}, {"target"}
+    assert set(told_by) == {frozenset(kind) for kind in (ways, paces, amounts, targets)}
     assert max(told_by, key=told_by.__getitem__) == ways
 
 
 def test_twins_have_room_both_ways():
     rng = random.Random(1)
     for one, other in (sprites.sample_twins(rng) for _ in range(60)):
-        for scene in (one, other) if one.amount == other.amount else ():
+        for scene in (one, other) if (one.amount, one.target) == (other.amount, other.target) else ():
             steps = sprites.path(scene, 16).diff(dim=0) @ torch.tensor(sprites.DIRECTIONS[scene.direction]).float()
             assert (steps > -1e-3).all(), scene
 
