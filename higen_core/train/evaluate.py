@@ -84,6 +84,7 @@ def how(bench: Bench, count: int) -> dict[str, Any]:
         "steps": bench.steps,
         "guidance": bench.guidance,
         "video_guidance": bench.video_guidance,
+        "appearance_guidance": bench.model.unet.info.get("appearance_guidance", 1.0),
         "sampler": bench.sampler,
         "training_steps": bench.model.unet.info.get("steps"),
     }
