@@ -94,9 +94,9 @@ def test_the_weights_say_whether_frames_share_their_noise(unet, texts, monkeypat
 def test_guidance_on_the_appearance_cue_leads_away_from_what_is_done_without_it(unet, texts, monkeypatch):
     noise, offset = draw_video_noise(0, (1, 4, 6, 4, 6))
     cues = Cues.constant(6, appearance=0.7)
-    known = {"prior": torch.randn(1, 4, 4, 6), "noise": noise, "offset_noise": offset, "steps": 1}
+    known = {"prior": draw_noise(1, (1, 4, 4, 6)), "noise": noise, "offset_noise": offset, "steps": 1}
 
-    def sample(scale, cues=cues, **how):
+    def sample(scale, **how):
         return sample_video(unet, *texts, **known, cues=cues, guidance=3.0, appearance_guidance=scale, **how)
 
     with pytest.raises(ValueError, match="appearance cue is 2.0, but these weights never saw that cue untold"):

@@ -36,7 +36,10 @@ def test_a_table_of_sizes_is_kept_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("out = 'a'\nstep = 3", r"knobs\.toml: unknown key 'step'; known are accumulate, .*steps.*"),
+        (
+            "out = 'a'\nstep = 3",
+            r"knobs\.toml: unknown key 'step'; known are accumulate, appearance_guidance, caption_dropout, .*steps.*",
+        ),
         ("steps = 3", r"out is neither in .*knobs\.toml nor given as --out"),
         ("out = 'a'\nsteps = 1.5", r"steps must be int, got 1\.5"),
         ("out = 'a'\nsteps = true", r"steps must be int, got True"),
