@@ -149,7 +149,7 @@ MINI = UNetConfig(
     num_res_blocks=1,
     attn_scales=(1.0, 0.5),
     context_embedding_depth=1,
-    num_tokens=8,
+    num_tokens=16,
 )
 MINI_VAE = VAEConfig(ch=32, ch_mult=(1, 2, 3, 4), num_res_blocks=1, norm_groups=8)
 MINI_CLIP = CLIPConfig(

@@ -66,9 +66,12 @@ class CLIP(nn.Module):
         return self.model.encode_image((x - mean) / std)
 
     def contrast(self, images: Tensor, tokens: Tensor) -> Tensor:
-        """The contrastive loss of normalised pictures and their captions (Radford et al. 2021, figure 3)."""
-        image = F.normalize(self.model.encode_image(images), dim=-1)
-        text = F.normalize(self.model.encode_text(tokens), dim=-1)
-        logits = self.model.logit_scale.exp().clamp(max=100) * image @ text.mT
+        """The contrastive loss of normalised pictures and their captions."""
+        return self.contrastive(self.model.encode_image(images), self.model.encode_text(tokens))
+
+    def contrastive(self, images: Tensor, texts: Tensor) -> Tensor:
+        """The loss of embeddings (b, d) of pictures and of what is said of them (Radford et al. 2021, figure 3)."""
+        scale = self.model.logit_scale.exp().clamp(max=100)
+        logits = scale * F.normalize(images, dim=-1) @ F.normalize(texts, dim=-1).mT
         same = torch.arange(len(logits), device=logits.device)
         return (F.cross_entropy(logits, same) + F.cross_entropy(logits.mT, same)) / 2

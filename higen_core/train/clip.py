@@ -2,7 +2,8 @@
 
 Positions are not in the descriptions, so the image tower learns to see what a thing is and not where: appearance cues
 stay quiet while things move. A text tower that only had to tell pictures apart would forget the words that no picture
-shows, such as "left". So it also has to be possible to retell a whole caption from its states.
+shows, such as "left", so it has to be possible to retell a whole caption from its states. And it would not tell what a
+clip begins with from what it leads to, so its states have to foretell the last picture of the clip, too.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from .loop import train
 from .networks import config_of, tensors
 from .pictures import Pictures, pictures_of
 
-Batch: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
+Batch: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 BLUR = 0.5
-"""Noise on what captions are retold from, per entry of the states, which are layer-normalised."""
+"""Noise on the means of states, per entry of the states, which are layer-normalised."""
 
 
 class PairBatches:
-    """Normalised pictures (n, 3, h, w), tokens (n, 77) of their descriptions and of captions of other clips, and noise
-    for `Retelling` (n, d).
+    """Normalised pictures (n, 3, h, w) and tokens (n, 77) of their descriptions; the same of the last pictures of other
+    clips and their captions; noise (n, d) on the means of the captions' states.
     """
 
     def __init__(self, source: Pictures, clip: CLIP, size: int, seed: int = 0):
@@ -41,20 +42,19 @@ class PairBatches:
     def __call__(self, step: int, index: int) -> Batch:
         rng = random.Random(f"clip {self.seed} {index}")
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + index)
-        pairs = [self.source.pair(rng) for _ in range(self.size)]
-        pictures = rearrange(torch.stack([picture for picture, _ in pairs]), "b h w c -> b c h w")
-        captions = [self.source.caption(rng) for _ in range(self.size)]
-        pictures = ((pictures - self.mean) / self.std).contiguous()
+        described = self._told([self.source.pair(rng) for _ in range(self.size)])
+        ended = self._told([self.source.ending(rng) for _ in range(self.size)])
         noise = torch.randn(self.size, self.clip.config.text_cfg.width, generator=generator)
-        return pictures, self.clip.tokenize([words for _, words in pairs]), self.clip.tokenize(captions), noise
+        return *described, *ended, noise
+
+    def _told(self, pairs: list[tuple[Tensor, str]]) -> tuple[Tensor, Tensor]:
+        pictures, words = zip(*pairs, strict=True)
+        pixels = rearrange(torch.stack(pictures), "b h w c -> b c h w")
+        return ((pixels - self.mean) / self.std).contiguous(), self.clip.tokenize(words)
 
 
 class Retelling(nn.Module):
-    """Tells which token stands where in a caption, from the mean of its states alone, most of which are of the padding.
-
-    The mean is blurred with noise as large as `BLUR`, so that every word, also a small one such as "left", changes the
-    states by far more than that.
-    """
+    """Tells which token stands where in a caption, from the blurred mean of its states."""
 
     def __init__(self, width: int, length: int, tokens: Tensor):
         super().__init__()
@@ -64,11 +64,10 @@ class Retelling(nn.Module):
             nn.Linear(2 * width, 4 * width), nn.GELU(), nn.LayerNorm(4 * width), nn.Linear(4 * width, len(tokens))
         )
 
-    def forward(self, states: Tensor, tokens: Tensor, noise: Tensor) -> Tensor:
-        """Cross-entropy of retelling tokens (n, l) from their states (n, l, d); noise (n, d) is white."""
+    def forward(self, mean: Tensor, tokens: Tensor) -> Tensor:
+        """Cross-entropy of retelling tokens (n, l) from the mean (n, d)."""
         n, length = tokens.shape
         told = tokens != 0
-        mean = states.mean(1) + BLUR * noise
         seen = torch.cat([repeat(mean, "n d -> n l d", l=length), repeat(self.places, "l d -> n l d", n=n)], dim=-1)
         return F.cross_entropy(self.tell(seen[told]), torch.searchsorted(self.known.to(tokens.device), tokens[told]))
 
@@ -82,12 +81,24 @@ class Towers(CLIP):
         super().__init__(config)
         text = config.text_cfg
         self.retelling = Retelling(text.width, text.context_length, self.tokenize(texts).unique())
+        self.foretelling = nn.Linear(text.width, config.embed_dim)
 
     def load_state_dict(self, tensors: Mapping[str, Any], strict: bool = True, assign: bool = False):
         return nn.Module.load_state_dict(self, tensors, strict, assign)
 
-    def forward(self, pictures: Tensor, tokens: Tensor, captions: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        return self.contrast(pictures, tokens), self.retelling(self.states(captions), captions, noise)
+    def forward(
+        self, pictures: Tensor, tokens: Tensor, ends: Tensor, captions: Tensor, noise: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Losses of contrast, retelling and foretelling.
+
+        Most states are of the padding, so their mean is. Blurred with noise, it makes every word change the states by
+        far more than that, also a small one such as "left". The image tower does not learn from foretelling.
+        """
+        mean = self.states(captions).mean(1) + BLUR * noise
+        with torch.no_grad():
+            seen = self.model.encode_image(ends)
+        foretelling = self.contrastive(seen, self.foretelling(mean))
+        return self.contrast(pictures, tokens), self.retelling(mean, captions), foretelling
 
 
 @torch.no_grad()
@@ -102,8 +113,7 @@ def without_unused_words(clip: CLIP, texts: list[str]) -> CLIP:
 
 
 def losses(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-    contrast, retelling = model(*batch)
-    return {"contrast": contrast, "retelling": retelling}
+    return dict(zip(("contrast", "retelling", "foretelling"), model(*batch), strict=True))
 
 
 def main(config: CLIPTraining) -> None:

@@ -9,6 +9,8 @@ from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from .sprites import TWINS
+
 PRECISIONS = ("no", "bf16", "fp16")
 DATA = "sprites, a folder of videos, a .csv or .jsonl, or WebDataset shards: a {00..99}.tar"
 
@@ -158,6 +160,7 @@ class DenoiserTraining(LoopConfig):
 
     videos: int = knob(4, "clips per batch")
     twins: int = knob(0, "sprites only: per batch, pairs of clips that differ in one thing only, under the same noise")
+    twin_kinds: tuple[str, ...] = knob(TWINS, "what twins differ in; a name given twice is twice as likely")
     pictures: int = knob(16, "pictures per batch, for the spatial stage")
     picture_steps: int = knob(1000, "first steps, on twice as many pictures and no clips")
     shards: int = knob(16, "sprites only: files of clips in all")
@@ -185,6 +188,10 @@ class DenoiserTraining(LoopConfig):
             raise ValueError("keep = pictures needs init: without it there is nothing to keep")
         _check_range(self, 0, 1, "caption_dropout", "cue_dropout", "prior_strength", "prior_dropout")
         _check_range(self, 0, 1, "frozen", "paused", "noisy_clips")
+        if unknown := sorted(set(self.twin_kinds) - set(TWINS)):
+            raise ValueError(f"twin_kinds may be {', '.join(TWINS)}, got {unknown[0]!r}")
+        if not self.twin_kinds:
+            raise ValueError(f"twin_kinds is empty: name at least one of {', '.join(TWINS)}, or set twins = 0")
         if self.frozen + self.paused > 1:
             raise ValueError(f"frozen and paused are shares of the same clips: {self.frozen} + {self.paused} is over 1")
         _check_range(self, 0, float("inf"), "noise_sharing", "appearance_guidance", "twins")

@@ -36,8 +36,8 @@ class Pictures(Protocol):
         """A picture (h, w, 3) in [0, 1] and a text that describes it."""
         ...
 
-    def caption(self, rng: random.Random) -> str:
-        """Of any clip."""
+    def ending(self, rng: random.Random) -> tuple[Tensor, str]:
+        """The last picture of any clip (h, w, 3) in [0, 1], and the clip's caption."""
         ...
 
 
@@ -67,14 +67,20 @@ class SpritePictures:
         """A picture before or after its change of appearance, and a description or a whole caption."""
         scene = sprites.sample_still(rng)
         if rng.random() < 0.5:
-            return sprites.render(replace(scene, amount=1.0), frames=2)[-1], sprites.describe_end(scene)
+            return _last(scene), sprites.describe_end(scene)
         picture = sprites.render(scene, frames=1)[0]
         if rng.random() < 0.7:
             return picture, sprites.caption(scene, rng, tell_change=False)
         return picture, sprites.describe_end(replace(scene, change="none"))
 
-    def caption(self, rng: random.Random) -> str:
-        return sprites.caption(sprites.sample_plot(rng), rng)
+    def ending(self, rng: random.Random) -> tuple[Tensor, str]:
+        scene = sprites.sample_still(rng)
+        return _last(scene), sprites.caption(scene, rng)
+
+
+def _last(scene: sprites.Scene) -> Tensor:
+    """What a change of appearance leads to when it goes all the way, (h, w, 3)."""
+    return sprites.render(replace(scene, amount=1.0), frames=2)[-1]
 
 
 class VideoPictures:
@@ -95,8 +101,9 @@ class VideoPictures:
         frames, caption = self._clip(rng)
         return frames[rng.randrange(len(frames))], caption
 
-    def caption(self, rng: random.Random) -> str:
-        return rng.choice(self.texts)
+    def ending(self, rng: random.Random) -> tuple[Tensor, str]:
+        frames, caption = self._clip(rng)
+        return frames[-1], caption
 
     def _clip(self, rng: random.Random) -> tuple[Tensor, str]:
         """(f, h, w, 3) in [0, 1], and its caption."""

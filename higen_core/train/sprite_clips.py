@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -24,12 +26,23 @@ class SpriteClips:
     alike = 1  # clips in a row whose captions are phrased alike
 
     def __init__(
-        self, folder: Path, measure: Keep, frames: int, *, shards: int, start: int, grow: int, size: int, seed: int
+        self,
+        folder: Path,
+        measure: Keep,
+        frames: int,
+        *,
+        shards: int,
+        start: int,
+        grow: int,
+        size: int,
+        seed: int,
+        **told: Any,
     ):
+        """`told` is what else makes these clips what they are."""
         self.folder, self.measure, self.frames = folder, measure, frames
         self.shards, self.start, self.grow = shards, start, grow
         self.size, self.seed = max(1, size // frames), seed
-        open_cache(folder, measure.facts() | {"frames": frames, "clips": self.size, "seed": seed})
+        open_cache(folder, measure.facts() | {"frames": frames, "clips": self.size, "seed": seed} | told)
 
     def draw(self, size: int, step: int, rng: random.Random) -> Clips:
         return gathered([self._pick(step, rng) for _ in range(size)])
@@ -75,12 +88,17 @@ class SpriteTwins(SpriteClips):
 
     alike = 2
 
+    def __init__(self, *args: Any, kinds: Sequence[str], **options: Any):
+        """`kinds` are those of `sprites.sample_twins`."""
+        self.kinds = kinds
+        super().__init__(*args, **options, kinds=list(kinds))
+
     def draw(self, size: int, step: int, rng: random.Random) -> Clips:
         pairs = (self._pick(step, rng) for _ in range(size // 2))
         return gathered([(shard, i) for shard, pick in pairs for i in (pick - pick % 2, pick - pick % 2 + 1)])
 
     def _scenes(self, rng: random.Random) -> list[sprites.Scene]:
-        return [scene for _ in range(self.size // 2) for scene in sprites.sample_twins(rng)]
+        return [scene for _ in range(self.size // 2) for scene in sprites.sample_twins(rng, self.kinds)]
 
 
 def captions(scene: sprites.Scene, phrasing: str) -> Captions:

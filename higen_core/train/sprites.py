@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 import random
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +33,7 @@ DIRECTIONS = {
 MOTIONS = ("still", "move", "speed up", "slow down", "bounce", "circle")
 STRAIGHT = ("move", "speed up", "slow down")
 CHANGES = ("none", "fade", "turn", "grow", "shrink", "night")
+TWINS = ("ways", "paces", "amounts", "colours", "objects")
 PROFILES = ("constant", "rise", "fall", "pulse", "freeze then go", "go then freeze")
 
 SIZE = 64  # pixels, both sides
@@ -52,6 +55,7 @@ class Scene:
     change: str = "none"
     target: str = ""  # the colour faded to, or the object turned into
     amount: float = 1.0  # how far the change goes, 0..1
+    span: tuple[float, float] = (0.0, 1.0)  # when it begins and ends, as shares of the clip
     size: float = 32.0
     start: tuple[float, float] = (32.0, 32.0)  # centre of the sprite in the first frame
     phase: float = 0.0  # of the circle, radians
@@ -65,7 +69,7 @@ def is_held_out(scene: Scene) -> bool:
 
 def sample_scene(rng: random.Random, held_out: bool = False) -> Scene:
     """A random scene of the training split, or of the held-out one."""
-    return _moving(_sample_split(rng, held_out), rng)
+    return _timed(_moving(_sample_split(rng, held_out), rng), rng)
 
 
 def sample_still(rng: random.Random) -> Scene:
@@ -89,15 +93,21 @@ def sample_first(rng: random.Random) -> Scene:
     return replace(scene, start=start)
 
 
-def sample_twins(rng: random.Random) -> tuple[Scene, Scene]:
+def sample_twins(rng: random.Random, kinds: Sequence[str] = TWINS) -> tuple[Scene, Scene]:
     """Two scenes of the training split that start alike and differ in one thing only.
 
-    That is where they go, when and how fast, how far their change of appearance goes, or what it leads to.
+    `kinds` are of `TWINS`, as likely as often they are named: where things go, when and how fast, how far a change of
+    appearance goes, and what a thing fades to or turns into.
     """
+    differing = {
+        "ways": _two_ways,
+        "paces": _two_paces,
+        "amounts": _two_amounts,
+        "colours": partial(_two_targets, change="fade"),
+        "objects": partial(_two_targets, change="turn"),
+    }[rng.choice(kinds)]
     while True:
-        scene = sample_scene(rng)
-        kind = rng.choices((_two_ways, _two_paces, _two_amounts, _two_targets), (35, 10, 15, 40))[0]
-        one, other = kind(scene, rng)
+        one, other = differing(sample_scene(rng), rng)
         if one != other and not is_held_out(one) and not is_held_out(other):
             return one, other
 
@@ -129,10 +139,10 @@ def _two_amounts(scene: Scene, rng: random.Random) -> tuple[Scene, Scene]:
     return replace(scene, amount=rng.choice((0.0, rng.uniform(0, 0.3)))), replace(scene, amount=rng.uniform(0.6, 1))
 
 
-def _two_targets(scene: Scene, rng: random.Random) -> tuple[Scene, Scene]:
-    if not scene.target:
+def _two_targets(scene: Scene, rng: random.Random, change: str) -> tuple[Scene, Scene]:
+    if scene.change != change:
         return scene, scene
-    scene = replace(scene, amount=rng.uniform(0.6, 1))
+    scene = replace(scene, amount=rng.uniform(0.8, 1))
     return scene, replace(scene, target=_target(scene, rng))
 
 
@@ -205,6 +215,14 @@ def _moving(scene: Scene, rng: random.Random) -> Scene:
     return replace(scene, speed=speed, start=anywhere, profile=profile)
 
 
+def _timed(scene: Scene, rng: random.Random) -> Scene:
+    """Every second change of appearance takes a part of the clip only, down to a tenth."""
+    if scene.change == "none" or rng.random() < 0.5:
+        return scene
+    begin = rng.uniform(0, 0.5)
+    return replace(scene, span=(begin, rng.uniform(begin + 0.1, 1)))
+
+
 def _half(scene: Scene) -> float:
     """From the sprite's centre to its side at its largest, in pixels."""
     return 0.5 * (36.0 if scene.change in ("grow", "shrink") else scene.size)
@@ -265,7 +283,9 @@ def _reflect(position: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 def render(scene: Scene, frames: int = FRAMES) -> torch.Tensor:
     """Draws a scene -> (frames, SIZE, SIZE, 3) in [0, 1]."""
-    progress = scene.amount * torch.linspace(0, 1, frames) if frames > 1 else torch.zeros(1)
+    begin, end = scene.span
+    time = torch.linspace(0, 1, frames) if frames > 1 else torch.zeros(1)
+    progress = scene.amount * ((time - begin) / (end - begin)).clamp(0, 1)
     w = progress.view(-1, 1, 1, 1)
     sprite = texture(scene.object)[None].expand(frames, -1, -1, -1)
     if scene.change == "fade":

@@ -45,10 +45,8 @@ def sprite_world(config: DenoiserTraining, vae: VAE, clip: CLIP) -> World:
     size, seed = config.shard_frames, config.seed
     still = SpritePictures(config.out / "pictures", measure, 1, shards=AT_FIRST, start=0, grow=1, size=size, seed=seed)
     growing = {"shards": config.shards, "start": config.picture_steps, "grow": config.grow, "size": size, "seed": seed}
-    clips, twins = (
-        kind(config.out / folder, measure, sprites.FRAMES, **growing)
-        for kind, folder in ((SpriteClips, "clips"), (SpriteTwins, "twins"))
-    )
+    clips = SpriteClips(config.out / "clips", measure, sprites.FRAMES, **growing)
+    twins = SpriteTwins(config.out / "twins", measure, sprites.FRAMES, **growing, kinds=config.twin_kinds)
     facts = {
         "frames": sprites.FRAMES,
         "fps": sprites.FPS,

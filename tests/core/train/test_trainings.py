@@ -217,7 +217,7 @@ def test_the_towers_are_trained_on_videos(tmp_path, videos):
     size = FRAMES | {"width": 64, "height": 64, "pairs": 3}
     flags = {"data": str(videos), "network": tiny.CLIP_SIZES, "steps": 2} | size
     folder = run(clip, CLIPTraining, None, out=tmp_path, **flags, **FEW)
-    assert len(scalars(folder, "loss/retelling")) == 2
+    assert len(scalars(folder, "loss/retelling")) == len(scalars(folder, "loss/foretelling")) == 2
     words = metadata(tmp_path / "clip.safetensors")["vocabulary"]
     assert set(words) == {word for text in videos.glob("*.txt") for word in text.read_text().split()}
 
@@ -229,6 +229,10 @@ def test_pictures_that_the_networks_cannot_take_are_refused(tmp_path, videos):
         run(clip, CLIPTraining, None, out=tmp_path, data=str(videos), steps=1, **FRAMES)
     with pytest.raises(ValueError, match="twins has to be 0 for videos"):
         run(denoiser, DenoiserTraining, None, **small(tmp_path, videos, twins=1, steps=1, **FRAMES))
+    with pytest.raises(ValueError, match="twin_kinds may be ways, .* got 'sizes'"):
+        DenoiserTraining(out=tmp_path, twin_kinds=("ways", "sizes"))
+    with pytest.raises(ValueError, match="twin_kinds is empty"):
+        DenoiserTraining(out=tmp_path, twin_kinds=())
     with pytest.raises(ValueError, match="parts = decoder needs init"):
         VAETraining(out=tmp_path, parts="decoder")
     with pytest.raises(ValueError, match="latent_noise = 0.1 needs parts = decoder"):
