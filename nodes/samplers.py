@@ -144,7 +144,7 @@ class HiGenTemporalSampler(io.ComfyNode):
                     step=0.1,
                     optional=True,
                     tooltip="Guidance scale of the appearance cue, without unit: 1 is none, higher makes little change "
-                    "less and much change more. 0: what the model says of itself (mini 2, released 1).",
+                    "less and much change more. 0: what the model says of itself (mini 3, released 1).",
                 ),
             ],
             outputs=[io.Latent.Output(display_name="video", tooltip="One latent a frame, in order, for VAE Decode.")],

@@ -47,6 +47,7 @@ BARS: tuple[tuple[str, str, float, Callable[[dict[str, Any]], float]], ...] = (
     ("measured motion at 600 over that at 50", ">=", 4, lambda f: f["motion_sweep"]["ratio_600_to_50"]),
     ("schedules of motion, mean Pearson per frame", ">=", 0.90, lambda f: f["schedules_mean"]),
     ("appearance asked for and measured, Spearman", ">=", 0.90, lambda f: f["appearance_spearman"]),
+    ("object that it turns into, in the last frame", ">=", 0.88, lambda f: f["turned"]["reached"]),
     ("cross-talk, appearance by motion", "<=", 0.25, lambda f: f["cross_talk"]["appearance_by_motion"]),
     ("cross-talk, motion by appearance", "<=", 0.25, lambda f: f["cross_talk"]["motion_by_appearance"]),
     ("own picture kept through the video", ">=", 0.90, lambda f: f["own_pictures"]),

@@ -87,6 +87,7 @@ def test_bars_are_held_against_the_figures():
         "appearance_spearman": 0.5,
         "cross_talk": {"appearance_by_motion": 0.2, "motion_by_appearance": 0.3},
         "own_pictures": 1,
+        "turned": {"reached": 0.88, "kept": 1},
     }
     rows = {row.split(" | ")[0].strip("| "): row for row in evaluate.table(figures).splitlines()}
     assert rows["object named in the prompt, in the prior"].endswith("| met |")
@@ -94,6 +95,7 @@ def test_bars_are_held_against_the_figures():
     assert rows["measured motion at motion 0"].endswith("| not met |")
     assert rows["cross-talk, motion by appearance"].endswith("| not met |")
     assert rows["own picture kept through the video"].endswith("| met |")
+    assert rows["object that it turns into, in the last frame"].endswith("| met |")
 
 
 def test_prompts_are_sampled_and_judged():
