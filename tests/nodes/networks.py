@@ -1,6 +1,8 @@
 """Small random networks in files, in the layout of mini's, for tests of what ComfyUI makes of them."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from higen_pack import higen_core as hg
@@ -31,12 +33,14 @@ CLIP = CLIPConfig(
 TRAINED_ON = {"width": 64, "height": 64, "frames": 16, "fps": 8, "vocabulary": ["a", "red", "panda", "on", "the"]}
 
 
-def random_file(path: Path, network: nn.Module, **info) -> Path:
-    """Gives every weight a random value, also those that start at zero, and writes the network to `path`.
+def random_file(path: Path, kind: Callable[[Any], nn.Module], config: Any, **info) -> Path:
+    """Gives every weight of `kind(config)` a random value, also those that start at zero, and writes it to `path`.
 
-    In fp16, as mini is: ComfyUI keeps text encoders in it, so all sides see the same numbers.
+    Always the same, whichever tests ran before. In fp16, as mini is: ComfyUI keeps text encoders in it, so all sides
+    see the same numbers.
     """
     torch.manual_seed(0)
+    network = kind(config)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))

@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dtype")
-    return str(networks.random_file(folder / "unet.safetensors", hg.UNet(networks.UNET)))
+    return str(networks.random_file(folder / "unet.safetensors", hg.UNet, networks.UNET))
 
 
 @pytest.mark.parametrize(

@@ -34,13 +34,13 @@ FLOOR = 0.3
 
 @pytest.fixture(scope="module")
 def tower(tmp_path_factory):
-    return networks.random_file(tmp_path_factory.mktemp("clip") / "clip.safetensors", CLIP(networks.CLIP))
+    return networks.random_file(tmp_path_factory.mktemp("clip") / "clip.safetensors", CLIP, networks.CLIP)
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory, tower):
     info = networks.TRAINED_ON | {"motion_scale": 20_000, "similarity_floor": FLOOR}
-    path = networks.random_file(tmp_path_factory.mktemp("unet") / "unet.safetensors", hg.UNet(networks.UNET), **info)
+    path = networks.random_file(tmp_path_factory.mktemp("unet") / "unet.safetensors", hg.UNet, networks.UNET, **info)
     return load_model(str(path), "fp32", str(tower))
 
 

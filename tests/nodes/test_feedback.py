@@ -48,7 +48,7 @@ def test_a_ring_of_links_ends():
 @pytest.fixture
 def model(tmp_path):
     """What measuring needs of a model: its units, and the towers it was trained with."""
-    towers = networks.random_file(tmp_path / "clip.safetensors", CLIP(networks.CLIP))
+    towers = networks.random_file(tmp_path / "clip.safetensors", CLIP, networks.CLIP)
     return HigenModel(None, {"motion_scale": 2000, "similarity_floor": 0.0}, str(towers))
 
 

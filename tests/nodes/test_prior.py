@@ -18,12 +18,12 @@ WIDGETS = {"width": 0, "height": 0, "fit": "crop", "background": "#808080"}
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("unet") / "unet.safetensors"
-    return load_model(str(networks.random_file(path, hg.UNet(networks.UNET), **networks.TRAINED_ON)), "fp32")
+    return load_model(str(networks.random_file(path, hg.UNet, networks.UNET, **networks.TRAINED_ON)), "fp32")
 
 
 @pytest.fixture(scope="module")
 def vae(tmp_path_factory):
-    return load_vae(str(networks.random_file(tmp_path_factory.mktemp("vae") / "vae.safetensors", hg.VAE(SMALL))))
+    return load_vae(str(networks.random_file(tmp_path_factory.mktemp("vae") / "vae.safetensors", hg.VAE, SMALL)))
 
 
 def pictures(count=1, height=90, width=120, channels=3):

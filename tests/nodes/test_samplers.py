@@ -16,7 +16,7 @@ SAMPLING = {"seed": SEED, "steps": STEPS, "cfg": CFG, "sampler": "ddim"}
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    return networks.random_file(folder / "unet.safetensors", hg.UNet(networks.UNET), **networks.TRAINED_ON)
+    return networks.random_file(folder / "unet.safetensors", hg.UNet, networks.UNET, **networks.TRAINED_ON)
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ def models(tmp_path, monkeypatch):
 
 def test_comfyui_s_own_sd2_text_encoder_gives_what_ours_gives(tmp_path):
     """Stock classes at a narrow width, which stock CLIPLoader cannot be asked for."""
-    path = networks.random_file(tmp_path / "clip.safetensors", CLIP(networks.CLIP))
+    path = networks.random_file(tmp_path / "clip.safetensors", CLIP, networks.CLIP)
     text = networks.CLIP.text_cfg
     narrow = {
         "hidden_size": text.width,
@@ -105,7 +105,7 @@ def test_stock_vae_loader_gives_what_ours_gives(models, prefix):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    path = networks.random_file(folder / "unet.safetensors", hg.UNet(networks.UNET), **networks.TRAINED_ON)
+    path = networks.random_file(folder / "unet.safetensors", hg.UNet, networks.UNET, **networks.TRAINED_ON)
     return load_model(str(path), "fp32")
 
 

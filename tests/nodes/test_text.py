@@ -19,7 +19,7 @@ PROMPTS = ["", "a red panda on the blue ground", "Ünïcode, PUNCTUATION! and 3 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    return networks.random_file(tmp_path_factory.mktemp("text") / "clip.safetensors", CLIP(networks.CLIP))
+    return networks.random_file(tmp_path_factory.mktemp("text") / "clip.safetensors", CLIP, networks.CLIP)
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
