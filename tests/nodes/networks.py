@@ -39,7 +39,7 @@ def random_file(path: Path, kind: Callable[[Any], nn.Module], config: Any, **inf
     Always the same, whichever tests ran before. In fp16, as mini is: ComfyUI keeps text encoders in it, so all sides
     see the same numbers.
     """
-    torch.manual_seed(0)
+    torch.manual_seed(2)
     network = kind(config)
     with torch.no_grad():
         for parameter in network.parameters():

