@@ -25,10 +25,10 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 PY_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 STAMPS := $(VENV)/stamps/$(PY_VERSION)
 COMFYUI_STAMP := $(STAMPS)/comfyui-$(shell printf %s "$(COMFYUI_PATH)" | cksum | cut -d' ' -f1)
-# ComfyUI's requirements that a CPU test bench does without: torch is there, the audio and template packages are large.
+# Requirements of ComfyUI that the tests do not need: torch is installed before; audio and template packages are large.
 LEFT_OUT := ^(torch|torchvision|torchaudio|comfyui-workflow-templates)([^a-zA-Z]|$$)
 
-.PHONY: help setup python system demo comfyui test test-all lint clean
+.PHONY: help setup python system demo comfyui test test-fast test-all lint clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,9 @@ demo: python  ## make a video from a prompt in a real, headless ComfyUI
 comfyui: python  ## keep a ComfyUI with this pack running and print its address
 	@$(BIN)/python -m tests.comfyui.serve --port $(PORT)
 
+test-fast: python  ## tests of the core and the nodes, without server and browser: under three minutes
+	$(BIN)/pytest tests/core tests/nodes -m "not slow and not medium"
+
 test: setup  ## every test but the slow ones
 	$(BIN)/pytest -m "not slow"
 	$(NODE_TESTS)
@@ -91,5 +94,5 @@ lint: setup  ## ruff, pyright and biome
 	$(BIN)/pyright
 	npx --yes @biomejs/biome@2 check nodes/web tests/web
 
-clean:  ## remove all that `make setup` and the tests made in this folder
-	rm -rf $(VENV) .comfyui screenshots .pytest_cache .ruff_cache .hypothesis
+clean:  ## remove what set-up, tests and `pip install .` wrote into this folder
+	rm -rf $(VENV) .comfyui screenshots build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,10 +1,10 @@
-"""HiGen for ComfyUI: the entry of the node pack. Nothing is imported before ComfyUI asks for the nodes."""
+"""HiGen for ComfyUI: the entry point of the node pack. The nodes are imported when ComfyUI asks for them."""
 
 WEB_DIRECTORY = "./nodes/web"
 
 
 async def comfy_entrypoint():
-    """What ComfyUI calls after loading this file; the nodes are registered by the extension it returns."""
+    """Called by ComfyUI after it has loaded this file. Returns the extension with the nodes."""
     from .nodes import HiGenExtension
 
     return HiGenExtension()

@@ -1,24 +1,19 @@
 """HiGen (Qing et al., CVPR 2024) in PyTorch: text to a spatial prior, prior and cues to video."""
 
-from .blend import blend_cues, resample_cues
-from .checkpoint import load_clip, load_unet, load_vae
-from .config import MINI, RELEASED, CLIPConfig, UNetConfig, VAEConfig
-from .cues import Cues, plot_cues
-from .encoders import load_dinov2
-from .extract import ExtractedCues, cue_options, extract_cues
-from .memory import DecodePlan, Plan, activations, decode_activations, plan, plan_decoding
-from .pipeline import (
-    draw_noise,
-    draw_video_noise,
-    prior_steps,
-    sample_prior,
-    sample_video,
-    video_steps,
-)
-from .priors import fit_pictures
-from .sampling import SAMPLERS, Step
-from .unet import UNet
-from .vae import LATENT_SCALE, VAE
+from .cues.cues import Cues, blend_cues, resample_cues
+from .cues.dinov2 import load_dinov2
+from .cues.extraction import ExtractedCues, cue_options, extract_cues
+from .cues.plot import plot_cues
+from .diffusion.noise import draw_noise, draw_video_noise
+from .diffusion.pipeline import prior_steps, sample_prior, sample_video, video_steps
+from .diffusion.sampling import SAMPLERS, SamplerStep
+from .media.image import fit_images
+from .memory import DecodePlan, Plan, activations, decode_activations, free_memory, plan, plan_decoding
+from .models.config import MINI, RELEASED, CLIPConfig, UNetConfig, VAEConfig
+from .models.info import ModelInfo
+from .models.unet import UNet
+from .models.vae import LATENT_SCALE, VAE
+from .weights.checkpoint import load_clip, load_unet, load_vae
 
 __all__ = [
     "LATENT_SCALE",
@@ -30,8 +25,9 @@ __all__ = [
     "Cues",
     "DecodePlan",
     "ExtractedCues",
+    "ModelInfo",
     "Plan",
-    "Step",
+    "SamplerStep",
     "UNet",
     "UNetConfig",
     "VAEConfig",
@@ -42,7 +38,8 @@ __all__ = [
     "draw_noise",
     "draw_video_noise",
     "extract_cues",
-    "fit_pictures",
+    "fit_images",
+    "free_memory",
     "load_clip",
     "load_dinov2",
     "load_unet",

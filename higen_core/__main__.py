@@ -1,10 +1,10 @@
-"""`python -m higen_core convert FILE --dtype bf16`: the released weights as smaller files that load at once."""
+"""`python -m higen_core convert FILE --dtype bf16`: converts weights to smaller files that load faster."""
 
 from __future__ import annotations
 
 import argparse
 
-from .convert import DTYPES, convert
+from .weights.conversion import DTYPES, convert
 
 
 def main() -> None:
@@ -12,8 +12,10 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("convert", help="write one safetensors file for each network in a file of weights")
     command.add_argument("file", help="a .pth, .bin, .ckpt or .safetensors file")
-    command.add_argument("--dtype", choices=list(DTYPES), default="bf16", help="precision to store (default: bf16)")
-    command.add_argument("--out", metavar="FOLDER", help="where to write to (default: next to the file)")
+    command.add_argument(
+        "--dtype", choices=list(DTYPES), default="bf16", help="precision of the result (default: bf16)"
+    )
+    command.add_argument("--out", metavar="FOLDER", help="where to write (default: the folder of the file)")
     options = parser.parse_args()
     try:
         for path in convert(options.file, options.dtype, options.out):

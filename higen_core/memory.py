@@ -1,4 +1,4 @@
-"""How a call of the denoiser, and then decoding, are fitted into the free memory: all frames, or some at a time."""
+"""Plans that fit the denoiser and the VAE decoder into the free memory, by processing fewer frames at a time."""
 
 from __future__ import annotations
 
@@ -7,49 +7,66 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from .config import UNetConfig, VAEConfig
+from .models.config import UNetConfig, VAEConfig
 
-WHOLE, CHUNKED = 11, 23
-"""Peak activations in copies of the largest feature map, frames x latent size x `dim`: what is there whatever the chunk
-is (skip connections, norms over the clip), and what shrinks with it (attention, feed-forward).
+UNET_FIXED, UNET_CHUNKED = 11, 23
+"""Peak activations of the denoiser, in units of its largest feature map (frames x latent size x `dim`).
 
-Computed by running the graphs of the released network and of mini on fake tensors; a test repeats it for mini.
+The first part does not depend on the chunk (skip connections, norms over the clip); the second is proportional to it
+(attention, feed-forward). Both were computed by running the released network and mini on fake tensors; a test repeats
+this for mini.
 """
-DECODED = 6
-"""Peak activations of decoding in copies of its largest feature map, frames x pixels x `ch`; computed likewise."""
-MOST_DECODED = 8
-"""Frames decoded at a time when memory is plenty: they keep a device busy, and the rest of the memory stays free."""
+VAE_DECODER = 6
+"""Peak activations of the VAE decoder, in units of its largest feature map (frames x pixels x `ch`), computed alike."""
+MAX_DECODED = 8
+"""Frames decoded at a time when memory is plentiful. They keep a device busy; more would only use more memory."""
+ASSUMED_FREE = 4 * 2**30
+"""Bytes assumed to be free on a device whose free memory cannot be queried."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to run the denoiser on a clip: pass the first two on to `sample_video`."""
+    """How to run the denoiser on a clip. `sample_video` takes `batch_guidance` and `chunk`.
 
-    batch_guidance: bool  # all parts of a guided step in one call
-    chunk: int  # frames that a layer works on at a time
-    bytes: int  # activations at the peak
+    Attributes:
+        batch_guidance: evaluate all branches of a guided step in one call.
+        chunk: frames that a layer processes at a time.
+        bytes: activations at the peak.
+        frames: frames of the clip.
+        branches: evaluations of the denoiser in a guided step.
+    """
+
+    batch_guidance: bool
+    chunk: int
+    bytes: int
     frames: int
-    parts: int
+    branches: int
 
     def __str__(self) -> str:
-        calls, size = "one call" if self.batch_guidance else f"{self.parts} calls", f"{self.bytes / 2**30:.2f} GB"
-        return f"{calls} a step, {self.chunk} of {self.frames} frames at a time, {size} of activations"
+        calls = "one call" if self.batch_guidance else f"{self.branches} calls"
+        gigabytes = f"{self.bytes / 2**30:.2f} GB"
+        return f"{calls} a step, {self.chunk} of {self.frames} frames at a time, {gigabytes} of activations"
 
 
 def plan(
-    config: UNetConfig, frames: int, height: int, width: int, dtype: torch.dtype, free: int, parts: int = 2
+    config: UNetConfig, frames: int, height: int, width: int, dtype: torch.dtype, free: int, branches: int = 2
 ) -> Plan:
-    """The fastest way to run a latent of height x width in `free` bytes; the most frugal one when nothing fits.
+    """Chooses the fastest way to run the denoiser that fits, or the one that needs least memory if none does.
 
-    `parts` of a guided step: 2, and one more with guidance on the appearance cue.
+    Args:
+        config: sizes of the denoiser.
+        frames, height, width: size of the latent.
+        dtype: precision of the activations.
+        free: free memory in bytes.
+        branches: evaluations in a guided step: 2, or 3 with guidance on the appearance cue.
     """
-    whole = Plan(True, frames, activations(config, frames, height, width, dtype, batch=parts), frames, parts)
-    if whole.bytes <= free:
-        return whole
+    peak = activations(config, frames, height, width, dtype, batch=branches)
+    if peak <= free:
+        return Plan(True, frames, peak, frames, branches)
     chunk = frames
     while chunk > 1 and activations(config, frames, height, width, dtype, chunk) > free:
         chunk = (chunk + 1) // 2
-    return Plan(False, chunk, activations(config, frames, height, width, dtype, chunk), frames, parts)
+    return Plan(False, chunk, activations(config, frames, height, width, dtype, chunk), frames, branches)
 
 
 def activations(
@@ -61,43 +78,66 @@ def activations(
     chunk: int | None = None,
     batch: int = 1,
 ) -> int:
-    """Bytes of activations that a call of the denoiser needs at its peak."""
+    """Peak memory of the activations in one call of the denoiser, in bytes.
+
+    Args:
+        config: sizes of the denoiser.
+        frames, height, width: size of the latent.
+        dtype: precision of the activations.
+        chunk: frames that a layer processes at a time; None means all.
+        batch: videos in the call.
+    """
     feature_map = batch * frames * height * width * config.dim * torch.finfo(dtype).bits // 8
-    return round(feature_map * (WHOLE + CHUNKED * (chunk or frames) / frames))
+    return round(feature_map * (UNET_FIXED + UNET_CHUNKED * (chunk or frames) / frames))
 
 
 @dataclass(frozen=True)
 class DecodePlan:
-    """How to decode a clip: pass `chunk` on to `VAE.decode_video`."""
+    """How to decode a clip. `VAE.decode_video` takes `chunk`.
 
-    chunk: int  # frames decoded at a time
-    bytes: int  # activations at the peak
+    Attributes:
+        chunk: frames decoded at a time.
+        bytes: activations at the peak.
+        frames: frames of the clip.
+    """
+
+    chunk: int
+    bytes: int
     frames: int
 
     def __str__(self) -> str:
-        size = f"{self.bytes / 2**30:.2f} GB of activations"
-        return f"the VAE decodes {self.chunk} of {self.frames} frames at a time, {size}"
+        gigabytes = f"{self.bytes / 2**30:.2f} GB"
+        return f"the VAE decodes {self.chunk} of {self.frames} frames at a time, {gigabytes} of activations"
 
 
-def plan_decoding(frames: int, bytes_each: int, free: int) -> DecodePlan:
-    """As many frames at a time as fit into `free` bytes, at least one and at most MOST_DECODED."""
-    chunk = max(1, min(frames, MOST_DECODED, free // bytes_each))
-    return DecodePlan(chunk, chunk * bytes_each, frames)
+def plan_decoding(frames: int, bytes_per_frame: int, free: int) -> DecodePlan:
+    """Chooses how many frames to decode at a time: as many as fit into `free` bytes, from 1 to MAX_DECODED.
+
+    `bytes_per_frame` is the peak of decoding one frame; see `decode_activations`.
+    """
+    chunk = max(1, min(frames, MAX_DECODED, free // bytes_per_frame))
+    return DecodePlan(chunk, chunk * bytes_per_frame, frames)
 
 
 def decode_activations(config: VAEConfig, height: int, width: int, dtype: torch.dtype) -> int:
-    """Bytes of activations that decoding one latent of height x width needs at its peak."""
+    """Peak memory of the activations in decoding one latent of height x width, in bytes."""
     pixels = height * width * 4 ** (len(config.ch_mult) - 1)
-    return DECODED * pixels * config.ch * torch.finfo(dtype).bits // 8
+    return VAE_DECODER * pixels * config.ch * torch.finfo(dtype).bits // 8
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can still be had on a device, with what torch keeps there for reuse."""
+    """Bytes that new tensors on a device can take.
+
+    The CPU, MPS and every backend with `mem_get_info` (CUDA, ROCm, XPU, plug-ins such as NPU) are queried; for the
+    latter, memory that torch has reserved but does not use counts as free. Any other device type, such as "meta" or
+    "xla", gives ASSUMED_FREE.
+    """
     if device.type == "cpu":
         return psutil.virtual_memory().available
-    if device.type == "cuda":
-        reusable = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + reusable
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    raise ValueError(f"the free memory of {device.type!r} is not known here: say how many frames to decode at a time")
+    backend = getattr(torch, device.type, None)
+    if backend is None or not hasattr(backend, "mem_get_info"):
+        return ASSUMED_FREE
+    reusable = backend.memory_reserved(device) - backend.memory_allocated(device)
+    return backend.mem_get_info(device)[0] + reusable

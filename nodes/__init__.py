@@ -1,16 +1,16 @@
-"""The nodes: schema, conversion and a call into `higen_core`. This package is the only one that imports ComfyUI."""
+"""The ComfyUI nodes: schema, conversion and a call of `higen_core`, which does not import ComfyUI itself."""
 
 from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from .cues import HiGenCueSchedule
-from .extract import HiGenCueExtractor
+from .cue_extractor import HiGenCueExtractor
+from .cue_schedule import HiGenCueSchedule
+from .image_prior import HiGenImagePrior
 from .loader import HiGenLoader
-from .paths import register_model_folder
-from .prior import HiGenImagePrior
+from .models.folders import register_model_folder
 from .samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
-from .video import HiGenVideoCombine
+from .video_combine import HiGenVideoCombine
 
 NODES = (
     HiGenLoader,
@@ -24,6 +24,8 @@ NODES = (
 
 
 class HiGenExtension(ComfyExtension):
+    """What ComfyUI loads the nodes from."""
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        register_model_folder()  # here, since ComfyUI 0.3.75 does not call `on_load`
+        register_model_folder()  # ComfyUI 0.3.75 does not call `on_load`
         return list(NODES)

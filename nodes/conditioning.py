@@ -1,23 +1,20 @@
-"""CONDITIONING, as CLIP Text Encode makes it, to the text states that the denoiser reads."""
+"""Converts CONDITIONING, as CLIP Text Encode makes it, to the text states that the denoiser reads."""
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import torch
 
-UNUSED_KEYS = ("area", "mask", "control", "gligen", "hooks", "start_percent", "end_percent")  # what would be ignored
+UNSUPPORTED_OPTIONS = ("area", "mask", "control", "gligen", "hooks", "start_percent", "end_percent")
 
 
-def text_states(positive: list, negative: list, width: int, device: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Both as (b, l, width) of one length l: a prompt of 77 tokens is repeated to go with one of 154.
+def text_states(positive: list, negative: list, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Text states of both prompts, (1, l, width) each; the two lengths l may differ.
 
-    Repeating is exact: attention over the same states several times gives the same average.
+    Raises:
+        ValueError: several prompts, options that HiGen does not support, or states of another shape; the message names
+            the input.
     """
-    text, uncond = (_states(name, c, width) for name, c in (("positive", positive), ("negative", negative)))
-    length = math.lcm(text.shape[1], uncond.shape[1])
-    return tuple(t.repeat(1, length // t.shape[1], 1).to(device, torch.float32) for t in (text, uncond))
+    return _states("positive", positive, width), _states("negative", negative, width)
 
 
 def _states(name: str, conditioning: list, width: int) -> torch.Tensor:
@@ -27,8 +24,8 @@ def _states(name: str, conditioning: list, width: int) -> torch.Tensor:
             "join prompts with Conditioning Concat or Average instead of Combine"
         )
     states, options = conditioning[0]
-    if unused := [key for key in UNUSED_KEYS if options.get(key) is not None]:
-        raise ValueError(f"{name}: HiGen has no use for {', '.join(unused)}; connect a plain CLIP Text Encode")
+    if unsupported := [key for key in UNSUPPORTED_OPTIONS if options.get(key) is not None]:
+        raise ValueError(f"{name}: HiGen does not support {', '.join(unsupported)}; connect a plain CLIP Text Encode")
     if states.ndim != 3 or states.shape[0] != 1 or states.shape[-1] != width:
         raise ValueError(
             f"{name} has text states of shape {tuple(states.shape)}, expected (1, tokens, {width}): "

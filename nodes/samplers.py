@@ -1,22 +1,22 @@
-"""The two stages of HiGen: a picture from the prompt, then the picture set in motion."""
+"""HiGen Spatial Prior Sampler and HiGen Temporal Sampler, the two stages of text to video."""
 
 from __future__ import annotations
 
 from comfy_api.latest import io
 
 from .. import higen_core as hg
-from .checks import checked
 from .conditioning import text_states
-from .cues import HigenCuesType
+from .cue_schedule import HigenCuesType
 from .latents import check_size, from_core, to_prior
-from .model import HigenModel, HigenModelType
-from .progress import follow, previewer
+from .models.model import HigenModel, HigenModelType
+from .output.progress import follow, previewer
+from .validation import validated
 
 LATENT_CHANNELS = 4
 
 
 def sampling_inputs() -> list[io.Input]:
-    """What both stages ask for, in this order."""
+    """The sampling options, which both stages have in this order."""
     return [
         io.Int.Input(
             "seed",
@@ -24,7 +24,7 @@ def sampling_inputs() -> list[io.Input]:
             min=0,
             max=0xFFFFFFFFFFFFFFFF,
             control_after_generate=True,
-            tooltip="Number the noise is drawn from, on the CPU: one seed gives one result on every device.",
+            tooltip="Seed of the noise, which is drawn on the CPU: a seed gives the same result on every device.",
         ),
         io.Int.Input(
             "steps", default=50, min=1, max=1000, tooltip="Denoising steps. HiGen's default is 50; 20 is often enough."
@@ -42,17 +42,18 @@ def sampling_inputs() -> list[io.Input]:
             "sampler",
             options=list(hg.SAMPLERS),
             default="ddim",
-            tooltip="How a step is taken. ddim is HiGen's own; dpmpp_2m needs about half the steps.",
+            tooltip="Sampling method. ddim is HiGen's own; dpmpp_2m needs about half the steps.",
         ),
     ]
 
 
 def prompt_inputs() -> list[io.Input]:
+    """The model and the prompts, which both stages have in this order."""
     return [
         HigenModelType.Input("model", tooltip="From HiGen Loader."),
         io.Conditioning.Input("positive", tooltip="The prompt, from CLIP Text Encode with HiGen Loader's CLIP."),
         io.Conditioning.Input(
-            "negative", tooltip="What to stay away from, from CLIP Text Encode; HiGen was trained with an empty text."
+            "negative", tooltip="What to avoid, from CLIP Text Encode; HiGen was trained with an empty text."
         ),
     ]
 
@@ -64,8 +65,8 @@ class HiGenSpatialPriorSampler(io.ComfyNode):
             node_id="HiGenSpatialPriorSampler",
             display_name="HiGen Spatial Prior Sampler",
             category="HiGen",
-            description="Stage 1 of text to video: samples one picture, the spatial prior, from the prompt. Any other "
-            "picture's latent (Stable Diffusion 1.5 or 2.x, or VAE Encode) can take its place.",
+            description="Stage 1 of text to video: samples one picture, the spatial prior, from the prompt. The latent "
+            "of any other picture (Stable Diffusion 1.5 or 2.x, or VAE Encode) can take its place.",
             inputs=[
                 *prompt_inputs(),
                 io.Int.Input(
@@ -90,25 +91,25 @@ class HiGenSpatialPriorSampler(io.ComfyNode):
         )
 
     @classmethod
-    @checked
+    @validated
     def execute(cls, model: HigenModel, positive, negative, width, height, seed, steps, cfg, sampler) -> io.NodeOutput:
-        width, height = width or model.info["width"], height or model.info["height"]
+        width, height = width or model.info.width, height or model.info.height
         for name, side in (("width", width), ("height", height)):
             check_size(name, side, model.size_step)
         noise = hg.draw_noise(seed, (1, LATENT_CHANNELS, 1, height // 8, width // 8))
-        text, uncond = text_states(positive, negative, model.unet.config.y_dim, model.device)
-        latent = (1, height // 8, width // 8)
-        run = hg.prior_steps(
-            model.load(*latent),
+        text, uncond = text_states(positive, negative, model.unet.config.y_dim)
+        unet, plan = model.load(1, height // 8, width // 8), model.plan(1, height // 8, width // 8)
+        sampler_steps = hg.prior_steps(
+            unet,
             text,
             uncond,
-            noise=noise.to(model.device),
+            noise=noise,
             steps=steps,
             guidance=cfg,
             sampler=sampler,
-            batch_guidance=model.plan(*latent).batch_guidance,
+            batch_guidance=plan.batch_guidance,
         )
-        return io.NodeOutput(from_core(follow(run, steps, previewer(model.device, model.info))))
+        return io.NodeOutput(from_core(follow(sampler_steps, steps, previewer(model.device, model.info))))
 
 
 class HiGenTemporalSampler(io.ComfyNode):
@@ -118,12 +119,12 @@ class HiGenTemporalSampler(io.ComfyNode):
             node_id="HiGenTemporalSampler",
             display_name="HiGen Temporal Sampler",
             category="HiGen",
-            description="Stage 2 of text to video: sets the spatial prior in motion. The cues say how many frames, how "
-            "much moves and how much the look changes.",
+            description="Stage 2 of text to video: sets the spatial prior in motion. The cues set the number of "
+            "frames, how much moves and how much the look changes.",
             inputs=[
                 *prompt_inputs(),
                 io.Latent.Input(
-                    "prior", tooltip="One picture's latent: it sets the video's size and what is to be seen in it."
+                    "prior", tooltip="The latent of one picture: it sets the size and the content of the video."
                 ),
                 HigenCuesType.Input("cues", tooltip="From HiGen Cue Schedule: frames, motion and appearance."),
                 *sampling_inputs(),
@@ -143,15 +144,15 @@ class HiGenTemporalSampler(io.ComfyNode):
                     max=10.0,
                     step=0.1,
                     optional=True,
-                    tooltip="Guidance scale of the appearance cue, without unit: 1 is none, higher makes little change "
-                    "less and much change more. 0: what the model says of itself (mini 3, released 1).",
+                    tooltip="Guidance scale of the appearance cue, without unit: 1 is none, higher makes small changes "
+                    "smaller and large ones larger. 0 is the model's own value (mini 3, released 1).",
                 ),
             ],
             outputs=[io.Latent.Output(display_name="video", tooltip="One latent a frame, in order, for VAE Decode.")],
         )
 
     @classmethod
-    @checked
+    @validated
     def execute(
         cls,
         model: HigenModel,
@@ -166,24 +167,24 @@ class HiGenTemporalSampler(io.ComfyNode):
         prior_strength=1.0,
         appearance_cfg=0.0,
     ) -> io.NodeOutput:
-        if cues.frames > model.info["frames"]:
+        if cues.frames > model.info.frames:
             raise ValueError(
-                f"cues are for {cues.frames} frames, this model was trained on {model.info['frames']}: lower frames in "
+                f"cues are for {cues.frames} frames, this model was trained on {model.info.frames}: lower frames in "
                 "HiGen Cue Schedule"
             )
-        prior = to_prior(prior, model.size_step, model.device)
+        prior = to_prior(prior, model.size_step)
         height, width = prior.shape[2:]
         noise, offset_noise = hg.draw_video_noise(seed, (1, LATENT_CHANNELS, cues.frames, height, width))
-        text, uncond = text_states(positive, negative, model.unet.config.y_dim, model.device)
+        text, uncond = text_states(positive, negative, model.unet.config.y_dim)
         unet, plan = model.load(cues.frames, height, width), model.plan(cues.frames, height, width)
-        run = hg.video_steps(
+        sampler_steps = hg.video_steps(
             unet,
             text,
             uncond,
             prior=prior,
             cues=cues,
-            noise=noise.to(model.device),
-            offset_noise=offset_noise.to(model.device),
+            noise=noise,
+            offset_noise=offset_noise,
             prior_strength=prior_strength,
             steps=steps,
             guidance=cfg,
@@ -192,4 +193,4 @@ class HiGenTemporalSampler(io.ComfyNode):
             batch_guidance=plan.batch_guidance,
             chunk=plan.chunk,
         )
-        return io.NodeOutput(from_core(follow(run, steps, previewer(model.device, model.info))))
+        return io.NodeOutput(from_core(follow(sampler_steps, steps, previewer(model.device, model.info))))

@@ -1,7 +1,7 @@
 """Imports and fixtures for all tests.
 
-The repository's root must not be on `sys.path`, where its `nodes` folder would shadow ComfyUI's module of that name.
-Tests therefore import the core as `higen_core` and the whole pack as `higen_pack`, both found by their file paths.
+The root of the repository must not be on `sys.path`, where its folder `nodes` would shadow ComfyUI's module of that
+name. Tests import the core as `higen_core` and the whole pack as `higen_pack`; PackageFinder finds both by path.
 """
 
 import importlib.util
@@ -20,7 +20,7 @@ PACKAGES = {"higen_core": ROOT / "higen_core", "higen_pack": ROOT}
 
 
 class PackageFinder:
-    """Finds the packages above wherever their folders are; their submodules follow by themselves."""
+    """An import hook that finds PACKAGES by the paths of their folders."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
@@ -32,7 +32,7 @@ class PackageFinder:
         )
 
 
-# A busy machine is no reason for a test to fail.
+# A test must not fail because the machine is busy.
 settings.register_profile("higen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("higen")
 
@@ -42,14 +42,14 @@ sys.meta_path.insert(0, PackageFinder)
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """A running ComfyUI with this pack, shared by the whole session."""
+    """A running ComfyUI with this pack, the same for all tests of the session."""
     with ComfyServer(tmp_path_factory.mktemp("comfyui")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    """A headless browser. It lives for one module, since Playwright's event loop would keep asyncio from others."""
+    """A headless browser, for one module: asyncio cannot be used while Playwright's event loop exists."""
     with sync_playwright() as playwright:
         browser = launch(playwright.chromium)
         yield browser
@@ -58,7 +58,7 @@ def chromium():
 
 @pytest.fixture(params=RENDERERS)
 def editor(request, chromium, server):
-    """ComfyUI's graph editor on a fresh page; a test that uses it runs with both renderers."""
+    """ComfyUI's graph editor on a fresh page. A test that uses it runs with both renderers."""
     context = chromium.new_context(viewport={"width": 1600, "height": 900})
     yield Editor(context.new_page(), server, request.param)
     context.close()

@@ -1,58 +1,56 @@
-"""`python -m higen_core.train {vae,clip,denoiser,evaluate}`: trains a network, or measures one of the sprite world."""
+"""Trains a network of HiGen, or fine-tunes one on your videos. See README.md beside this file.
+
+`python -m higen_core.train denoiser --help` lists the options of that training. A data set may have options of its own:
+`python -m higen_core.train denoiser --data NAME --help` lists them.
+"""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from collections.abc import Sequence
 
+from .checkpoint import resumed_changes
 from .config import CLIPTraining, DenoiserTraining, VAETraining
-from .options import add_flags, read_config
+from .data.registry import Training, plugin
+from .options import add_config_flag, add_flags, read_config, read_toml
 
 TRAININGS = {
-    "vae": (VAETraining, "train the autoencoder"),
-    "clip": (CLIPTraining, "train the text and image towers"),
-    "denoiser": (DenoiserTraining, "train the denoiser, from nothing or from weights"),
+    "vae": Training(VAETraining, ".vae:main", "train the autoencoder"),
+    "clip": Training(CLIPTraining, ".clip:main", "train the text and image towers"),
+    "denoiser": Training(DenoiserTraining, ".denoiser:main", "train the denoiser, from weights or from scratch"),
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m higen_core.train", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, (kind, what) in TRAININGS.items():
-        add_flags(commands.add_parser(name, help=what, description=kind.__doc__), kind)
-    command = commands.add_parser("evaluate", help="measure prompts and cues, write figures and a contact sheet")
-    command.add_argument("--folder", default="mini", help="folder with the three networks, or mini")
-    command.add_argument("--out", type=Path, required=True, help="folder for evaluation.json and evaluation.png")
-    command.add_argument("--count", type=int, help="prompts")
-    command.add_argument("--steps", type=int, help="sampling steps")
-    command.add_argument("--guidance", type=float, help="guidance scale of the spatial stage")
-    command.add_argument("--video-guidance", type=float, help="guidance scale of the temporal stage")
-    command.add_argument("--sampler", help="ddim or dpmpp_2m")
-    command.add_argument("--seed", type=int, help="of prompts and noise")
-    told = "folder of a denoiser trained with mini_baseline: measure how both obey the prompts, and nothing else"
-    command.add_argument("--baseline", help=told)
-    options = vars(parser.parse_args())
-    name = options.pop("command")
-    if name == "evaluate":
-        from .evaluate import main as evaluate
-
-        evaluate(**{key: value for key, value in options.items() if value is not None})
-        return
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m higen_core.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="NETWORK")
     try:
-        config = read_config(TRAININGS[name][0], options.pop("config"), options)
+        trainings = _trainings(arguments)
+        for name, training in trainings.items():
+            about = training.config.__doc__
+            usage = f"{parser.prog} {name} [--config FILE] --data DATA --out FOLDER [options]"
+            command = commands.add_parser(name, usage=usage, help=training.help, description=about, allow_abbrev=False)
+            add_flags(command, training.config)
+        options = vars(parser.parse_args(arguments))
+        training = trainings[options.pop("command")]
+        config = read_config(training.config, options.pop("config"), options)
+        resumed_changes(config)
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
-    _training(name)(config)
+    training.run(config)
 
 
-def _training(name: str):
-    if name == "vae":
-        from .vae import main
-    elif name == "clip":
-        from .clip import main
-    else:
-        from .denoiser import main
-    return main
+def _trainings(arguments: Sequence[str] | None) -> dict[str, Training]:
+    """The trainings of the data set that the arguments name, in --data or in the file of --config."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    add_config_flag(parser)
+    parser.add_argument("--data")
+    options, _ = parser.parse_known_args(arguments)
+    data = options.data or (read_toml(options.config).get("data") if options.config else None)
+    package = plugin(data) if isinstance(data, str) else None
+    return package.TRAININGS if package else TRAININGS
 
 
 if __name__ == "__main__":

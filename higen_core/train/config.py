@@ -1,205 +1,254 @@
-"""What can be set of each training: a frozen dataclass, filled from a TOML file and from flags.
+"""The options of each training: a frozen dataclass, filled from a TOML file and from flags.
 
-Relative paths are seen from the folder that the command runs in.
+Relative paths are relative to the folder that the command runs in. Each option says in its metadata what happens when
+a run is resumed with another value: "refuse" for what would make it another run or its state unusable, "report" for
+what is printed and then honored, "ignore" for what has no influence on the weights.
 """
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, field
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
-from .sprites import TWINS
+from ..aliases import renamed
+from ..models.config import CLIPConfig, UNetConfig, VAEConfig
 
 PRECISIONS = ("no", "bf16", "fp16")
-DATA = "sprites, a folder of videos, a .csv or .jsonl, or WebDataset shards: a {00..99}.tar"
+ON_RESUME = ("refuse", "report", "ignore")
+DATA = "a folder of videos, a .csv or .jsonl, WebDataset shards such as {00..99}.tar, or the name of a data set"
+
+NetworkConfig = TypeVar("NetworkConfig", UNetConfig, VAEConfig, CLIPConfig)
 
 
-def knob(default: Any, told: str) -> Any:
-    """A field that a user can set; `told` is its help. `...` as default: it has to be set."""
-    return field(default=MISSING if default is ... else default, metadata={"help": told})
+def option(default: Any, help: str, resume: str = "report") -> Any:
+    """A field that a user can set. `...` as default: it has to be set. `resume` is one of ON_RESUME."""
+    if resume not in ON_RESUME:
+        raise ValueError(f"resume must be one of {', '.join(ON_RESUME)}, got {resume!r}")
+    return field(default=MISSING if default is ... else default, metadata={"help": help, "resume": resume})
 
 
-def _check_range(config: Any, low: float, high: float, *names: str) -> None:
+def check_range(config: Any, low: float, high: float, *names: str) -> None:
+    """Raises ValueError for an option outside low..high; None is allowed."""
     for name in names:
         value = getattr(config, name)
         if value is not None and not low <= value <= high:
             raise ValueError(f"{name} must be in {low:g}..{high:g}, got {value}")
 
 
-def _check_choice(config: Any, name: str, choices: tuple[str, ...]) -> None:
+def check_choice(config: Any, name: str, choices: tuple[str, ...]) -> None:
+    """Raises ValueError for an option that is none of `choices`."""
     if getattr(config, name) not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(config, name)!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoopConfig:
-    """What all trainings share. A step is one update of the weights by one global batch."""
+    """The options of every training. A step is one update of the weights on one global batch."""
 
     name: ClassVar[str] = ""
     """The training's folder inside `out`."""
 
-    out: Path = knob(..., "folder of weights, state, logs and caches; a run goes on where the last one in it stopped")
-    steps: int = knob(..., "optimiser steps in all")
-    lr: float = knob(..., "highest learning rate")
-    warmup: int = knob(200, "steps until the learning rate is at its highest; a cosine to 0 follows")
-    weight_decay: float = knob(0.01, "AdamW's decay of the weights")
-    max_norm: float = knob(1.0, "longer gradients are cut to this norm")
-    ema: float = knob(0.999, "share of the averaged weights that a step keeps, 0..1")
-    accumulate: int = knob(1, "batches per process and step; times processes it is the global batch")
-    precision: str = knob("bf16", "of the forward pass: no (fp32), bf16 or fp16")
-    every: int = knob(500, "steps between two checkpoints")
-    log_every: int = knob(10, "steps between two TensorBoard entries, each of which is their mean")
-    sample_every: int = knob(0, "steps between two pictures of what the averaged weights make; 0: none")
-    seed: int = knob(0, "of weights, data and noise")
+    out: Path = option(..., "folder for weights, state, logs and caches; a run there is resumed", "ignore")
+    steps: int = option(..., "optimizer steps in all")
+    lr: float = option(..., "peak learning rate")
+    warmup: int = option(200, "steps of linear warmup of the learning rate; a cosine to 0 follows")
+    weight_decay: float = option(0.01, "weight decay of AdamW")
+    max_norm: float = option(1.0, "gradients are clipped to this norm")
+    ema: float = option(0.999, "decay of the exponential moving average of the weights, 0..1")
+    accumulate: int = option(1, "batches per process and step; times the processes, it is the global batch")
+    precision: str = option("bf16", "mixed precision of the forward pass: no (fp32), bf16 or fp16")
+    every: int = option(500, "steps between two checkpoints", "ignore")
+    log_every: int = option(10, "steps between two TensorBoard entries, each of which is their mean", "ignore")
+    sample_every: int = option(0, "steps between two images of what the averaged weights produce; 0: none", "ignore")
+    seed: int = option(0, "seed of weights, data and noise", "refuse")
 
     def __post_init__(self) -> None:
-        _check_choice(self, "precision", PRECISIONS)
-        _check_range(self, 0, 1, "ema")
-        _check_range(self, 0, float("inf"), "steps", "warmup", "lr", "weight_decay", "sample_every")
-        _check_range(self, 1, float("inf"), "accumulate", "every", "log_every")
+        check_choice(self, "precision", PRECISIONS)
+        check_range(self, 0, 1, "ema")
+        check_range(self, 0, float("inf"), "steps", "warmup", "lr", "weight_decay", "sample_every")
+        check_range(self, 1, float("inf"), "accumulate", "every", "log_every")
 
     @property
     def folder(self) -> Path:
         return self.out / self.name
 
+    def to_dict(self) -> dict[str, Any]:
+        """All options as JSON has them."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+    def to_metadata(self) -> dict[str, Any]:
+        """The options that are saved with the weights: all but `out`."""
+        return {name: value for name, value in self.to_dict().items() if name != "out"}
+
 
 @dataclass(frozen=True, kw_only=True)
-class PictureTraining(LoopConfig):
-    """What the trainings on single frames share. What is only of videos says nothing of sprites, which are 64x64."""
+class ImageTraining(LoopConfig):
+    """The options of the trainings on single frames."""
 
-    data: str = knob("sprites", DATA)
-    network: str | dict[str, Any] = knob("mini", "mini, released, or a table with its sizes; unused with init")
-    init: str = knob("", "weights to go on from: mini, or a file")
-    width: int = knob(64, "of videos: pixels; they are shrunk and cropped to it")
-    height: int = knob(64, "of videos: pixels")
-    fps: float = knob(2.0, "of videos: frames taken per second")
-    frames: int = knob(4, "of videos: frames taken from a clip; a shorter one is skipped")
-    windows: int = knob(1, "of videos: clips cut from each, one after the other, as far as it is long enough")
-    shard_frames: int = knob(1024, "of videos: frames of a file of cached pictures")
+    data: str = option(..., DATA, "refuse")
+    network: str | dict[str, Any] = option("mini", "mini, released, or a table of sizes; unused with init", "refuse")
+    init: str = option("", "weights to start from: mini, or a file; none: train from scratch", "refuse")
+    width: int = option(64, "pixels; videos are resized and cropped to it", "refuse")
+    height: int = option(64, "pixels", "refuse")
+    fps: float = option(2.0, "frames per second that are taken from a video", "refuse")
+    frames: int = option(4, "frames of a clip; shorter videos are skipped", "refuse")
+    windows: int = option(1, "clips that are cut from each video at most, one after the other", "refuse")
+    shard_frames: int = option(1024, "frames in a file of cached images")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_range(self, 1, float("inf"), "width", "height", "frames", "windows", "shard_frames")
-        _check_range(self, 1e-6, float("inf"), "fps")
+        check_range(self, 1, float("inf"), "width", "height", "frames", "windows", "shard_frames")
+        check_range(self, 1e-6, float("inf"), "fps")
 
 
 @dataclass(frozen=True, kw_only=True)
-class VAETraining(PictureTraining):
+class VAETraining(ImageTraining):
     """The autoencoder, on single frames."""
 
     name: ClassVar[str] = "vae"
 
-    steps: int = knob(2600, "optimiser steps in all")
-    lr: float = knob(6e-4, "highest learning rate")
-    ema: float = knob(0.998, "share of the averaged weights that a step keeps, 0..1")
-    scenes: int = knob(8, "clips per batch, four frames of each (in every fourth batch a quarter as many, uncropped)")
-    kl_weight: float = knob(3e-6, "pull of the latents to the unit Gaussian")
-    edge_weight: float = knob(0.2, "weight of the error of differences between neighbouring pixels")
-    parts: str = knob("both", "which to train: both, or decoder; then latents stay what they are, and denoisers fit")
-    latent_noise: float = knob(0.0, "of the decoder alone: latents get up to so much noise, as denoisers leave some")
-    denoiser: str = knob("", "sprites, decoder alone: every second batch as this denoiser returns it; mini, or a file")
-    clip: str = knob("", "of denoiser: the towers that go with it; mini, or a file; none: clip.safetensors in out")
-    leftovers: int = knob(1024, "of denoiser: clips that it returns; made once, then kept in out")
+    steps: int = option(2600, "optimizer steps in all")
+    lr: float = option(6e-4, "peak learning rate")
+    ema: float = option(0.998, "decay of the exponential moving average of the weights, 0..1")
+    scenes: int = option(8, "clips per batch, four crops of each; every fourth batch: a quarter as many, uncropped")
+    kl_weight: float = option(3e-6, "weight of the KL divergence of the latents from the unit Gaussian")
+    edge_weight: float = option(0.2, "weight of the error of differences between neighboring pixels")
+    parts: str = option("both", "both, or decoder: latents stay the same, so denoisers still fit", "refuse")
+    latent_noise: float = option(0.0, "with parts = decoder: highest standard deviation of noise added to the latents")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_choice(self, "parts", ("both", "decoder"))
-        _check_range(self, 4, float("inf"), "scenes", "leftovers")
-        _check_range(self, 0, float("inf"), "kl_weight", "edge_weight", "latent_noise")
+        check_choice(self, "parts", ("both", "decoder"))
+        check_range(self, 4, float("inf"), "scenes")
+        check_range(self, 0, float("inf"), "kl_weight", "edge_weight", "latent_noise")
         if self.parts == "decoder" and not self.init:
             raise ValueError("parts = decoder needs init: without it the encoder would stay random")
         if self.parts == "both" and self.latent_noise:
-            raise ValueError(f"latent_noise = {self.latent_noise} needs parts = decoder: an encoder would outgrow it")
-        if self.denoiser and (self.parts == "both" or self.data != "sprites"):
-            raise ValueError(f"denoiser = {self.denoiser} needs parts = decoder and data = sprites")
+            raise ValueError(
+                f"latent_noise = {self.latent_noise} needs parts = decoder: an encoder would scale its latents up to "
+                "drown the noise"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
-class CLIPTraining(PictureTraining):
-    """The text and image towers, on frames and their descriptions."""
+class CLIPTraining(ImageTraining):
+    """The text and image towers, on frames and their captions."""
 
     name: ClassVar[str] = "clip"
 
-    steps: int = knob(800, "optimiser steps in all")
-    lr: float = knob(1e-3, "highest learning rate")
-    ema: float = knob(0.99, "share of the averaged weights that a step keeps, 0..1")
-    pairs: int = knob(64, "pictures and descriptions per batch; each is told from the others of its batch")
-    towers: str = knob("both", "which to train: both, or text; then appearance cues stay what they are")
+    steps: int = option(800, "optimizer steps in all")
+    lr: float = option(1e-3, "peak learning rate")
+    ema: float = option(0.99, "decay of the exponential moving average of the weights, 0..1")
+    pairs: int = option(64, "images with captions per batch; each pair is contrasted with the rest of its batch")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_choice(self, "towers", ("both", "text"))
-        _check_range(self, 2, float("inf"), "pairs")
+        check_range(self, 2, float("inf"), "pairs")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiserTraining(LoopConfig):
-    """The denoiser, both stages. What is none of a clip is as in the weights of `init`; sprites bring their own."""
+    """The denoiser, both stages. Properties of the clips that are not set are those of the weights in `init`."""
 
     name: ClassVar[str] = "denoiser"
 
-    steps: int = knob(6000, "optimiser steps in all")
-    lr: float = knob(5e-4, "highest learning rate")
-    ema: float = knob(0.998, "share of the averaged weights that a step keeps, 0..1")
-    network: str | dict[str, Any] = knob("mini", "mini, released, or a table with its sizes; unused with init")
-    init: str = knob("", "weights to go on from: mini, or a denoiser's file")
-    keep: str = knob("all", "of init: all, or pictures: then temporal layers, prior and cues start anew")
-    vae: str = knob("", "the autoencoder: mini, or a file; none: vae.safetensors in out")
-    clip: str = knob("", "the text and image towers: mini, or a file; none: clip.safetensors in out")
+    steps: int = option(6000, "optimizer steps in all")
+    lr: float = option(5e-4, "peak learning rate")
+    ema: float = option(0.998, "decay of the exponential moving average of the weights, 0..1")
+    data: str = option(..., DATA, "refuse")
+    network: str | dict[str, Any] = option("mini", "mini, released, or a table of sizes; unused with init", "refuse")
+    init: str = option("", "weights to start from: mini, or a denoiser's file; none: train from scratch", "refuse")
+    vae: str = option("", "the autoencoder: mini, or a file; none: vae.safetensors in out", "refuse")
+    clip: str = option("", "the text and image towers: mini, or a file; none: clip.safetensors in out", "refuse")
 
-    data: str = knob("sprites", DATA)
-    frames: int | None = knob(None, "frames of a clip")
-    fps: float | None = knob(None, "frames per second of a clip")
-    width: int | None = knob(None, "pixels; videos are shrunk and cropped to it")
-    height: int | None = knob(None, "pixels")
-    motion_scale: float | None = knob(None, "motion cue per mean change of a pixel, of full scale")
-    similarity_floor: float | None = knob(None, "cosine that reads as appearance 0; none without init: measured")
-    windows: int = knob(1, "clips cut from each video, one after the other, as far as it is long enough")
-    shard_frames: int = knob(4096, "frames of a file of cached latents")
+    frames: int | None = option(None, "frames of a clip", "refuse")
+    fps: float | None = option(None, "frames per second of a clip", "refuse")
+    width: int | None = option(None, "pixels; videos are resized and cropped to it", "refuse")
+    height: int | None = option(None, "pixels", "refuse")
+    motion_scale: float | None = option(None, "motion cue per mean absolute change of a pixel in 0..1", "refuse")
+    similarity_floor: float | None = option(
+        None, "cosine similarity that is appearance 0; none: as in init, or measured without init", "refuse"
+    )
+    windows: int = option(1, "clips that are cut from each video at most, one after the other", "refuse")
+    shard_frames: int = option(4096, "frames in a file of cached latents")
 
-    videos: int = knob(4, "clips per batch")
-    twins: int = knob(0, "sprites only: per batch, pairs of clips that differ in one thing only, under the same noise")
-    twin_kinds: tuple[str, ...] = knob(TWINS, "what twins differ in; a name given twice is twice as likely")
-    pictures: int = knob(16, "pictures per batch, for the spatial stage")
-    picture_steps: int = knob(1000, "first steps, on twice as many pictures and no clips")
-    shards: int = knob(16, "sprites only: files of clips in all")
-    grow: int = knob(20, "sprites only: steps after which one more of these files is drawn")
+    videos: int = option(4, "clips per batch")
+    images: int = option(16, "images per batch, for the spatial stage")
+    spatial_warmup_steps: int = option(1000, "first steps, on twice as many images and no clips")
 
-    caption_dropout: float = knob(0.1, "share of samples without a caption, so that guidance works")
-    cue_dropout: float = knob(0.05, "share of clips whose motion, and of those whose appearance is not told")
-    prior_strength: float = knob(1.0, "of the clips' prior; 0: frames come straight from the words")
-    prior_dropout: float = knob(0.05, "share of clips whose prior is faded by a random strength")
-    frozen: float = knob(0.0, "share of clips that show one of their frames only, with cues of no motion and no change")
-    paused: float = knob(0.0, "share of clips that move and hold still in turn")
-    noise_sharing: float | None = knob(None, "motion at which frames share 1/e of their noise; none: as in init")
-    appearance_guidance: float | None = knob(None, "guidance on the appearance cue, for samplers; none: as in init")
-    noisy_clips: float = knob(0.0, "share of clips at time steps of 600 and more, where what moves is decided")
-    time_power: float = knob(0.7, "time steps are 1000 u^power, u even in 0..1; under 1: more noisy ones")
+    caption_dropout: float = option(0.1, "probability of an empty caption, for classifier-free guidance")
+    cue_dropout: float = option(0.05, "probability of a null motion cue, and of a null appearance cue")
+    prior_dropout: float = option(0.05, "probability of a prior faded by a random strength")
+    static_clip_prob: float = option(0.0, "probability of a clip that repeats one of its frames, with cues to match")
+    pause_prob: float = option(0.0, "probability of a clip that pauses at random times, with cues to match")
+    noise_correlation: float | None = option(
+        None, "motion at which a frame keeps 1/e of the noise of the frame before, 0: independent; none: as in init"
+    )
+    appearance_guidance: float | None = option(
+        None, "guidance on the appearance cue to sample with, saved with the weights; none: as in init"
+    )
+    high_noise_prob: float = option(0.0, "probability of a clip at a time step of 600 or more, where motion is decided")
+    timestep_power: float = option(0.7, "time steps are 1000 u^power, u uniform in 0..1; under 1: more noise")
 
-    prompts: tuple[str, ...] = knob((), "of the samples while training; none: captions of the data")
-    sample_steps: int = knob(12, "denoising steps of a sample, DPM-Solver++(2M)")
-    sample_guidance: float = knob(4.0, "guidance of a sample")
+    prompts: tuple[str, ...] = option((), "prompts of the samples while training; none: captions of the data")
+    sample_steps: int = option(12, "denoising steps of a sample, with DPM-Solver++(2M)")
+    sample_guidance: float = option(4.0, "guidance scale of a sample")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_choice(self, "keep", ("all", "pictures"))
-        if self.keep == "pictures" and not self.init:
-            raise ValueError("keep = pictures needs init: without it there is nothing to keep")
-        _check_range(self, 0, 1, "caption_dropout", "cue_dropout", "prior_strength", "prior_dropout")
-        _check_range(self, 0, 1, "frozen", "paused", "noisy_clips")
-        if unknown := sorted(set(self.twin_kinds) - set(TWINS)):
-            raise ValueError(f"twin_kinds may be {', '.join(TWINS)}, got {unknown[0]!r}")
-        if not self.twin_kinds:
-            raise ValueError(f"twin_kinds is empty: name at least one of {', '.join(TWINS)}, or set twins = 0")
-        if self.frozen + self.paused > 1:
-            raise ValueError(f"frozen and paused are shares of the same clips: {self.frozen} + {self.paused} is over 1")
-        _check_range(self, 0, float("inf"), "noise_sharing", "appearance_guidance", "twins")
+        check_range(self, 0, 1, "caption_dropout", "cue_dropout", "prior_dropout")
+        check_range(self, 0, 1, "static_clip_prob", "pause_prob", "high_noise_prob")
+        if self.static_clip_prob + self.pause_prob > 1:
+            raise ValueError(
+                f"static_clip_prob + pause_prob must be at most 1, got {self.static_clip_prob} + {self.pause_prob}"
+            )
+        check_range(self, 0, float("inf"), "noise_correlation", "appearance_guidance")
         if self.appearance_guidance is not None and not self.cue_dropout:
             raise ValueError(
-                f"appearance_guidance = {self.appearance_guidance} needs cue_dropout: untold cues to learn"
+                f"appearance_guidance = {self.appearance_guidance} needs cue_dropout > 0, to train the null cue"
             )
-        _check_range(self, 1, float("inf"), "width", "height", "windows", "shards", "grow", "videos", "pictures")
-        _check_range(self, 2, float("inf"), "frames")
-        _check_range(self, 1e-6, float("inf"), "fps", "motion_scale", "time_power")
-        _check_range(self, -1, 0.999, "similarity_floor")
+        check_range(self, 1, float("inf"), "width", "height", "windows", "videos", "images")
+        check_range(self, 2, float("inf"), "frames")
+        check_range(self, 1e-6, float("inf"), "fps", "motion_scale", "timestep_power")
+        check_range(self, -1, 0.999, "similarity_floor")
+
+
+def changed_options(config: LoopConfig, saved: Mapping[str, Any]) -> list[str]:
+    """The options that differ from those of the run that is resumed, "name: old -> new" each.
+
+    Args:
+        config: of the command that resumes.
+        saved: `to_dict()` of the run; options that only one of the two has are passed over.
+
+    Raises:
+        ValueError: an option differs that must not; the message has its name, the old and the new value.
+    """
+    now = config.to_dict()
+    saved = renamed(saved, now)
+    changed = [f for f in fields(config) if f.name in saved and saved[f.name] != now[f.name]]
+    for f in changed:
+        if f.metadata["resume"] == "refuse":
+            raise ValueError(
+                f"{f.name} was {saved[f.name]!r} in the run in {config.folder} and is {now[f.name]!r} now: a run "
+                "cannot be resumed with that; set it back, or choose another out"
+            )
+    return [f"{f.name}: {saved[f.name]} -> {now[f.name]}" for f in changed if f.metadata["resume"] == "report"]
+
+
+def network_config(
+    network: str | dict[str, Any], kind: type[NetworkConfig], presets: Mapping[str, NetworkConfig]
+) -> NetworkConfig:
+    """The network's sizes, from a table or from the preset of that name."""
+    if isinstance(network, dict):
+        return kind.from_dict(network)
+    if network not in presets:
+        raise ValueError(f"network must be {', '.join(presets)} or a table with its sizes, got {network!r}")
+    return presets[network]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value

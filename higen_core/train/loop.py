@@ -1,4 +1,4 @@
-"""The part that all trainings share: optimiser, averaging, checkpoints, several processes, and a clean stop."""
+"""The loop of all trainings: optimizer, averaging, checkpoints, several processes, and a clean stop."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from accelerate.utils import send_to_device
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from .checkpoint import Average, State, resumed_changes, whole
 from .config import LoopConfig
-from .log import Log
-from .state import Average, State, whole
+from .logger import Log
 
 Batches: TypeAlias = Callable[[int, int], Any]
 """`batches(step, index)`: batch number `index`, which `step` asks for; the same in every run."""
@@ -45,25 +45,36 @@ def train(
     export: Callable[[Any, int], None],
     preview: Callable[[Any], Tensor] | None = None,
 ) -> None:
-    """Minimises the sum of the losses that `losses_of(model, batch)` names.
+    """Minimizes the sum of the losses that `losses_of(model, batch)` names.
 
-    A global batch is `config.accumulate` batches from each process (`torchrun`, `accelerate launch`); batches are
-    numbered through, so that a resumed run sees what an unbroken one would have seen, and two processes see what one
-    does that accumulates twice as many. Every `config.every` steps, and on SIGINT, the state is written to `state.pt`
-    and `export(averaged model, step)` is called; `preview(averaged model)` gives a picture (h, w, 3).
+    A global batch is `config.accumulate` batches from each process (`torchrun`, `accelerate launch`). Batches are
+    numbered through, so a resumed run has the batches of an unbroken one, and two processes have those of one with
+    twice the `accumulate`.
+
+    Args:
+        export: called with the averaged model and the step whenever the state has been written to `state.pt`: every
+            `config.every` steps, at the end, and on SIGINT.
+        preview: gives an image (h, w, 3) of what the averaged model produces, every `config.sample_every` steps.
+
+    Raises:
+        ValueError: the run in `config.folder` cannot be resumed with these options.
+        FloatingPointError: a loss or the gradients are infinite or not a number; the last checkpoint is kept.
     """
+    changes = resumed_changes(config)
     accelerator = Accelerator(
         mixed_precision=config.precision,
         cpu=own_device().type == "cpu",
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
-    plain = copy.deepcopy(model)
+    averaged = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay, betas=(0.9, 0.99))
     model, optimizer = accelerator.prepare(model, optimizer)
     network = accelerator.unwrap_model(model)
-    state = State(network, optimizer, Average(network, config.ema))
+    state = State(network, optimizer, Average(network, config.ema), accelerator.scaler)
     first = state.load(config.folder / "state.pt")
     main = accelerator.is_main_process
+    for change in changes:
+        accelerator.print(f"resumed with a changed option: {change}")
     with Log(config, first, main) as log, _interrupts() as interrupts:
         for done in range(first + 1, config.steps + 1):
             lr = config.lr * warmup_cosine(done - 1, config)
@@ -71,26 +82,24 @@ def train(
                 group["lr"] = lr
             losses = _backward(model, batches, losses_of, done - 1, config, accelerator)
             norm = accelerator.clip_grad_norm_(model.parameters(), config.max_norm)
-            if accelerator.scaler is None:  # a scaler of fp16 leaves out steps that overflow
-                _check_finite("the norm of the gradients", float(torch.as_tensor(norm)), done)
+            if accelerator.scaler is None:  # with fp16, the scaler skips steps that overflow
+                _check_finite({"the norm of the gradients": float(torch.as_tensor(norm))}, done)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             state.average.update(network)
-            losses, stop = _agreed(losses, bool(interrupts), accelerator)
-            for name, loss in losses.items():
-                _check_finite(f"the loss {name!r}", loss, done)
+            losses, stop = _reduce(losses, bool(interrupts), accelerator)
+            _check_finite({f"the loss {name!r}": loss for name, loss in losses.items()}, done)
             log.step(done, lr, losses)
             saves = stop or done % config.every == 0 or done == config.steps
-            shows = preview and config.sample_every and done % config.sample_every == 0
+            shows = preview is not None and config.sample_every > 0 and done % config.sample_every == 0
             if saves or shows:
-                averaged = whole(state.average.tensors)
-                plain.load_state_dict(averaged)
+                averaged.load_state_dict(whole(state.average.tensors))
             if saves:
-                state.save(config.folder / "state.pt", done, writes=main)
+                state.save(config.folder / "state.pt", done, config, writes=main)
             if saves and main:
-                export(plain, done)
+                export(averaged, done)
             if preview and shows and main:
-                log.picture(done, preview(plain))
+                log.image(done, preview(averaged))
             if stop:
                 break
 
@@ -113,25 +122,26 @@ def _backward(
     return total
 
 
-def _agreed(losses: dict[str, Tensor], stop: bool, accelerator: Accelerator) -> tuple[dict[str, float], bool]:
-    """Losses as a mean over all processes, and whether any has to stop: they all do then, after the same step."""
+def _reduce(losses: dict[str, Tensor], stop: bool, accelerator: Accelerator) -> tuple[dict[str, float], bool]:
+    """The mean losses of all processes, and whether any of them has to stop: all do then, after the same step."""
     values = torch.stack([*losses.values(), torch.tensor(float(stop), device=accelerator.device)])
     *means, stops = torch.as_tensor(accelerator.reduce(values, reduction="mean")).tolist()
     return dict(zip(losses, means, strict=True)), stops > 0
 
 
-def _check_finite(what: str, value: float, step: int) -> None:
+def _check_finite(values: dict[str, float], step: int) -> None:
     """Stops before broken weights are saved over good ones."""
-    if not math.isfinite(value):
-        raise FloatingPointError(
-            f"{what} is {value} at step {step}; the last checkpoint is kept: go on from it with a lower lr, "
-            'or with precision "no"'
-        )
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"{name} is {value} at step {step}; the last checkpoint is kept: resume from it with a lower lr, "
+                'or with precision "no"'
+            )
 
 
 @contextmanager
 def _interrupts() -> Iterator[list[int]]:
-    """Collects SIGINT in place of dying from it."""
+    """Collects SIGINT instead of raising KeyboardInterrupt."""
     caught: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
     try:
@@ -146,7 +156,7 @@ def _attention(device: torch.device) -> AbstractContextManager:
 
 
 def warmup_cosine(step: int, config: LoopConfig) -> float:
-    """Share of the highest learning rate at a step counted from 0; the same for any number of processes."""
+    """The learning rate at a step, counted from 0, as a fraction of its peak; the same for any number of processes."""
     if step < config.warmup:
         return (step + 1) / config.warmup
     return 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - config.warmup) / max(1, config.steps - config.warmup)))

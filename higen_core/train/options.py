@@ -1,4 +1,4 @@
-"""From a TOML file and the command line to a training's dataclass. Flags win over the file."""
+"""From a TOML file and the command line to the dataclass of a training. Flags win over the file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..aliases import ALIASES, renamed
 from .config import LoopConfig
 
 if sys.version_info >= (3, 11):
@@ -17,53 +18,80 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-CONFIGS = Path(__file__).parent / "configs"
-SHIPPED = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.toml")))
-Training = TypeVar("Training", bound=LoopConfig)
+Config = TypeVar("Config", bound=LoopConfig)
+METAVARS: dict[type, str] = {Path: "PATH", float: "X", int: "N", str: "TEXT"}
+
+
+def shipped_configs() -> dict[str, Path]:
+    """The TOML files of this package and of the data sets that are installed, by name."""
+    folder = Path(__file__).parent
+    return {path.stem: path for path in sorted([*folder.glob("configs/*.toml"), *folder.glob("*/configs/*.toml")])}
 
 
 def add_flags(parser: argparse.ArgumentParser, kind: type[LoopConfig]) -> None:
-    """--config, and a flag for every knob; what is not given stays out of the result."""
-    parser.add_argument("--config", type=Path, help=f"TOML file of knobs, or one of {SHIPPED}")
-    for name, types_ in _knobs(kind).items():
+    """Adds --config and a flag for every option; what is not given stays out of the result.
+
+    Flags of earlier versions are understood, but not listed.
+    """
+    add_config_flag(parser)
+    own = parser.add_argument_group("options of this training")
+    common = parser.add_argument_group("options of all trainings")
+    for name, types_ in _options(kind).items():
         field = kind.__dataclass_fields__[name]
-        told = field.metadata["help"].replace("%", "%%")
-        if field.default not in (MISSING, None, ()):
-            told += f" ({field.default!r})"
+        help = field.metadata["help"].replace("%", "%%")
+        if field.default not in (MISSING, None, (), ""):
+            help += f" ({field.default})"
         many: dict[str, Any] = {"nargs": "+"} if tuple in types_ else {}
-        parse = str if tuple in types_ else next(t for t in (Path, float, int, str) if t in types_)
-        flag = "--" + name.replace("_", "-")
-        parser.add_argument(flag, type=parse, default=argparse.SUPPRESS, help=told, **many)
+        parse = str if tuple in types_ else next(t for t in METAVARS if t in types_)
+        settings = many | {"dest": name, "type": parse, "metavar": METAVARS[parse], "default": argparse.SUPPRESS}
+        group = common if name in LoopConfig.__dataclass_fields__ else own
+        group.add_argument(_flag(name), help=help, **settings)
+        for old in (old for old, new in ALIASES.items() if new == name):
+            group.add_argument(_flag(old), help=argparse.SUPPRESS, **settings)
 
 
-def read_config(kind: type[Training], path: Path | None, flags: dict[str, Any]) -> Training:
-    """Raises ValueError for a key that is unknown, missing or of the wrong type, and says which file it is in."""
-    values = _read(path) if path else {}
-    knobs = _knobs(kind)
-    for where, given in ((str(path), values), ("flags", flags)):
-        if unknown := sorted(set(given) - set(knobs)):
-            raise ValueError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(knobs))}")
+def add_config_flag(parser: argparse.ArgumentParser) -> None:
+    shipped = ", ".join(shipped_configs())
+    parser.add_argument("--config", type=Path, metavar="FILE", help=f"TOML file of options, or one of {shipped}")
+
+
+def read_config(kind: type[Config], path: Path | None, flags: dict[str, Any]) -> Config:
+    """The options in a file (None: without one) and in flags, of both also under names of earlier versions.
+
+    Raises:
+        ValueError: an option is unknown, missing or of the wrong type; the message has the file's name.
+        FileNotFoundError: there is no such file.
+    """
+    options = _options(kind)
+    values, flags = renamed(read_toml(path) if path else {}, options), renamed(flags, options)
+    for source, given in ((str(path), values), ("flags", flags)):
+        if unknown := sorted(set(given) - set(options)):
+            raise ValueError(f"{source}: unknown option {unknown[0]!r}; options are {', '.join(sorted(options))}")
     merged = values | flags
-    needed = [f.name for f in fields(kind) if f.default is MISSING and f.name not in merged]
-    if needed:
-        raise ValueError(f"{needed[0]} is neither in {path or 'a --config file'} nor given as --{needed[0]}")
-    return kind(**{name: _typed(name, value, knobs[name]) for name, value in merged.items()})
+    missing = [f.name for f in fields(kind) if f.default is MISSING and f.name not in merged]
+    if missing:
+        raise ValueError(f"{missing[0]} is neither in {path or 'a --config file'} nor given as {_flag(missing[0])}")
+    return kind(**{name: _typed(name, value, options[name]) for name, value in merged.items()})
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A name without an ending is that of a file that ships."""
-    if not path.suffix:
-        path = CONFIGS / f"{path}.toml"
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a file; a name without an ending is that of a file that ships."""
+    shipped = shipped_configs()
+    path = path if path.suffix else shipped.get(str(path), path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; there are {SHIPPED} and your own .toml files")
+        raise FileNotFoundError(f"{path} does not exist; there are {', '.join(shipped)} and your own .toml files")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not valid TOML: {error}") from error
 
 
-def _knobs(kind: type[LoopConfig]) -> dict[str, tuple[type, ...]]:
-    """Name -> the types that its value may have."""
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _options(kind: type[LoopConfig]) -> dict[str, tuple[type, ...]]:
+    """The names of the options, with the types that their values may have."""
     hints = typing.get_type_hints(kind)
     return {field.name: _types(hints[field.name]) for field in fields(kind)}
 
@@ -74,7 +102,7 @@ def _types(hint: Any) -> tuple[type, ...]:
 
 
 def _typed(name: str, value: Any, allowed: tuple[type, ...]) -> Any:
-    """What TOML has another type for is converted; what it says wrongly is refused, 1.0 for 1 included."""
+    """Converts strings to paths, lists to tuples and integers to floats; refuses every other type, also 1.0 for 1."""
     if isinstance(value, str) and Path in allowed:
         return Path(value)
     if isinstance(value, list) and tuple in allowed:

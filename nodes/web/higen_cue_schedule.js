@@ -1,22 +1,23 @@
-/** The curve editor on HiGen Cue Schedule: binds it to the node's widgets, in both renderers. */
+/** The curve editor on HiGen Cue Schedule, connected with the node's widgets, in both renderers. */
 
 import { app } from "../../scripts/app.js";
-import { CurveEditor } from "./lib/editor.js";
-import { chain, followLanguage, forward, keepOnNode, noteChange, settle, useStyle } from "./lib/mount.js";
-import { deliver, motionScaleOf, overlaysOf, pullsOf } from "./lib/overlays.js";
-import { onResult } from "./lib/runs.js";
-import { TRACKS } from "./lib/tracks.js";
+import { CurveEditor } from "./lib/editor/editor.js";
+import { TRACKS } from "./lib/editor/tracks.js";
+import { chain, followLanguage, forward, keepOnNode, noteChange, settle, useStyle } from "./lib/page/mount.js";
+import { blendsOf, deliver, motionScaleOf, overlaysOf } from "./lib/results/overlays.js";
+import { onResult } from "./lib/results/runs.js";
 
 const NODE = "HiGenCueSchedule";
-const RELEASED = { frames: 32, fps: 8 };
+const STYLES = ["colors", "panel", "plot", "popup"];
+const DEFAULTS = { frames: 32, fps: 8 }; // of the released model
 const MIN_SIZE = [420, 520];
-const editors = new Map();
+const editors = new Map(); // node -> CurveEditor
 
 app.registerExtension({
   name: "HiGen.CueSchedule",
 
   init() {
-    useStyle("curves.css");
+    for (const name of STYLES) useStyle(new URL(`./lib/editor/${name}.css`, import.meta.url));
   },
 
   setup() {
@@ -37,43 +38,43 @@ app.registerExtension({
 function addEditor(node) {
   followLanguage();
   const editor = new CurveEditor(hostOf(node));
-  for (const { input } of Object.values(TRACKS)) hide(widget(node, input));
-  const holder = node.addDOMWidget("curves", "HIGEN_CURVES", editor.element, {
+  for (const { input } of Object.values(TRACKS)) hide(widgetOf(node, input));
+  const widget = node.addDOMWidget("curves", "HIGEN_CURVES", editor.element, {
     serialize: false,
     hideOnZoom: false,
     getMinHeight: () => 290,
   });
-  holder.serialize = false;
+  widget.serialize = false;
   node.setSize(node.size.map((v, i) => Math.max(v, MIN_SIZE[i])));
 
-  for (const other of node.widgets) if (other !== holder) chain(other, "callback", () => editor.refresh());
+  for (const input of node.widgets) if (input !== widget) chain(input, "callback", () => editor.refresh());
   for (const event of ["onConfigure", "onConnectionsChange"]) chain(node, event, () => editor.refresh());
   keepOnNode(node, "curves", editor.element);
   chain(node, "onAdded", () => editors.set(node, editor));
   chain(node, "onRemoved", () => editors.delete(node));
 }
 
-/** What the editor asks of the node; see lib/editor.js. */
+/** The host of a node's editor; lib/editor/editor.js describes it. */
 function hostOf(node) {
   const number = (name, fallback) => {
-    const value = Number(widget(node, name)?.value ?? fallback);
+    const value = Number(widgetOf(node, name)?.value ?? fallback);
     return Number.isFinite(value) ? value : fallback;
   };
   return {
-    read: (name) => asText(widget(node, TRACKS[name].input)?.value),
+    read: (name) => asText(widgetOf(node, TRACKS[name].input)?.value),
     write(name, text) {
-      const target = widget(node, TRACKS[name].input);
-      target.value = text;
-      target.callback?.(text);
+      const widget = widgetOf(node, TRACKS[name].input);
+      widget.value = text;
+      widget.callback?.(text);
     },
     level: (name) => Math.min(1, Math.max(0, number(TRACKS[name].number, TRACKS[name].top / 2) / TRACKS[name].top)),
     clip: () => ({
-      frames: Math.max(2, Math.round(number("frames", RELEASED.frames))),
-      fps: number("fps", RELEASED.fps),
+      frames: Math.max(2, Math.round(number("frames", DEFAULTS.frames))),
+      fps: number("fps", DEFAULTS.fps),
       motionScale: motionScaleOf(node),
     }),
     overlays: () => overlaysOf(node),
-    pulls: () => pullsOf(node),
+    blends: () => blendsOf(node),
     committed() {
       noteChange();
       node.setDirtyCanvas(true, true);
@@ -83,14 +84,14 @@ function hostOf(node) {
   };
 }
 
-const widget = (node, name) => node.widgets?.find((candidate) => candidate.name === name);
+const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
 
 const asText = (value) => (typeof value === "string" ? value : value == null ? "" : JSON.stringify(value));
 
-/** Keep a widget's value but show it in neither renderer. */
-function hide(target) {
-  if (!target) return;
-  target.hidden = true;
-  target.computeSize = () => [0, -4]; // takes no room: rows are 4 pixels apart
-  target.options = { ...target.options, hidden: true };
+/** Hide a widget in both renderers. It keeps its value. */
+function hide(widget) {
+  if (!widget) return;
+  widget.hidden = true;
+  widget.computeSize = () => [0, -4]; // no height: LiteGraph adds 4 pixels between rows
+  widget.options = { ...widget.options, hidden: true };
 }

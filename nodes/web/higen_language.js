@@ -1,8 +1,8 @@
 /**
  * Keeps the pack's translated node names and tooltips (locales/) on the page.
  *
- * ComfyUI's frontend 1.32 adds them to a language and then, when its own texts of that language arrive, puts those in
- * their place. Here ours are added again each time. A frontend whose texts cannot be reached this way shows English.
+ * ComfyUI's frontend 1.32 first merges them into a language, and then replaces them when its own texts of that language
+ * arrive. This extension merges them again each time. A frontend whose texts cannot be reached this way shows English.
  */
 
 import { api } from "../../scripts/api.js";
@@ -13,24 +13,25 @@ app.registerExtension({
 
   async init() {
     const frontend = document.getElementById("vue-app")?.__vue_app__;
-    const texts = frontend?._context.provides[frontend.__VUE_I18N_SYMBOL__]?.global;
-    if (texts) keep(texts, ours(await api.getCustomNodesI18n()));
+    const i18n = frontend?._context.provides[frontend.__VUE_I18N_SYMBOL__]?.global;
+    if (i18n) mergeAlways(i18n, onlyHiGen(await api.getCustomNodesI18n()));
   },
 });
 
-/** /i18n has every pack's translations: {locale: {nodeDefs: {node: texts}}}. */
-function ours(translations) {
-  const mine = ({ nodeDefs = {} }) => Object.entries(nodeDefs).filter(([node]) => node.startsWith("HiGen"));
+/** The HiGen nodes' part of all packs' translations: {locale: {nodeDefs: {node: texts}}}. */
+function onlyHiGen(translations) {
+  const filtered = ({ nodeDefs = {} }) => Object.entries(nodeDefs).filter(([node]) => node.startsWith("HiGen"));
   return Object.fromEntries(
-    Object.entries(translations).map(([locale, all]) => [locale, { nodeDefs: Object.fromEntries(mine(all)) }]),
+    Object.entries(translations).map(([locale, texts]) => [locale, { nodeDefs: Object.fromEntries(filtered(texts)) }]),
   );
 }
 
-function keep(texts, translations) {
-  const replace = texts.setLocaleMessage;
-  texts.setLocaleMessage = (locale, messages) => {
-    replace(locale, messages);
-    if (locale in translations) texts.mergeLocaleMessage(locale, translations[locale]);
+/** Merge translations into the frontend's messages, now and whenever the messages of a locale are replaced. */
+function mergeAlways(i18n, translations) {
+  const setLocaleMessage = i18n.setLocaleMessage;
+  i18n.setLocaleMessage = (locale, messages) => {
+    setLocaleMessage(locale, messages);
+    if (locale in translations) i18n.mergeLocaleMessage(locale, translations[locale]);
   };
-  for (const [locale, messages] of Object.entries(translations)) texts.mergeLocaleMessage(locale, messages);
+  for (const [locale, messages] of Object.entries(translations)) i18n.mergeLocaleMessage(locale, messages);
 }

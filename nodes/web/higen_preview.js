@@ -1,48 +1,49 @@
 /**
- * What HiGen nodes show after a run: Video Combine plays its video, Loader says what its weights were trained on.
- * The last result is kept in the node's properties, so it is there again after a reload of the page.
+ * What HiGen nodes show after a run: Video Combine plays its video, Loader lists what its weights were trained on.
+ * The last result is stored in the node's properties, so it is shown again after a reload of the page.
  */
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-import { chain, followLanguage, forward, keepOnNode, noteChange, useStyle } from "./lib/mount.js";
-import { nodeAt } from "./lib/overlays.js";
-import { player } from "./lib/player.js";
-import { onResult } from "./lib/runs.js";
+import { html } from "./lib/page/elements.js";
+import { chain, followLanguage, forward, keepOnNode, noteChange, useStyle } from "./lib/page/mount.js";
+import { nodeAt } from "./lib/results/overlays.js";
+import { player } from "./lib/results/player.js";
+import { onResult } from "./lib/results/runs.js";
 
 const PROPERTY = "higen_shown";
-const BELOW_VIDEO = 46; // pixels: the slider and the file's name
-const WORDS = 88; // pixels: five lines; longer words scroll, so that the node does not grow over its neighbours
+const CONTROLS_HEIGHT = 46; // pixels: the slider and the file name
+const TEXT_HEIGHT = 88; // pixels: five lines; a longer text scrolls, so that the node does not grow over its neighbors
 
-/** One entry a node type: the key of its ui output, what draws it, and the height it needs at a width, in pixels. */
+/** By node type: the key of its ui output, the elements that show it, and their height in pixels at a width. */
 const VIEWS = {
   HiGenVideoCombine: {
     key: "higen_video",
     draw: ([video]) => player(video, urlOf(video)),
-    height: ([video], width) => (video.height / video.width) * width + BELOW_VIDEO,
+    height: ([video], width) => (video.height / video.width) * width + CONTROLS_HEIGHT,
   },
   HiGenLoader: {
     key: "text",
-    draw: ([text]) => [words(text)],
-    height: () => WORDS,
+    draw: ([text]) => [textBox(text)],
+    height: () => TEXT_HEIGHT,
   },
 };
 
-const shows = new WeakMap(); // node -> what shows a result on it
+const views = new WeakMap(); // node -> function that shows a result on it
 
 app.registerExtension({
   name: "HiGen.Preview",
 
   init() {
-    useStyle("player.css");
+    useStyle(new URL("./lib/results/player.css", import.meta.url));
   },
 
   setup() {
     for (const [type, { key }] of Object.entries(VIEWS))
       onResult(key, (items, executionId) => {
         const node = nodeAt(app.rootGraph, executionId);
-        if (node?.comfyClass !== type) return; // deleted meanwhile, or another node's output of the same key
-        shows.get(node)(items);
+        if (node?.comfyClass !== type) return; // deleted meanwhile, or another node type with an output of this key
+        views.get(node)(items);
         noteChange();
       });
   },
@@ -55,12 +56,11 @@ app.registerExtension({
 
 function attach(node, view) {
   followLanguage();
-  const element = document.createElement("div");
-  element.className = "higen-preview widget-expands";
-  const wheel = (event) => (scrolls(event.target) ? event.stopPropagation() : forward(event));
-  element.addEventListener("wheel", wheel, { passive: false });
-  const shown = () => node.properties[PROPERTY];
-  const height = () => (shown() ? view.height(shown(), node.size[0] - 20) : 0);
+  const element = html("div", "higen-preview widget-expands");
+  const onWheel = (event) => (scrolls(event.target) ? event.stopPropagation() : forward(event));
+  element.addEventListener("wheel", onWheel, { passive: false });
+  const stored = () => node.properties[PROPERTY];
+  const height = () => (stored() ? view.height(stored(), node.size[0] - 20) : 0);
   const widget = node.addDOMWidget(PROPERTY, PROPERTY, element, {
     serialize: false,
     hideOnZoom: false,
@@ -79,18 +79,17 @@ function attach(node, view) {
     node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
     node.setDirtyCanvas(true, true);
   };
-  shows.set(node, show);
-  chain(node, "onConfigure", () => shown() && show(shown()));
+  views.set(node, show);
+  chain(node, "onConfigure", () => stored() && show(stored()));
 }
 
-function words(text) {
-  const element = document.createElement("div");
-  Object.assign(element, { className: "hp-text", textContent: text, tabIndex: 0 });
-  element.dataset.captureWheel = "true"; // or Vue nodes take it for the canvas
+function textBox(text) {
+  const element = html("div", "hp-text", { tabindex: 0 }, text);
+  element.dataset.captureWheel = "true"; // or the Vue renderer zooms the canvas
   return element;
 }
 
-/** Whether an element has more to show than fits: then the wheel is its own. */
+/** Whether an element's content is higher than the element, so that the wheel scrolls it. */
 const scrolls = ({ scrollHeight, clientHeight }) => scrollHeight > clientHeight;
 
 function urlOf({ filename, subfolder, type }) {

@@ -1,6 +1,6 @@
-"""`python -m tests.benchmarks` measures what README's tables of memory and precision say, and prints them.
+"""`python -m tests.benchmarks` measures the tables of memory and precision in README.md and prints them.
 
-Each row is a process of its own. A row for which the free memory is too small is left out, with a message that says so.
+Each row is measured in a process of its own. A row that needs more than the free memory is skipped with a message.
 """
 
 import argparse
@@ -10,7 +10,8 @@ from pathlib import Path
 from . import loading
 from .process import GB, measure
 
-STEPS = {  # name on the command line -> precision, frames at a time
+STEPS = {
+    # name on the command line: precision, frames at a time
     "bf16": ("bf16", 32),
     "bf16-chunked": ("bf16", 4),
     "fp32": ("fp32", 32),
@@ -19,32 +20,35 @@ STEPS = {  # name on the command line -> precision, frames at a time
 
 
 def table(*rows: tuple) -> None:
-    """The first row is the header; each row is shown as soon as it is there."""
+    """Prints rows of a Markdown table."""
     for cells in rows:
         print("|", " | ".join(map(str, cells)), "|", flush=True)
 
 
 def steps(size: str, names: list[str]) -> None:
+    """Memory and time of one call of the denoiser."""
     header = ("precision", "frames at a time", "weights", "peak of the process", "activations, computed", "seconds")
     table(header, ("---",) * 6)
     for name in names:
         precision, chunk = STEPS[name]
         if row := measure("step", size, precision, chunk):
-            bytes_ = (f"{row[key] / GB:.2f} GB" for key in ("weights", "peak", "computed"))
-            table((precision, chunk, *bytes_, f"{row['seconds']:.0f}"))
+            memory = (f"{row[key] / GB:.2f} GB" for key in ("weights", "peak", "computed"))
+            table((precision, chunk, *memory, f"{row['seconds']:.0f}"))
 
 
 def loads(size: str) -> None:
+    """Memory and time of loading the denoiser."""
     with tempfile.TemporaryDirectory() as folder:
         paths = loading.write(size, Path(folder))
-        table(("file", "in bf16", "peak of the process", "loaded", "all numbers read"), ("---",) * 5)
+        table(("file", "in bf16", "peak of the process", "loaded", "all values read"), ("---",) * 5)
         for name, path in zip(("fp32, as downloaded", "converted to bf16"), paths, strict=True):
             row = measure("loading", path)
-            bytes_ = (f"{row[key] / GB:.2f} GB" for key in ("size", "peak"))
-            table((name, *bytes_, f"{row['loaded']:.1f} s", f"{row['read']:.1f} s"))
+            memory = (f"{row[key] / GB:.2f} GB" for key in ("size", "peak"))
+            table((name, *memory, f"{row['loaded']:.1f} s", f"{row['read']:.1f} s"))
 
 
 def precisions() -> None:
+    """PSNR of videos in half precision."""
     table(("precision", "PSNR against fp32: mean", "worst"), ("---",) * 3)
     for precision in ("fp16", "bf16"):
         values = measure("precision", precision)
@@ -53,17 +57,19 @@ def precisions() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="*", help=f"step, loading, precision, or one of {', '.join(STEPS)}; default: all")
-    parser.add_argument("--narrow", action="store_true", help="a narrow network, to try the benchmark itself")
+    parser.add_argument(
+        "benchmarks", nargs="*", help=f"step, loading, precision, or one of {', '.join(STEPS)}; default: all"
+    )
+    parser.add_argument("--narrow", action="store_true", help="a narrow network, to test the benchmark itself")
     options = parser.parse_args()
-    what, size = options.what or ["step", "loading", "precision"], "narrow" if options.narrow else "full"
-    if unknown := set(what) - {"step", "loading", "precision", *STEPS}:
+    benchmarks, size = options.benchmarks or ["step", "loading", "precision"], "narrow" if options.narrow else "full"
+    if unknown := set(benchmarks) - {"step", "loading", "precision", *STEPS}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if names := [name for name in STEPS if name in what or "step" in what]:
+    if names := [name for name in STEPS if name in benchmarks or "step" in benchmarks]:
         steps(size, names)
-    if "loading" in what:
+    if "loading" in benchmarks:
         loads(size)
-    if "precision" in what:
+    if "precision" in benchmarks:
         precisions()
 
 

@@ -1,4 +1,4 @@
-"""How far half precision takes mini's videos from full precision: both stages, the same noise."""
+"""PSNR of mini's videos in half precision against those in full precision, from the same noise, through both stages."""
 
 import json
 import math
@@ -7,7 +7,7 @@ import sys
 import torch
 
 import higen_core as hg
-from higen_core.convert import DTYPES
+from higen_core.weights.conversion import DTYPES
 
 PROMPTS = (
     "a panda moving to the right on a yellow background",
@@ -18,25 +18,27 @@ PROMPTS = (
 OPTIONS = {"steps": 20, "guidance": 4.0}
 
 
-@torch.no_grad()
-def made(dtype: torch.dtype, prompt: str) -> torch.Tensor:
-    """Frames (16, 64, 64, 3) in [0, 1] of a denoiser in this precision; text and pictures are always fp32."""
+def sample(dtype: torch.dtype, prompt: str) -> torch.Tensor:
+    """Frames (16, 64, 64, 3) in [0, 1] with a denoiser in this precision; towers and autoencoder are in fp32."""
     unet, vae, clip = hg.load_unet("mini", dtype=dtype), hg.load_vae("mini"), hg.load_clip("mini")
     text, uncond = clip.encode_text([prompt]), clip.encode_text([""])
     prior = hg.sample_prior(unet, text, uncond, noise=hg.draw_noise(1, (1, 4, 1, 8, 8)), **OPTIONS)
     noise, offset_noise = hg.draw_video_noise(1, (1, 4, 16, 8, 8))
-    known = {"prior": prior, "cues": hg.Cues.constant(16, 500, 0.0), "noise": noise, "offset_noise": offset_noise}
-    return vae.decode_video(hg.sample_video(unet, text, uncond, **known, **OPTIONS))[0]
+    cues = hg.Cues.constant(16, 500, 0.0)
+    video = hg.sample_video(
+        unet, text, uncond, prior=prior, cues=cues, noise=noise, offset_noise=offset_noise, **OPTIONS
+    )
+    return vae.decode_video(video)[0]
 
 
 def psnr(frames: torch.Tensor, exact: torch.Tensor) -> float:
-    """In dB, of values in [0, 1]."""
+    """Peak signal-to-noise ratio in dB of values in [0, 1]."""
     return -10 * math.log10((frames - exact).square().mean().item())
 
 
 def main(precision: str) -> None:
-    """PSNR of each prompt's video against the one made in fp32."""
-    print(json.dumps([psnr(made(DTYPES[precision], prompt), made(torch.float32, prompt)) for prompt in PROMPTS]))
+    """Prints the PSNR for each prompt."""
+    print(json.dumps([psnr(sample(DTYPES[precision], prompt), sample(torch.float32, prompt)) for prompt in PROMPTS]))
 
 
 if __name__ == "__main__":

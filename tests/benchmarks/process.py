@@ -1,4 +1,4 @@
-"""A row of a table is measured in a process of its own, so that none inherits the memory of another."""
+"""Measures a row of a table in a process of its own, so that no row includes memory of another."""
 
 import json
 import re
@@ -13,38 +13,38 @@ from ..comfyui.paths import ROOT
 
 GB = 2**30
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")  # Linux
-SPARE = GB  # of the free memory, for Python, torch and whatever else the machine does
-
-
-NO_ROOM = 3  # exit code
+RESERVED = GB
+"""Bytes of the free memory that are left to Python, torch and other processes."""
+TOO_LITTLE_MEMORY = 3
+"""Exit code of a process whose row needs more than the free memory."""
 
 
 def measure(module: str, *arguments: object) -> Any:
-    """What `python -m tests.benchmarks.MODULE ARGUMENTS` prints last, as JSON; None if it had too little room."""
+    """The last line that `python -m tests.benchmarks.MODULE ARGUMENTS` prints, as JSON; None with too little memory."""
     command = [sys.executable, "-m", f"tests.benchmarks.{module}", *map(str, arguments)]
-    ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    if ended.returncode == NO_ROOM:
+    process = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if process.returncode == TOO_LITTLE_MEMORY:
         return None
-    ended.check_returncode()
-    return json.loads(ended.stdout.splitlines()[-1])
+    process.check_returncode()
+    return json.loads(process.stdout.splitlines()[-1])
 
 
-def check_room(needed: int, what: str) -> None:
-    """Ends this process if `needed` bytes would not fit into the free memory with SPARE left."""
+def check_memory(needed: int, row: str) -> None:
+    """Exits with TOO_LITTLE_MEMORY unless `needed` bytes and RESERVED are free."""
     free = psutil.virtual_memory().available
-    if free < needed + SPARE:
+    if free < needed + RESERVED:
         message = (
-            f"{what} is left out: it needs {(needed + SPARE) / GB:.1f} GB of free memory, {free / GB:.1f} GB are free"
+            f"{row} is skipped: it needs {(needed + RESERVED) / GB:.1f} GB of free memory, {free / GB:.1f} GB are free"
         )
         print(message, file=sys.stderr, flush=True)
-        sys.exit(NO_ROOM)
+        sys.exit(TOO_LITTLE_MEMORY)
 
 
-def forget_peak() -> None:
-    """Lets `peak` count from what this process has in memory now."""
+def reset_peak() -> None:
+    """Makes `peak` start from the current memory of this process."""
     CLEAR_REFS.write_text("5")
 
 
 def peak() -> int:
-    """Bytes that this process had in memory at most, since its start or the last `forget_peak`."""
+    """Maximum resident memory of this process in bytes, since its start or the last `reset_peak`."""
     return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())[1])

@@ -1,7 +1,7 @@
-"""One call of the denoiser in the temporal stage: its peak memory on this CPU, its time, and its computed peak.
+"""One call of the denoiser in the temporal stage: its time and peak memory on this CPU, and its computed peak memory.
 
-The network has the released layout and random weights, which are made in the precision that is measured. A guided step
-makes two such calls, one after the other where memory is short, with the same peak.
+The network has the released config, or a narrow one, and random weights in the precision that is measured. A guided
+step consists of two such calls. With little memory they are made one after the other, with the same peak.
 """
 
 import json
@@ -11,17 +11,18 @@ import time
 import torch
 
 import higen_core as hg
-from higen_core.convert import DTYPES
+from higen_core.weights.conversion import DTYPES
 
 from ..comfyui.released_files import FULL, NARROW, STD, is_norm
 from ..core.peak import computed_peak
-from .process import check_room, forget_peak, peak
+from .process import check_memory, peak, reset_peak
 
 FRAMES, HEIGHT, WIDTH = 32, 32, 56  # a latent of 448x256
 SIZES = {"full": FULL.unet, "narrow": NARROW.unet}
 
 
 def random_unet(config: hg.UNetConfig, dtype: torch.dtype) -> hg.UNet:
+    """A network with random weights that is never in memory in another precision."""
     with torch.device("meta"):
         unet = hg.UNet(config).to(dtype)
     unet.to_empty(device="cpu").requires_grad_(False)
@@ -30,32 +31,39 @@ def random_unet(config: hg.UNetConfig, dtype: torch.dtype) -> hg.UNet:
     return unet.eval()
 
 
-def call(unet: hg.UNet, chunk: int | None) -> torch.Tensor:
+def call(unet: hg.UNet, chunk: int) -> torch.Tensor:
     """The first step of the temporal stage with guidance 1, which is a single call."""
     text, prior = torch.zeros(1, 77, unet.config.y_dim), torch.zeros(1, 4, HEIGHT, WIDTH)
     noise, offset_noise = hg.draw_video_noise(0, (1, 4, FRAMES, HEIGHT, WIDTH))
-    known = {"prior": prior, "cues": hg.Cues.constant(FRAMES), "noise": noise, "offset_noise": offset_noise}
-    return hg.sample_video(unet, text, text, **known, steps=1, guidance=1.0, chunk=chunk)
+    cues = hg.Cues.constant(FRAMES)
+    options = {"steps": 1, "guidance": 1.0, "chunk": chunk}
+    return hg.sample_video(unet, text, text, prior=prior, cues=cues, noise=noise, offset_noise=offset_noise, **options)
 
 
-def run(unet: hg.UNet, chunk: int | None) -> torch.Tensor:
-    """The network's part of `call`, which runs on fake tensors too."""
+def run(unet: hg.UNet, chunk: int) -> torch.Tensor:
+    """The network alone, as in `call`; it also runs on fake tensors."""
     x, text = torch.zeros(1, 4, FRAMES, HEIGHT, WIDTH), torch.zeros(1, 77, unet.config.y_dim)
     return unet(x, torch.zeros(1), text=text, chunk=chunk)
 
 
 def main(size: str, precision: str, chunk: int) -> None:
-    """`chunk`: frames at a time; FRAMES is all of them."""
-    config, dtype, part = SIZES[size], DTYPES[precision], chunk if chunk < FRAMES else None
+    """Prints the bytes of the weights, both peaks in bytes, and seconds.
+
+    Args:
+        size: a key of SIZES.
+        precision: a key of DTYPES.
+        chunk: frames that a layer processes at a time.
+    """
+    config, dtype = SIZES[size], DTYPES[precision]
     with torch.device("meta"):
-        numbers = sum(parameter.numel() for parameter in hg.UNet(config).parameters())
-    weights = numbers * torch.finfo(dtype).bits // 8
-    check_room(weights + hg.activations(config, FRAMES, HEIGHT, WIDTH, dtype, part), f"{precision}, {chunk} frames")
-    computed = computed_peak(lambda: hg.UNet(config), lambda unet: run(unet, part), dtype)
+        parameters = sum(parameter.numel() for parameter in hg.UNet(config).parameters())
+    weights = parameters * torch.finfo(dtype).bits // 8
+    check_memory(weights + hg.activations(config, FRAMES, HEIGHT, WIDTH, dtype, chunk), f"{precision}, {chunk} frames")
+    computed = computed_peak(lambda: hg.UNet(config), lambda unet: run(unet, chunk), dtype)
     unet = random_unet(config, dtype)
-    forget_peak()
+    reset_peak()
     start = time.monotonic()
-    result = call(unet, part)
+    result = call(unet, chunk)
     seconds = time.monotonic() - start
     if not result.isfinite().all():
         raise ArithmeticError(f"{size} {precision}: the result has NaN or infinite values")

@@ -1,4 +1,4 @@
-"""The graph editor in a headless Chromium, driven as a person would and looked into through its `app` object."""
+"""ComfyUI's graph editor in a headless Chromium: mouse, keyboard, and access to its `app` object."""
 
 import base64
 import mimetypes
@@ -16,14 +16,14 @@ from .server import PACK_FOLDER, ComfyServer
 RENDERERS = ("litegraph", "vue")  # the classic canvas and "Nodes 2.0"
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
 FLAGS += "--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required".split()
-# What the stock page of frontend 1.32 reports by itself on a fresh offline server: files and sites that are not there,
-# and a settings store that trips over its first settings.
-STOCK_NOISE = re.compile(r"Failed to load resource|reading 'id'\)\s+at onChange \(\S*/assets/index-")
+# Errors of the stock page of frontend 1.32 on a fresh offline server: files and sites that do not exist, and a settings
+# store that fails at its first settings.
+STOCK_ERRORS = re.compile(r"Failed to load resource|reading 'id'\)\s+at onChange \(\S*/assets/index-")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def launch(chromium: BrowserType):
-    """Start the environment's CHROMIUM, else the first of the usual names that is installed."""
+    """Starts the browser at the path in the environment variable CHROMIUM, or the first of NAMES that is installed."""
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if not path:
         raise FileNotFoundError(f"no browser: install one of {', '.join(NAMES)}, or set CHROMIUM to its path")
@@ -31,17 +31,17 @@ def launch(chromium: BrowserType):
 
 
 class Editor:
-    """ComfyUI's page, opened in `page` with one of the two renderers."""
+    """The graph editor of a server, opened in a browser page with one of RENDERERS."""
 
     def __init__(self, page: Page, server: ComfyServer, renderer: str):
         self.page, self.server, self.renderer = page, server, renderer
-        self.errors: list[str] = []  # every console error and uncaught exception, with its place
+        self.errors: list[str] = []  # console errors and uncaught exceptions, with their location
         page.on("console", self.note_console)
         page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
         self.open()
 
     def open(self) -> None:
-        """Load (or reload) the page. The settings and the storage entry keep dialogs and banners off the canvas."""
+        """Loads or reloads the page, with settings that keep dialogs and banners off the canvas."""
         settings = {
             "Comfy.TutorialCompleted": True,
             "Comfy.Minimap.Visible": False,
@@ -58,11 +58,11 @@ class Editor:
             self.errors.append(f"{message.location.get('url', '')}: {message.text}")
 
     def our_errors(self) -> list[str]:
-        """All errors but the stock page's own; whatever names one of this pack's files is in."""
-        return [error for error in self.errors if PACK_FOLDER in error or not STOCK_NOISE.search(error)]
+        """Errors without those of the stock page; an error that names a file of this pack always counts."""
+        return [error for error in self.errors if PACK_FOLDER in error or not STOCK_ERRORS.search(error)]
 
     def load(self, workflow: dict) -> None:
-        """Show a workflow, as opening its file does."""
+        """Shows a workflow, as opening its file does."""
         self.page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
         self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
@@ -71,7 +71,7 @@ class Editor:
         return self.page.evaluate("() => JSON.parse(JSON.stringify(app.graph.serialize()))")
 
     def prompt(self) -> dict:
-        """The API prompt that the editor would queue now, without the titles it adds."""
+        """The API prompt that the editor would queue now, without the titles that it adds."""
         prompt = self.page.evaluate("async () => (await app.graphToPrompt()).output")
         return {key: {k: v for k, v in node.items() if k != "_meta"} for key, node in prompt.items()}
 
@@ -84,27 +84,27 @@ class Editor:
         )
 
     def run(self, seconds: float = 300) -> dict:
-        """Press Run and wait for the prompt's end. Returns its history: "outputs" by node id and "status"."""
+        """Clicks Run and waits for the end of the prompt. Returns its history: "outputs" by node id and "status"."""
         return self.wait_for(self.queue(), seconds)
 
     def queue(self) -> str:
-        """Press Run. Returns the prompt's id."""
+        """Clicks Run. Returns the id of the prompt."""
         with self.page.expect_response(lambda r: r.url.endswith("/prompt") and r.request.method == "POST") as queued:
             self.page.get_by_test_id("queue-button").click()
         return self.server.accepted(queued.value.json())
 
     def wait_for(self, prompt_id: str, seconds: float = 300) -> dict:
-        """Wait for a prompt's end. Returns its history."""
+        """Waits for the end of a prompt. Returns its history."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            self.page.wait_for_timeout(200)  # lets the page handle its events meanwhile
+            self.page.wait_for_timeout(200)  # the page handles its events meanwhile
             record = self.server.get(f"/history/{prompt_id}").json()
             if record:
                 return record[prompt_id]
         raise TimeoutError(f"the prompt took more than {seconds:.0f} s\n{self.server.log_tail()}")
 
     def drop(self, path: Path) -> None:
-        """Drop a file from the desktop onto the canvas."""
+        """Drops a file from the desktop onto the canvas."""
         file = {
             "name": path.name,
             "type": mimetypes.guess_type(path.name)[0] or "",
@@ -124,14 +124,14 @@ class Editor:
         )
 
     def screenshot(self, name: str) -> Path:
-        """Save a picture of the page as screenshots/NAME-RENDERER.png, for a person to look at."""
+        """Saves the page as screenshots/NAME-RENDERER.png."""
         SCREENSHOTS.mkdir(exist_ok=True)
         path = SCREENSHOTS / f"{name}-{self.renderer}.png"
         self.page.screenshot(path=path)
         return path
 
     def fit(self) -> None:
-        """Zoom so that the whole graph is in view."""
+        """Zooms so that the whole graph is visible."""
         self.page.locator("canvas#graph-canvas").focus()
         self.page.keyboard.press(".")
         self.page.wait_for_timeout(600)

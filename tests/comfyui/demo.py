@@ -10,7 +10,7 @@ from .workflow import load_prompt
 
 
 class ProgressBar:
-    """One bar a sampling node, fed by the server's websocket."""
+    """A progress bar for each node that reports progress, updated by the events of the websocket."""
 
     def __init__(self, titles: dict[str, str]):
         self.titles = titles
@@ -32,9 +32,9 @@ class ProgressBar:
 
 
 def saved_files(outputs: dict) -> list[dict]:
-    """Every file that a prompt's nodes saved, from its outputs by node id: {"filename", "subfolder", "type"}."""
-    shown = [entry for node in outputs.values() for entries in node.values() for entry in entries]
-    return [entry for entry in shown if isinstance(entry, dict) and "filename" in entry]
+    """The files that nodes have saved, {"filename", "subfolder", "type"}, from the outputs of a prompt by node id."""
+    entries = [entry for node in outputs.values() for values in node.values() for entry in values]
+    return [entry for entry in entries if isinstance(entry, dict) and "filename" in entry]
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def main() -> None:
             sys.exit(f"the run ended with {run.ending}: {run.error}\nThe log is {server.log_path}")
         videos = [entry for entry in saved_files(run.outputs) if entry["filename"].endswith(".mp4")]
         if not videos:
-            sys.exit(f"no mp4 among what the workflow saved: {saved_files(run.outputs)}")
+            sys.exit(f"the workflow saved no mp4, but {saved_files(run.outputs)}")
         print(server.output_path(videos[-1]))
 
 

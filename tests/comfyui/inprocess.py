@@ -1,4 +1,4 @@
-"""Makes ComfyUI's own modules (`comfy`, `nodes`, `folder_paths` …) importable in this process."""
+"""Makes ComfyUI's modules (`comfy`, `nodes`, `folder_paths` …) importable in this process."""
 
 import os
 import sys
@@ -7,11 +7,11 @@ import tempfile
 from .paths import comfyui_path
 
 FOLDERS = ("models", "input", "output", "custom_nodes", "user", "temp")
-_base = tempfile.TemporaryDirectory(prefix="higen-comfyui-")  # removed when Python ends
+_base = tempfile.TemporaryDirectory(prefix="higen-comfyui-")  # removed when Python exits
 
 
 def enter_comfyui() -> None:
-    """Put ComfyUI on `sys.path`, on the CPU, with its files in a temporary folder. Call before importing `comfy`."""
+    """Adds ComfyUI to `sys.path`, set to the CPU and to a temporary folder. Must be called before `import comfy`."""
     if str(comfyui_path()) in sys.path:
         return
     sys.path.insert(0, str(comfyui_path()))
@@ -23,4 +23,4 @@ def enter_comfyui() -> None:
     args.cpu = True
     args.base_directory = _base.name
 
-    import utils.extra_config  # noqa: F401  as main.py does, before ComfyUI's nodes hide it behind comfy/utils.py
+    import utils.extra_config  # noqa: F401  as main.py does, before ComfyUI's nodes shadow it with comfy/utils.py

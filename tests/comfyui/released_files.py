@@ -1,6 +1,7 @@
-"""Random weights in files of exactly the released layout, at full size or narrow: the real ones cannot be downloaded.
+"""Files of random weights with the layout of the released files, at full size or narrow.
 
-A narrow network needs its config beside it, which only safetensors can carry.
+The released weights cannot be downloaded by the tests. A narrow network needs a config in its metadata, which only
+safetensors files have.
 """
 
 import json
@@ -12,7 +13,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from higen_core.config import (
+from higen_core.models.clip import CLIP
+from higen_core.models.config import (
     RELEASED,
     RELEASED_CLIP,
     RELEASED_VAE,
@@ -22,17 +24,17 @@ from higen_core.config import (
     VAEConfig,
     VisionConfig,
 )
-from higen_core.released import released_name
-from higen_core.text import CLIP
-from higen_core.unet import UNet
-from higen_core.vae import VAE
+from higen_core.models.unet import UNet
+from higen_core.models.vae import VAE
+from higen_core.weights.key_mapping import released_name
 
-STD = 0.02  # of every weight but those of norms: activations neither vanish nor overflow
+STD = 0.02
+"""Standard deviation of all weights but those of norms. Activations neither vanish nor overflow with it."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """The three networks' configs, and the names of their files."""
+    """Configs of the three networks, and the names of their files: denoiser, text encoder, VAE."""
 
     unet: UNetConfig
     clip: CLIPConfig
@@ -59,19 +61,21 @@ NARROW = Sizes(
 
 
 def write(sizes: Sizes, models: Path) -> None:
-    """Puts the three files into the folders where a user puts the downloads."""
+    """Writes the three files into the model folders that a user puts the released files into."""
     denoiser, text, vae = sizes.names
-    pairs = (
+    files = (
         (models / "higen" / denoiser, tensors(lambda: UNet(sizes.unet), released_name), sizes.unet),
         (models / "text_encoders" / text, tensors(lambda: CLIP(sizes.clip), str), sizes.clip),
         (models / "checkpoints" / vae, tensors(lambda: VAE(sizes.vae), "first_stage_model.{}".format), sizes.vae),
     )
-    for path, make, config in pairs:
+    for path, make, config in files:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_one(path, make(), config.to_dict())
 
 
 def tensors(network: Callable[[], nn.Module], rename: Callable[[str], str]) -> Callable[[], dict[str, Tensor]]:
+    """A function that makes random tensors with the names and shapes of a network, under new names."""
+
     def make() -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(0)
         with torch.device("meta"):
@@ -85,13 +89,15 @@ def tensors(network: Callable[[], nn.Module], rename: Callable[[str], str]) -> C
 
 
 def is_norm(name: str, shape: torch.Size) -> bool:
+    """Whether a tensor is the weight of a normalization layer."""
     return len(shape) == 1 and name.endswith("weight")
 
 
 def write_one(path: Path, content: dict[str, Tensor], config: dict) -> None:
+    """Writes tensors in the format of the file name's suffix; only safetensors files get the config."""
     if path.suffix == ".safetensors":
         save_file(content, path, {"config": json.dumps(config)})
-    elif path.suffix == ".ckpt":  # what marks a whole checkpoint as one of Stable Diffusion 2.x
+    elif path.suffix == ".ckpt":  # the text tower by which a checkpoint of Stable Diffusion 2.x is recognized
         tower = {"cond_stage_model.model.ln_final.weight": torch.ones(1024)}
         torch.save({"state_dict": content | tower, "global_step": 1}, path)
     elif path.suffix == ".pth":

@@ -1,4 +1,4 @@
-"""One prompt followed over ComfyUI's websocket, from the queue to its end."""
+"""Follows a prompt over ComfyUI's websocket, from the queue to its end."""
 
 import contextlib
 import json
@@ -24,13 +24,22 @@ class Event(NamedTuple):
 
 @dataclass
 class Run:
-    """What happened to a prompt. `ending` is "success", "error" or "interrupted"."""
+    """The course of a prompt.
+
+    Attributes:
+        prompt_id: its id.
+        ending: "success", "error" or "interrupted".
+        events: all messages, in order.
+        previews: complete JPEG or PNG files.
+        outputs: ui output by node id.
+        error: node type, exception type and message; "" without an error.
+    """
 
     prompt_id: str
     ending: str = ""
     events: list[Event] = field(default_factory=list)
-    previews: list[bytes] = field(default_factory=list)  # each a whole JPEG or PNG file
-    outputs: dict = field(default_factory=dict)  # node id -> what the node showed
+    previews: list[bytes] = field(default_factory=list)
+    outputs: dict = field(default_factory=dict)
     error: str = ""
 
     def progress(self, node_id: str) -> list[tuple[int, int]]:
@@ -41,7 +50,11 @@ class Run:
 
 
 def follow(server, submit: Callable[[], str], seconds: float, on_event: Callable[[str, dict], None] | None) -> Run:
-    """Listen from before `submit()` until the prompt ends. Raises TimeoutError after `seconds`."""
+    """Connects, calls `submit()`, which returns the id of a prompt, and listens until it ends.
+
+    Raises:
+        TimeoutError: it takes more than `seconds`.
+    """
     socket = websocket.create_connection(f"ws://{server.address}/ws?clientId={server.client_id}", timeout=30)
     with contextlib.closing(socket):
         run = Run(submit())
@@ -64,7 +77,7 @@ def follow(server, submit: Callable[[], str], seconds: float, on_event: Callable
 
 
 def messages(server, socket: websocket.WebSocket, seconds: float) -> Iterator[tuple[str, dict]]:
-    """The server's messages as they come. Raises when it stops, or TimeoutError after `seconds`."""
+    """Yields the messages of the server. Raises an error if it stops, and TimeoutError after `seconds`."""
     deadline = time.monotonic() + seconds
     socket.settimeout(2)
     while time.monotonic() < deadline:
@@ -73,14 +86,14 @@ def messages(server, socket: websocket.WebSocket, seconds: float) -> Iterator[tu
         except websocket.WebSocketTimeoutException:
             server.check_alive()
         except websocket.WebSocketConnectionClosedException:
-            time.sleep(1)  # a process that is going down needs a moment to be gone
+            time.sleep(1)  # a process that stops needs a moment
             server.check_alive()
             raise
     raise TimeoutError(f"the prompt took more than {seconds:.0f} s\n{server.log_tail()}")
 
 
 def read(message: str | bytes) -> tuple[str, dict]:
-    """A websocket message as (type, data); previews get the type "preview"."""
+    """Type and data of a websocket message; the type of previews is "preview"."""
     if isinstance(message, str):
         event = json.loads(message)
         return event["type"], event.get("data") or {}

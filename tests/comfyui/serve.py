@@ -1,4 +1,4 @@
-"""`make comfyui`: a ComfyUI with this pack until Ctrl-C."""
+"""`make comfyui`: runs ComfyUI with this pack until Ctrl-C."""
 
 import argparse
 import contextlib

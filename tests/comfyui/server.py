@@ -1,4 +1,4 @@
-"""A real ComfyUI in a process of its own, with this pack installed, driven over HTTP and its websocket."""
+"""A ComfyUI server in a process of its own, with this pack installed, driven over HTTP and its websocket."""
 
 import json
 import shutil
@@ -16,15 +16,15 @@ from .paths import EXAMPLE_INPUTS, ROOT, comfyui_path
 from .run import Run, follow
 
 FOLDERS = ("models", "input", "output", "custom_nodes", "user", "temp")
-PACK_FOLDER = "hi-gen.pack"  # installers choose the folder's name, so nothing may depend on it
+PACK_FOLDER = "hi-gen.pack"  # not the name of a package: installers choose the name, so nothing may depend on it
 
 
 class ServerError(RuntimeError):
-    """ComfyUI did not start, stopped, or did not answer; the message ends with its log's last lines."""
+    """ComfyUI did not start, stopped, or did not answer; the message ends with the last lines of its log."""
 
 
 class PromptRejectedError(ValueError):
-    """ComfyUI's validation refused a prompt. `errors` is its answer: {"error": {…}, "node_errors": {…}}."""
+    """ComfyUI's validation rejected a prompt. `errors` is its answer: {"error": {…}, "node_errors": {…}}."""
 
     def __init__(self, errors: dict):
         super().__init__(json.dumps(errors, indent=1))
@@ -92,7 +92,7 @@ class ComfyServer:
             raise ServerError(f"ComfyUI stopped with exit code {self.process.returncode}\n{self.log_tail()}")
 
     def log(self) -> str:
-        """All that ComfyUI has printed so far."""
+        """What ComfyUI has printed so far."""
         return self.log_path.read_text(errors="replace")
 
     def log_tail(self, lines: int = 40) -> str:
@@ -109,11 +109,11 @@ class ComfyServer:
         return requests.post(self.url + path, timeout=60, **request)
 
     def object_info(self) -> dict:
-        """Every node's inputs and outputs by node id, as the graph editor sees them."""
+        """The schemas of all nodes by node id, as the graph editor gets them."""
         return self.get("/object_info").json()
 
     def submit(self, prompt: dict, workflow: dict | None = None) -> str:
-        """Queue an API prompt, with the editor's graph for the metadata of saved files. Returns the prompt's id."""
+        """Queues an API prompt, with the workflow for the metadata of saved files. Returns the id of the prompt."""
         extra = {"extra_pnginfo": {"workflow": workflow}} if workflow else {}
         answer = self.post("/prompt", json={"prompt": prompt, "client_id": self.client_id, "extra_data": extra})
         if answer.status_code != 400:
@@ -121,8 +121,14 @@ class ComfyServer:
         return self.accepted(answer.json())
 
     def accepted(self, answer: dict) -> str:
-        """The prompt's id from the answer of /prompt. ComfyUI drops only the outputs that a bad input leads to and runs
-        the others; here the whole prompt counts as refused."""
+        """The id of the prompt from the answer of /prompt.
+
+        ComfyUI drops only the outputs that depend on an invalid input and runs the others; here the whole prompt is
+        rejected.
+
+        Raises:
+            PromptRejectedError: an input is invalid.
+        """
         if answer.get("error") or answer["node_errors"]:
             if "prompt_id" in answer:
                 self.post("/queue", json={"delete": [answer["prompt_id"]]}).raise_for_status()
@@ -131,30 +137,30 @@ class ComfyServer:
         return answer["prompt_id"]
 
     def run(self, prompt: dict, workflow: dict | None = None, seconds: float = 600, on_event=None) -> Run:
-        """Queue a prompt and follow it to its end. `on_event(type, data)` sees each websocket event as it arrives."""
+        """Queues a prompt and follows it to its end. `on_event(type, data)` is called for each websocket event."""
         return follow(self, lambda: self.submit(prompt, workflow), seconds, on_event)
 
     def history(self, prompt_id: str) -> dict:
-        """The prompt's record: its "outputs" by node id and its "status"."""
+        """The record of a prompt: its "outputs" by node id and its "status"."""
         return self.get(f"/history/{prompt_id}").json()[prompt_id]
 
     def interrupt(self) -> None:
         self.post("/interrupt", json={}).raise_for_status()
 
     def upload(self, path: Path) -> str:
-        """Put a file into ComfyUI's input folder. Returns the name by which Load Image and the like know it."""
+        """Copies a file to ComfyUI's input folder. Returns its name for Load Image and similar nodes."""
         with Path(path).open("rb") as file:
             answer = self.post("/upload/image", files={"image": file}, data={"overwrite": "true"})
         answer.raise_for_status()
         return answer.json()["name"]
 
     def output_path(self, saved: dict) -> Path:
-        """The file on disk of one entry of a node's outputs: {"filename", "subfolder", "type"}."""
+        """The path of a file in a node's outputs: {"filename", "subfolder", "type"}."""
         return self.base / saved["type"] / saved["subfolder"] / saved["filename"]
 
 
 def stop_on_sigterm() -> None:
-    """Let a SIGTERM unwind this process, so that its server does not outlive it."""
+    """Turns SIGTERM into SystemExit, so that context managers stop the server with this process."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure of the programs that pip cannot bring: a browser, a colour emoji font and node.
+# Installs what pip cannot: a browser, a color emoji font and Node.js.
 set -eu
 
 missing=()

@@ -1,4 +1,4 @@
-"""Reading back the videos that the pack saved."""
+"""Reads the videos that the pack has saved."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def frames_of(path: Path) -> np.ndarray:
-    """All frames of a video file, (f, h, w, 3) in 0..255."""
+    """All frames of a video file, uint8 (f, h, w, 3)."""
     with av.open(str(path)) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
@@ -20,5 +20,5 @@ def graph_in(path: Path) -> dict:
 
 
 def motion(frames: np.ndarray) -> float:
-    """Mean change of a pixel from frame to frame, in 0..255."""
+    """Mean absolute change of a pixel from frame to frame, 0..255."""
     return float(np.abs(np.diff(frames.astype(np.float32), axis=0)).mean())

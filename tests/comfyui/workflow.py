@@ -1,9 +1,8 @@
-"""A workflow as the graph editor saves it -> the API prompt that the editor would queue for it.
+"""Converts a workflow, as the graph editor saves it, to the API prompt that the editor would queue for it.
 
-The editor's file has nodes with positional widget values, drawn links, and helpers that exist only on the screen
-(notes, reroutes, primitives, subgraphs, muted and bypassed nodes); the API prompt is a flat
-{id: {"class_type", "inputs"}}, where an input is a value or a link [id, output slot]. Node schemas come from the
-server's /object_info.
+A workflow has nodes with positional widget values, links, and nodes that exist only in the editor (notes, reroutes,
+primitives, subgraphs, muted and bypassed nodes). A prompt is a flat {id: {"class_type", "inputs"}}, where an input is a
+value or a link [id, output slot]. The schemas of the nodes come from the server's /object_info.
 """
 
 from __future__ import annotations
@@ -15,37 +14,39 @@ from pathlib import Path
 from typing import Any
 
 WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
-SCREEN_ONLY = {"Note", "MarkdownNote", "Reroute", "PrimitiveNode"}
-MUTED, BYPASSED = 2, 4  # node modes
-SUBGRAPH_INPUT = -10  # the made-up node at a subgraph's left border, whose outputs are the subgraph's inputs
-SUBGRAPH_OUTPUT = -20
+EDITOR_ONLY = {"Note", "MarkdownNote", "Reroute", "PrimitiveNode"}
+MUTED, BYPASSED = 2, 4
+"""Modes of a node."""
+SUBGRAPH_INPUT, SUBGRAPH_OUTPUT = -10, -20
+"""Ids of virtual nodes in a subgraph: the outputs of the first are its inputs, the inputs of the second its outputs."""
 NOTHING = object()
+"""A value or a link that does not exist; None is a value."""
 
 
 def load_prompt(path: Path, object_info: dict) -> tuple[dict, dict]:
-    """(API prompt, workflow) of a workflow file."""
+    """The API prompt and the workflow of a workflow file."""
     workflow = json.loads(Path(path).read_text())
     return to_prompt(workflow, object_info), workflow
 
 
 def only(prompt: dict, class_type: str) -> str:
-    """The id of a prompt's only node of a type."""
+    """The id of the only node of a type."""
     (key,) = (key for key, node in prompt.items() if node["class_type"] == class_type)
     return key
 
 
 def with_inputs(prompt: dict, class_type: str, **inputs: Any) -> dict:
-    """A copy of a prompt with other inputs at its only node of a type."""
+    """A copy of a prompt with other input values for its only node of a type."""
     key = only(prompt, class_type)
     return prompt | {key: prompt[key] | {"inputs": prompt[key]["inputs"] | inputs}}
 
 
 def to_prompt(workflow: dict, object_info: dict) -> dict:
-    """The API prompt of an editor-format workflow. Raises ValueError for a node type that the server lacks."""
+    """The API prompt of a workflow. Raises ValueError for a node type that the server does not have."""
     prompt = {}
     for scope, node in walk(Scope.of(workflow, subgraphs_of(workflow))):
         if node["type"] not in object_info:
-            raise ValueError(f"node {node['id']} has type {node['type']!r}, which the server does not know")
+            raise ValueError(f"node {node['id']} has type {node['type']!r}, which the server does not have")
         inputs = widget_inputs(node, object_info[node["type"]]["input"]) | linked_inputs(scope, node)
         prompt[scope.id(node)] = {"class_type": node["type"], "inputs": inputs}
     return drop_dead_links(prompt)
@@ -53,12 +54,19 @@ def to_prompt(workflow: dict, object_info: dict) -> dict:
 
 @dataclass
 class Scope:
-    """One graph: the workflow itself, or the inside of one subgraph node."""
+    """One graph: the workflow itself, or the content of a subgraph node.
+
+    Attributes:
+        nodes: by id.
+        links: (origin id, origin slot, target id, target slot) by link id.
+        subgraphs: definitions of all subgraphs of the workflow by id.
+        owner, parent: the subgraph node whose content this is, and the scope with that node; None for the workflow.
+    """
 
     nodes: dict[int, dict]
-    links: dict[int, tuple[int, int, int, int]]  # link id -> (origin id, origin slot, target id, target slot)
+    links: dict[int, tuple[int, int, int, int]]
     subgraphs: dict[str, dict]
-    owner: dict | None = None  # the subgraph node that this is the inside of
+    owner: dict | None = None
     parent: Scope | None = None
 
     @classmethod
@@ -71,11 +79,11 @@ class Scope:
         return cls({node["id"]: node for node in graph["nodes"]}, links, subgraphs, owner, parent)
 
     def id(self, node: dict) -> str:
-        """The node's id in a prompt: "7", or "3:7" inside the subgraph node 3."""
+        """The id of a node in a prompt: "7", or "3:7" in the subgraph node 3."""
         return f"{self.parent.id(self.owner)}:{node['id']}" if self.parent else str(node["id"])
 
     def inside(self, node: dict) -> Scope | None:
-        """The inside of a subgraph node; None for an ordinary node."""
+        """The content of a subgraph node; None for any other node."""
         graph = self.subgraphs.get(node["type"])
         return Scope.of(graph, self.subgraphs, node, self) if graph else None
 
@@ -85,9 +93,9 @@ def subgraphs_of(workflow: dict) -> dict[str, dict]:
 
 
 def walk(scope: Scope) -> Iterator[tuple[Scope, dict]]:
-    """Every node that will be in the prompt, with the scope it is in."""
+    """Yields the nodes that the prompt has, with their scopes."""
     for node in scope.nodes.values():
-        if node["type"] in SCREEN_ONLY or node.get("mode", 0) in (MUTED, BYPASSED):
+        if node["type"] in EDITOR_ONLY or node.get("mode", 0) in (MUTED, BYPASSED):
             continue
         inside = scope.inside(node)
         if inside:
@@ -97,7 +105,7 @@ def walk(scope: Scope) -> Iterator[tuple[Scope, dict]]:
 
 
 def widget_inputs(node: dict, schema: dict) -> dict[str, Any]:
-    """The values of a node's own widgets. A file older than an appended widget gets that widget's default."""
+    """The values of a node's widgets. Widgets that were appended after the file was saved get their default."""
     saved = node.get("widgets_values") or []
     if isinstance(saved, dict):
         return dict(saved)
@@ -111,7 +119,7 @@ def widget_inputs(node: dict, schema: dict) -> dict[str, Any]:
         if value is not NOTHING:
             values[name] = {"__value__": value} if isinstance(value, list) else value
         if options.get("control_after_generate", name in ("seed", "noise_seed") and kind == "INT"):
-            next(remaining, None)  # "fixed", "randomize" … belongs to the editor
+            next(remaining, None)  # "fixed", "randomize" … is for the editor
     return values
 
 
@@ -128,7 +136,7 @@ def linked_inputs(scope: Scope, node: dict) -> dict[str, Any]:
 
 
 def source(scope: Scope, link: int | None) -> Any:
-    """What a link brings: [node id, output slot], a primitive's value, or NOTHING."""
+    """The origin of a link, [node id, output slot], the value of a primitive, or NOTHING."""
     if link is None:
         return NOTHING
     origin_id, slot, *_ = scope.links[link]
@@ -150,7 +158,7 @@ def source(scope: Scope, link: int | None) -> Any:
 
 
 def bypass(node: dict, slot: int) -> int | None:
-    """The link a bypassed node passes on to its output `slot`: of the input in that place, else of the same type."""
+    """The link that a bypassed node forwards to its output `slot`: that of input `slot`, or else of the same type."""
     inputs, kind = node.get("inputs", []), node["outputs"][slot]["type"]
     candidates = inputs[slot : slot + 1] + inputs
     return next((entry.get("link") for entry in candidates if entry["type"] == kind), None)
@@ -162,7 +170,7 @@ def link_to(scope: Scope, target_id: int, target_slot: int) -> int | None:
 
 
 def drop_dead_links(prompt: dict) -> dict:
-    """Without the links to nodes that are not in the prompt, as the editor does."""
+    """Removes links to nodes that are not in the prompt, as the editor does."""
     for node in prompt.values():
         node["inputs"] = {
             name: value for name, value in node["inputs"].items() if not is_link(value) or value[0] in prompt

@@ -1,4 +1,4 @@
-"""The golden numbers of the released implementation; tests/golden/README.md says how they were made."""
+"""Outputs of the released implementation. tests/golden/README.md describes how they were computed."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ def path(name):
 
 
 def cases(name, prefix=""):
-    """Tensors of a file whose names start with `prefix`, without it."""
+    """Tensors of a file whose names start with `prefix`, by the rest of their names."""
     return {key.removeprefix(prefix): value for key, value in load_file(path(name)).items() if key.startswith(prefix)}
 
 
@@ -28,5 +28,5 @@ def manifest(network):
     return json.loads((FOLDER / f"{network}_full_manifest.json").read_text())
 
 
-def max_error(ours, golden):
-    return (ours - golden).abs().max().item()
+def max_error(result, expected):
+    return (result - expected).abs().max().item()

@@ -1,4 +1,4 @@
-"""Peak memory of a graph, computed: the graph runs on fake tensors, which have sizes but no numbers."""
+"""Computes the peak memory of a network by running it on fake tensors, which have sizes but no values."""
 
 import weakref
 from collections.abc import Callable, Iterator
@@ -11,12 +11,14 @@ from torch.utils._pytree import tree_leaves
 
 
 class LiveBytes(TorchDispatchMode):
-    """Counts the bytes of all storages that operations made and nobody has dropped, but for the network's weights."""
+    """Counts the bytes of all storages that operations have created and that still exist, without the weights."""
 
     def __init__(self, network: torch.nn.Module):
         super().__init__()
         self.live = self.peak = 0
-        self.known = weakref.WeakSet(tensor.untyped_storage() for tensor in (*network.parameters(), *network.buffers()))
+        self.counted = weakref.WeakSet(
+            tensor.untyped_storage() for tensor in (*network.parameters(), *network.buffers())
+        )
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         out = operation(*args, **(kwargs or {}))
@@ -26,8 +28,8 @@ class LiveBytes(TorchDispatchMode):
         return out
 
     def add(self, storage: torch.UntypedStorage) -> None:
-        if storage not in self.known:
-            self.known.add(storage)
+        if storage not in self.counted:
+            self.counted.add(storage)
             self.live += storage.nbytes()
             self.peak = max(self.peak, self.live)
             weakref.finalize(storage, self.drop, storage.nbytes())
@@ -38,14 +40,14 @@ class LiveBytes(TorchDispatchMode):
 
 @contextmanager
 def made_on(device: str | torch.device, dtype: torch.dtype) -> Iterator[None]:
-    """Networks that are built inside have their weights on this device, in this precision."""
-    before = torch.get_default_dtype()
+    """Networks that are created inside have their weights on this device, in this precision."""
+    default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
         with torch.device(device):
             yield
     finally:
-        torch.set_default_dtype(before)
+        torch.set_default_dtype(default)
 
 
 def computed_peak(
@@ -54,9 +56,10 @@ def computed_peak(
     dtype: torch.dtype = torch.float32,
     device: str = "cpu",
 ) -> int:
-    """Bytes that `run(make())` needs at its peak, without the weights.
+    """Peak memory of `run(make())` in bytes, without the weights.
 
-    On the CPU attention is fused, as it is on a GPU; without one, torch takes attention on "cuda" for the unfused kind.
+    The default device is the CPU, whose attention is fused like that of a GPU. For fake tensors on "cuda" torch selects
+    unfused attention if the machine has no GPU.
     """
     with FakeTensorMode(), torch.no_grad(), made_on(device, dtype):
         network = make()

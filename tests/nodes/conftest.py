@@ -1,4 +1,4 @@
-"""Node tests run with ComfyUI's own modules in this process: `import comfy`, `from higen_pack.nodes import video`."""
+"""Makes ComfyUI's modules importable for the tests of the nodes, which run in this process."""
 
 from ..comfyui.inprocess import enter_comfyui
 

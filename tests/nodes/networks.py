@@ -1,4 +1,4 @@
-"""Small random networks in files, in the layout of mini's, for tests of what ComfyUI makes of them."""
+"""Files of small random networks, in the same format as the bundled weights."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 from higen_pack import higen_core as hg
-from higen_pack.higen_core.checkpoint import save_network
-from higen_pack.higen_core.config import CLIPConfig, TextConfig, VisionConfig
+from higen_pack.higen_core.models.config import CLIPConfig, TextConfig, VisionConfig
+from higen_pack.higen_core.weights.checkpoint import save_network
 from torch import nn
 
 TEXT_WIDTH = 32
@@ -30,19 +30,19 @@ CLIP = CLIPConfig(
     vision_cfg=VisionConfig(width=32, layers=1, image_size=32, patch_size=16, head_width=16),
     text_cfg=TextConfig(width=TEXT_WIDTH, layers=3, heads=2),
 )
-TRAINED_ON = {"width": 64, "height": 64, "frames": 16, "fps": 8, "vocabulary": ["a", "red", "panda", "on", "the"]}
+METADATA = {"width": 64, "height": 64, "frames": 16, "fps": 8, "vocabulary": ["a", "red", "panda", "on", "the"]}
 
 
-def random_file(path: Path, kind: Callable[[Any], nn.Module], config: Any, **info) -> Path:
-    """Gives every weight of `kind(config)` a random value, also those that start at zero, and writes it to `path`.
+def random_file(path: Path, kind: Callable[[Any], nn.Module], config: Any, **metadata) -> Path:
+    """Writes `kind(config)` with random weights, the same in every test, to a file.
 
-    Always the same, whichever tests ran before. In fp16, as mini is: ComfyUI keeps text encoders in it, so all sides
-    see the same numbers.
+    Also the weights that are initialized to zero are random. The file is in fp16, like mini: ComfyUI keeps text
+    encoders in fp16, so that its networks and those of the core have equal weights.
     """
     torch.manual_seed(2)
     network = kind(config)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
-    save_network(path, network, torch.float16, **info)
+    save_network(path, network, torch.float16, **metadata)
     return path

@@ -1,21 +1,19 @@
-"""LATENT to and from the core: ComfyUI's layout and scale outside, the core's inside, bad latents refused by name."""
+"""Conversion of LATENT to the core's tensors and back; invalid latents give an error that names the input."""
 
 import pytest
 import torch
 from higen_pack.higen_core import LATENT_SCALE
 from higen_pack.nodes import latents
 
-CPU = torch.device("cpu")
 
-
-def test_a_picture_comes_back_as_it_went_in():
+def test_the_conversion_back_restores_a_latent():
     samples = torch.randn(1, 4, 8, 16)
-    prior = latents.to_prior({"samples": samples}, 16, CPU)
+    prior = latents.to_prior({"samples": samples}, 16)
     torch.testing.assert_close(latents.from_core(prior[:, :, None])["samples"], samples)
 
 
-def test_the_core_sees_scaled_latents():
-    prior = latents.to_prior({"samples": torch.ones(1, 4, 8, 8)}, 16, CPU)
+def test_priors_are_scaled_for_the_core():
+    prior = latents.to_prior({"samples": torch.ones(1, 4, 8, 8)}, 16)
     assert prior.unique().item() == pytest.approx(LATENT_SCALE)
 
 
@@ -36,13 +34,13 @@ def test_a_video_has_its_frames_in_the_batch_in_order():
         ((1, 4, 8, 9), r"prior width must be a positive multiple of 16 pixels .* got 72"),
     ],
 )
-def test_a_latent_that_is_no_prior_is_refused(shape, message):
+def test_a_latent_that_is_not_a_prior_is_rejected(shape, message):
     with pytest.raises(ValueError, match=message):
-        latents.to_prior({"samples": torch.zeros(shape)}, 16, CPU)
+        latents.to_prior({"samples": torch.zeros(shape)}, 16)
 
 
-def test_a_broken_latent_is_refused():
+def test_a_latent_with_nan_is_rejected():
     samples = torch.zeros(1, 4, 8, 8)
     samples[0, 2, 3, 4] = torch.nan
     with pytest.raises(ValueError, match="prior has NaN"):
-        latents.to_prior({"samples": samples}, 16, CPU)
+        latents.to_prior({"samples": samples}, 16)

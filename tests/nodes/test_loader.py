@@ -1,11 +1,11 @@
-"""HiGen Loader with files of the released layout, and both stages with what it gives."""
+"""HiGen Loader with files of the released layout, and both stages with the networks that it loads."""
 
 import folder_paths
 import pytest
 import torch
 from higen_pack import higen_core as hg
-from higen_pack.nodes import paths
 from higen_pack.nodes.loader import HiGenLoader
+from higen_pack.nodes.models import folders
 from higen_pack.nodes.samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
 
 from nodes import CLIPTextEncode, VAEDecode
@@ -18,24 +18,24 @@ SAMPLING = {"seed": 1, "steps": 1, "cfg": 12.0, "sampler": "ddim"}
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory):
-    """(model, CLIP, VAE) of narrow files where a user puts the downloads."""
+    """Model, CLIP and VAE of narrow networks, from files in ComfyUI's model folders."""
     models = tmp_path_factory.mktemp("models")
     released_files.write(SIZES, models)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        for folder in {*paths.DENOISER_FOLDERS, *paths.TEXT_FOLDERS, *paths.VAE_FOLDERS}:
-            place = ([str(models / folder)], folder_paths.supported_pt_extensions)
-            monkeypatch.setitem(folder_paths.folder_names_and_paths, folder, place)
+        for folder in {*folders.DENOISER_FOLDERS, *folders.TEXT_FOLDERS, *folders.VAE_FOLDERS}:
+            entry = ([str(models / folder)], folder_paths.supported_pt_extensions)
+            monkeypatch.setitem(folder_paths.folder_names_and_paths, folder, entry)
         monkeypatch.setattr(folder_paths, "filename_list_cache", {})
         yield HiGenLoader.execute(*SIZES.names, "bf16").args
 
 
-def test_the_model_is_in_the_precision_asked_for(loaded):
+def test_the_model_has_the_requested_precision(loaded):
     model, _, _ = loaded
     assert {parameter.dtype for parameter in model.unet.parameters()} == {torch.bfloat16}
     assert model.unet.config.to_dict() == SIZES.unet.to_dict()
 
 
-@pytest.mark.parametrize("frames", [8, 24, 32])
+@pytest.mark.parametrize("frames", [8, *(pytest.param(n, marks=pytest.mark.medium) for n in (24, 32))])
 def test_text_to_video_with_any_number_of_frames_up_to_32(loaded, frames):
     model, clip, vae = loaded
     prompts = [CLIPTextEncode().encode(clip, text)[0] for text in ("a panda", "")]
@@ -48,7 +48,7 @@ def test_text_to_video_with_any_number_of_frames_up_to_32(loaded, frames):
     assert VAEDecode().decode(vae, first)[0].shape == (1, 64, 128, 3)
 
 
-def test_more_frames_than_trained_say_what_to_do(loaded):
+def test_more_frames_than_trained_on_are_an_error_that_says_what_to_do(loaded):
     model, clip, _ = loaded
     prompts = [CLIPTextEncode().encode(clip, text)[0] for text in ("a panda", "")]
     prior = {"samples": torch.zeros(1, 4, 8, 16)}

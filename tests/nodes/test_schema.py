@@ -1,4 +1,4 @@
-"""What the graph editor is told of the nodes: names that saved workflows rely on, and help on everything."""
+"""The schemas of the nodes: names and order that saved workflows depend on, and help for every input and output."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ INPUTS = {
     "HiGenTemporalSampler": ["model", "positive", "negative", "prior", "cues", "seed", "steps", "cfg", "sampler"],
     "HiGenVideoCombine": ["images", "fps", "format", "filename_prefix", "audio"],
 }
-"""In the order of the first release. Workflows store widget values by position: append to a node, never reorder."""
+"""In the order of the first release. Workflows store widget values by position: append inputs, never reorder them."""
 
 OUTPUTS = {
     "HiGenLoader": ["HIGEN_MODEL", "CLIP", "VAE"],
@@ -28,14 +28,14 @@ SCHEMAS = {schema.node_id: schema for schema in (node.define_schema() for node i
 
 
 @pytest.mark.parametrize("node_id", INPUTS)
-def test_saved_workflows_keep_their_meaning(node_id):
+def test_saved_workflows_stay_valid(node_id):
     names = [entry.id for entry in SCHEMAS[node_id].inputs]
     assert names[: len(INPUTS[node_id])] == INPUTS[node_id]
     assert [output.io_type for output in SCHEMAS[node_id].outputs] == OUTPUTS[node_id]
 
 
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
-def test_everything_is_explained(schema):
+def test_every_input_and_output_has_a_tooltip(schema):
     assert schema.category == "HiGen"
     assert schema.display_name.startswith("HiGen ")
     assert len(schema.description) > 40

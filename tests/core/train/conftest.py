@@ -1,4 +1,8 @@
+from pathlib import Path
+
 import pytest
+
+from .films import films
 
 
 @pytest.fixture(autouse=True)
@@ -8,3 +12,9 @@ def fresh_accelerate():
 
     yield
     AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory) -> Path:
+    """A folder of three captioned videos."""
+    return films(tmp_path_factory.mktemp("videos"))

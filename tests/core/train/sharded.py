@@ -1,6 +1,6 @@
 """Run by `torch.distributed.run`: a denoiser's training with its weights sharded by FSDP2, on CPUs.
 
-Accelerate turns FSDP on for accelerators only; here it is told that this is one. All the rest is as on a GPU.
+Accelerate turns FSDP on for accelerators only; here its state is set as on one. All the rest is as on a GPU.
 """
 
 import sys
@@ -11,13 +11,13 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 from torch.distributed.tensor import DTensor
 
-from higen_core.train import denoiser, loop, state
+from higen_core.train import checkpoint, denoiser, loop
 from higen_core.train.config import DenoiserTraining
 from higen_core.train.options import read_config
 
 Accelerator(mixed_precision="no", cpu=True)
-for shared in (PartialState._shared_state, AcceleratorState._shared_state):
-    shared["distributed_type"] = DistributedType.FSDP
+for state in (PartialState._shared_state, AcceleratorState._shared_state):
+    state["distributed_type"] = DistributedType.FSDP
 AcceleratorState._shared_state["fsdp_plugin"] = FullyShardedDataParallelPlugin(
     fsdp_version=2,
     auto_wrap_policy="transformer_based_wrap",
@@ -26,16 +26,16 @@ AcceleratorState._shared_state["fsdp_plugin"] = FullyShardedDataParallelPlugin(
 )
 
 
-class Watched(state.State):
-    """Says what share of the weights this process holds."""
+class PrintingState(checkpoint.State):
+    """Prints the fraction of the weights that this process holds."""
 
     def load(self, path: Path) -> int:
         weights = list(self.model.parameters())
         assert all(isinstance(weight, DTensor) for weight in weights)
-        held, all_ = (sum(count) for count in zip(*((w.to_local().numel(), w.numel()) for w in weights), strict=True))
-        print(f"holds {held} of {all_} weights", flush=True)
+        held = sum(weight.to_local().numel() for weight in weights)
+        print(f"holds {held} of {sum(weight.numel() for weight in weights)} weights", flush=True)
         return super().load(path)
 
 
-loop.State = Watched
+loop.State = PrintingState
 denoiser.main(read_config(DenoiserTraining, Path(sys.argv[1]), {"out": Path(sys.argv[2])}))

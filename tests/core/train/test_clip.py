@@ -1,50 +1,79 @@
-"""The towers: the text tower says what a clip leads to, and the image tower does not learn from it."""
+"""The towers' training on videos."""
 
-import random
+from pathlib import Path
 
+import pytest
 import torch
-import torch.nn.functional as F
 
 from higen_core import load_clip
-from higen_core.config import CLIPConfig
-from higen_core.train import oracle, sprites
-from higen_core.train.clip import PairBatches, Towers
-from higen_core.train.pictures import SpritePictures
-from higen_core.train.textures import EMOJI
+from higen_core.models.clip import CLIP
+from higen_core.models.config import CLIPConfig
+from higen_core.train import clip
+from higen_core.train.clip import Towers, zero_unused_tokens
+from higen_core.train.config import CLIPTraining
+from higen_core.train.options import read_config
 
 from . import tiny
+from .logged import scalars
 
-NAMES = tuple(EMOJI)
-
-
-def test_an_ending_is_what_its_caption_leads_to():
-    pictures, rng = SpritePictures(), random.Random(0)
-    endings = [pictures.ending(rng) for _ in range(80)]
-    turned = [(picture, words) for picture, words in endings if "turning into" in words or "becoming" in words]
-    assert len(turned) > 5
-    for picture, words in turned:
-        assert oracle.look(picture).object == words.split()[-1]
+SIZE = {"frames": 4, "fps": 4.0, "width": 64, "height": 64, "shard_frames": 8}
+SHORT = {"precision": "no", "log_every": 1, "warmup": 100, "pairs": 3}
 
 
-def test_only_the_text_tower_learns_to_foretell():
-    source = SpritePictures()
-    towers = Towers(CLIPConfig.from_dict(tiny.CLIP_SIZES), source.texts)
-    _, _, foretelling = towers(*PairBatches(source, towers, 4)(0, 0))
-    foretelling.backward()
-    learning = {name for name, parameter in towers.model.named_parameters() if parameter.grad is not None}
-    assert "token_embedding.weight" in learning
-    assert not any(name.startswith("visual.") for name in learning)
+def train(folder: Path, videos: Path, **flags) -> Path:
+    config = read_config(CLIPTraining, None, {"out": folder, "data": str(videos)} | SIZE | SHORT | flags)
+    clip.main(config)
+    return config.folder
 
 
-def test_the_words_of_mini_tell_what_an_object_turns_into():
-    """A linear read-out of the mean of the states, fitted to 900 captions, is right on 300 others."""
-    rng = random.Random(0)
-    scenes = [scene for scene in (sprites.sample_plot(rng) for _ in range(9_000)) if scene.change == "turn"][:1200]
-    with torch.no_grad():
-        parts = [sprites.caption(scene, rng) for scene in scenes]
-        states = torch.cat([load_clip("mini").encode_text(parts[i : i + 200]).mean(1) for i in range(0, 1200, 200)])
-    told = F.one_hot(torch.tensor([NAMES.index(scene.target) for scene in scenes]), len(NAMES)).float()
-    heard = F.pad(states - states.mean(0), (0, 1), value=1.0)
-    fit = torch.linalg.lstsq(heard[:900], told[:900]).solution
-    right = (heard[900:] @ fit).argmax(1) == told[900:].argmax(1)
-    assert right.float().mean() > 0.95
+def test_they_are_trained_on_videos_with_the_contrastive_loss(tmp_path, videos):
+    options = {"network": tiny.CLIP_SIZES, "steps": 2}
+    folder = train(tmp_path, videos, **options)
+    assert len(scalars(folder, "loss/contrast")) == 2
+    trained = load_clip(tmp_path / "clip.safetensors")
+    assert set(trained.info.vocabulary) == {word for text in videos.glob("*.txt") for word in text.read_text().split()}
+    config = CLIPTraining(out=tmp_path, data=str(videos), **SIZE | SHORT | options)
+    assert (trained.info.training, trained.info.steps) == (config.to_metadata(), 2)
+
+
+def test_both_towers_are_fine_tuned_from_weights(tmp_path, videos):
+    train(tmp_path, videos, init="mini", steps=2, lr=1e-3, warmup=0)
+    tuned, mini = load_clip(tmp_path / "clip.safetensors"), load_clip("mini").state_dict()
+    assert tuned.config == load_clip("mini").config
+    for name in ("visual.proj", "text_projection"):
+        distance = (tuned.state_dict()[name] - mini[name]).abs().max()
+        assert 1e-4 < distance < 0.02
+    unused = tuned.tokenize(["zebra"])[0, 1]  # not in the captions
+    assert torch.equal(tuned.state_dict()["token_embedding.weight"][unused], mini["token_embedding.weight"][unused])
+
+
+def test_words_that_are_never_trained_have_no_influence():
+    torch.manual_seed(0)
+    towers = CLIP(CLIPConfig.from_dict(tiny.CLIP_SIZES))
+    table = towers.model.token_embedding.weight
+    before = table.detach().clone()
+    zero_unused_tokens(towers, ["a cat"])
+    used = towers.tokenize(["a cat"]).unique()
+    assert torch.equal(table[used], before[used])
+    assert table.abs().sum(1).count_nonzero() == len(used)
+
+
+def test_the_state_dict_is_that_of_a_module_and_the_file_that_of_a_clip(tmp_path):
+    towers = Towers(CLIPConfig.from_dict(tiny.CLIP_SIZES))
+    assert all(name.startswith("model.") for name in towers.state_dict())
+    assert {f"model.{name}" for name in CLIP.state_dict(towers)} == set(towers.state_dict())
+
+
+def test_images_of_another_size_than_the_towers_are_refused(tmp_path, videos):
+    with pytest.raises(ValueError, match="takes 64x64 pixels, got width 32 and height 32"):
+        train(tmp_path, videos, steps=1, width=32, height=32)
+
+
+def test_a_resumed_training_has_the_losses_of_an_unbroken_one(tmp_path, videos):
+    options = {"network": tiny.CLIP_SIZES}
+    whole = train(tmp_path / "whole", videos, steps=6, **options)
+    train(tmp_path / "parts", videos, steps=3, **options)
+    parts = train(tmp_path / "parts", videos, steps=6, **options)
+    curves = [scalars(folder, "loss/contrast") for folder in (whole, parts)]
+    assert len(curves[0]) == 6
+    assert curves[0] == curves[1]

@@ -19,14 +19,14 @@ def batches(step, index):
 
 
 def run(folder, steps=20, interrupt_at=None, preview=None, **options):
-    """Losses as they came, and (step, weights) of each export."""
+    """The losses in order, and (step, weights) of each export."""
     torch.manual_seed(0)
-    seen, exported = [], []
+    losses, exported = [], []
 
-    def losses(model, batch):
+    def losses_of(model, batch):
         loss = (model(batch[0]) - batch[1]).square().mean()
-        seen.append(loss.item())
-        if len(seen) == interrupt_at:
+        losses.append(loss.item())
+        if len(losses) == interrupt_at:
             signal.raise_signal(signal.SIGINT)
         return {"squared": loss}
 
@@ -35,17 +35,17 @@ def run(folder, steps=20, interrupt_at=None, preview=None, **options):
     train(
         nn.Linear(3, 1),
         batches,
-        losses,
+        losses_of,
         config,
         lambda model, step: exported.append((step, model.weight.clone())),
         preview,
     )
-    return seen, exported
+    return losses, exported
 
 
 def test_it_learns_and_exports_the_average(tmp_path):
-    seen, exported = run(tmp_path, 120, every=40)
-    assert seen[-1] < 0.01 * seen[0]
+    losses, exported = run(tmp_path, 120, every=40)
+    assert losses[-1] < 0.01 * losses[0]
     assert [step for step, _ in exported] == [40, 80, 120]
     torch.testing.assert_close(exported[-1][1], torch.tensor([[1.0, -2.0, 0.5]]), atol=0.1, rtol=0)
 
@@ -71,6 +71,61 @@ def test_a_resumed_run_has_the_losses_of_an_unbroken_one(tmp_path, accumulate):
     assert {path.name for path in (tmp_path / "parts").iterdir()} == {"state.pt", "logs"}
 
 
+def test_a_resumed_run_uses_the_weight_decay_of_now_and_reports_it(tmp_path, capsys):
+    run(tmp_path, 5)
+    _, exported = run(tmp_path, 10, weight_decay=5.0)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert [group["weight_decay"] for group in state["optimizer"]["param_groups"]] == [5.0]
+    assert "resumed with a changed option: weight_decay: 0.01 -> 5.0\n" in capsys.readouterr().out
+    run(tmp_path / "unchanged", 5)
+    _, unchanged = run(tmp_path / "unchanged", 10)
+    assert not torch.allclose(exported[-1][1], unchanged[-1][1])
+
+
+def test_a_resumed_run_reports_the_other_changed_options_once(tmp_path, capsys):
+    run(tmp_path, 5)
+    run(tmp_path, 10, every=3, max_norm=2.0)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("resumed")]
+    assert lines == [
+        f"resumed with a changed option: {change}" for change in ("steps: 5 -> 10", "max_norm: 1.0 -> 2.0")
+    ]
+    run(tmp_path, 10, max_norm=2.0)
+    assert "resumed" not in capsys.readouterr().out
+
+
+def test_a_run_is_not_resumed_with_another_seed(tmp_path):
+    run(tmp_path, 5)
+    before = (tmp_path / "state.pt").read_bytes()
+    with pytest.raises(ValueError, match="seed was 0 in the run in .* and is 3 now"):
+        run(tmp_path, 10, seed=3)
+    assert (tmp_path / "state.pt").read_bytes() == before
+
+
+def test_the_state_of_a_run_without_saved_options_is_resumed(tmp_path):
+    """As earlier versions wrote it."""
+    run(tmp_path, 5)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    del state["config"]
+    torch.save(state, tmp_path / "state.pt")
+    losses, _ = run(tmp_path, 10, seed=3)
+    assert len(losses) == 5
+
+
+def test_a_state_that_cannot_be_written_leaves_the_last_one_and_nothing_else(tmp_path, monkeypatch):
+    run(tmp_path, 5)
+    before = (tmp_path / "state.pt").read_bytes()
+
+    def full_disk(state, path):
+        path.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        run(tmp_path, 10)
+    assert (tmp_path / "state.pt").read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"state.pt", "logs"}
+
+
 @pytest.fixture
 def interruptible():
     """Python's own handler, also where the tests run in the background of a shell, which ignores interrupts."""
@@ -81,8 +136,8 @@ def interruptible():
 
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_saves_and_stops(tmp_path):
-    seen, exported = run(tmp_path, interrupt_at=7)
-    assert len(seen) == 7
+    losses, exported = run(tmp_path, interrupt_at=7)
+    assert len(losses) == 7
     assert [step for step, _ in exported] == [5, 7]
     assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] == 7
     with pytest.raises(KeyboardInterrupt):  # the handler from before is back
@@ -111,7 +166,7 @@ def test_broken_numbers_stop_it_before_they_are_saved(tmp_path, broken):
 def test_the_state_has_the_names_that_earlier_runs_wrote(tmp_path):
     run(tmp_path, 5)
     state = torch.load(tmp_path / "state.pt", weights_only=True)
-    assert {name: set(part) for name, part in state.items() if name != "step"} == {
+    assert {name: set(part) for name, part in state.items() if name not in ("step", "config")} == {
         "model": {"weight", "bias"},
         "optimizer": {"state", "param_groups"},
         "average": {"n_averaged", "module.weight", "module.bias"},
@@ -139,14 +194,14 @@ def test_accumulated_batches_are_one_large_batch(tmp_path):
 
 
 def test_losses_learning_rate_and_speed_are_logged_as_means_of_some_steps(tmp_path):
-    seen, _ = run(tmp_path, log_every=4)
-    means = {done: sum(seen[done - 4 : done]) / 4 for done in (4, 8, 12, 16, 20)}
+    losses, _ = run(tmp_path, log_every=4)
+    means = {done: sum(losses[done - 4 : done]) / 4 for done in (4, 8, 12, 16, 20)}
     assert scalars(tmp_path, "loss/squared") == pytest.approx(means, rel=1e-6)
     assert scalars(tmp_path, "lr")[4] == pytest.approx(0.05 * 0.9924, rel=1e-3)  # a cosine over the 18 steps left
     assert all(speed > 0 for speed in scalars(tmp_path, "steps per second").values())
 
 
-def test_pictures_of_the_averaged_weights_are_kept(tmp_path):
+def test_images_of_the_averaged_weights_are_kept(tmp_path):
     from PIL import Image
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -16,12 +16,16 @@ from ...comfyui.paths import ROOT
 from . import tiny
 from .logged import scalars
 
-KNOBS = {
+OPTIONS = {
+    "frames": 4,
+    "fps": 8.0,
+    "width": 32,
+    "height": 32,
     "steps": 8,
     "lr": 1e-3,
     "warmup": 100,
-    "picture_steps": 3,
-    "pictures": 2,
+    "spatial_warmup_steps": 3,
+    "images": 2,
     "videos": 1,
     "shard_frames": 64,
     "precision": "no",
@@ -45,54 +49,57 @@ def finish(process: subprocess.Popen) -> str:
     return out
 
 
-def trained(processes: int, folder: Path, **knobs) -> Path:
+def write_config(folder: Path, videos: Path, **options) -> Path:
     tiny.networks(folder)
-    config = tiny.toml(folder / "knobs.toml", tiny.UNET, **KNOBS | knobs)
+    return tiny.toml(folder / "options.toml", tiny.UNET, **OPTIONS | {"data": videos} | options)
+
+
+def trained(processes: int, folder: Path, videos: Path, **options) -> Path:
+    """The folder of a training of the denoiser that has ended."""
+    config = write_config(folder, videos, **options)
     finish(start(processes, "higen_core.train", "denoiser", "--config", config, "--out", folder))
     return folder / "denoiser"
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory) -> Path:
+def one_process(tmp_path_factory, videos) -> Path:
     """One process, two batches a step."""
-    return trained(1, tmp_path_factory.mktemp("alone"), accumulate=2)
+    return trained(1, tmp_path_factory.mktemp("one_process"), videos, accumulate=2)
 
 
-def same_losses(one: Path, other: Path) -> None:
-    for name, first in (("picture", 1), ("video", 4)):
-        curves = [scalars(folder, f"loss/{name}") for folder in (one, other)]
-        assert list(curves[0]) == list(range(first, 9))
-        assert curves[0] == pytest.approx(curves[1], rel=1e-4)
+def check_same_losses(folder: Path, expected: Path) -> None:
+    for name, first in (("image", 1), ("video", 4)):
+        curve, expected_curve = scalars(folder, f"loss/{name}"), scalars(expected, f"loss/{name}")
+        assert list(curve) == list(range(first, 9))
+        assert curve == pytest.approx(expected_curve, rel=1e-4)
 
 
-def test_two_processes_have_the_losses_of_one_with_the_same_global_batch(alone, tmp_path):
-    both = trained(2, tmp_path)
-    same_losses(alone, both)
-    one, two = (load_file(folder.parent / "denoiser.safetensors") for folder in (alone, both))
-    for name, weight in one.items():
-        torch.testing.assert_close(weight, two[name], atol=2e-3, rtol=0)
+def test_two_processes_have_the_losses_of_one_with_the_same_global_batch(one_process, videos, tmp_path):
+    two_processes = trained(2, tmp_path, videos)
+    check_same_losses(two_processes, one_process)
+    expected = load_file(one_process.parent / "denoiser.safetensors")
+    for name, weight in load_file(tmp_path / "denoiser.safetensors").items():
+        torch.testing.assert_close(weight, expected[name], atol=2e-3, rtol=0)
 
 
-def test_one_process_goes_on_where_two_have_stopped(alone, tmp_path):
-    trained(2, tmp_path, steps=5)
-    same_losses(alone, trained(1, tmp_path, accumulate=2))
+def test_one_process_resumes_the_run_of_two(one_process, videos, tmp_path):
+    trained(2, tmp_path, videos, steps=5)
+    check_same_losses(trained(1, tmp_path, videos, accumulate=2), one_process)
 
 
 @pytest.mark.slow
-def test_sharded_weights_train_save_and_resume_as_whole_ones_do(alone, tmp_path):
+def test_sharded_weights_train_save_and_resume_like_whole_ones(one_process, videos, tmp_path):
     """FSDP2 in two processes, stopped after 3 steps and after 5; the rest in one process."""
-    tiny.networks(tmp_path)
     for steps in (3, 5):
-        config = tiny.toml(tmp_path / "knobs.toml", tiny.UNET, **KNOBS | {"steps": steps})
-        told = finish(start(2, "tests.core.train.sharded", config, tmp_path))
-        shares = [int(held) / int(all_) for held, all_ in re.findall(r"holds (\d+) of (\d+) weights", told)]
-        assert len(shares) == 2 and max(shares) < 0.6
-    same_losses(alone, trained(1, tmp_path, accumulate=2))
+        config = write_config(tmp_path, videos, steps=steps)
+        output = finish(start(2, "tests.core.train.sharded", config, tmp_path))
+        fractions = [int(held) / int(all_) for held, all_ in re.findall(r"holds (\d+) of (\d+) weights", output)]
+        assert len(fractions) == 2 and max(fractions) < 0.6
+    check_same_losses(trained(1, tmp_path, videos, accumulate=2), one_process)
 
 
-def test_an_interrupt_stops_both_processes_after_the_same_step_and_saves(tmp_path):
-    tiny.networks(tmp_path)
-    config = tiny.toml(tmp_path / "knobs.toml", tiny.UNET, **KNOBS | {"steps": 100_000, "every": 3})
+def test_an_interrupt_stops_both_processes_after_the_same_step_and_saves(videos, tmp_path):
+    config = write_config(tmp_path, videos, steps=100_000, every=3)
     process = start(2, "higen_core.train", "denoiser", "--config", config, "--out", tmp_path)
     state = tmp_path / "denoiser" / "state.pt"
     deadline = time.monotonic() + 300
@@ -102,5 +109,5 @@ def test_an_interrupt_stops_both_processes_after_the_same_step_and_saves(tmp_pat
     process.communicate(timeout=120)
     step = torch.load(state, weights_only=True)["step"]
     assert 3 <= step < 100_000
-    assert max(scalars(tmp_path / "denoiser", "loss/picture")) == step
+    assert max(scalars(tmp_path / "denoiser", "loss/image")) == step
     assert not list(state.parent.glob("*.partial"))

@@ -1,14 +1,14 @@
-"""Networks so small that a training step takes no time, for clips of sprites or of videos with 32x32 pixels."""
+"""Networks so small that a training step takes no time, for clips of 32x32 or 64x64 pixels."""
 
 from pathlib import Path
 
 import torch
 
-from higen_core.checkpoint import save_network
-from higen_core.config import CLIPConfig, UNetConfig, VAEConfig
-from higen_core.text import CLIP
-from higen_core.unet import UNet
-from higen_core.vae import VAE
+from higen_core.models.clip import CLIP
+from higen_core.models.config import CLIPConfig, UNetConfig, VAEConfig
+from higen_core.models.unet import UNet
+from higen_core.models.vae import VAE
+from higen_core.weights.checkpoint import save_network
 
 UNET = {
     "in_dim": 4,
@@ -50,9 +50,9 @@ def denoiser(path: Path, **info) -> Path:
     return path
 
 
-def toml(path: Path, network: dict | None = None, **knobs) -> Path:
-    """A file of knobs, and of the network's sizes."""
-    lines = [f"{name} = {_value(value)}" for name, value in knobs.items()]
+def toml(path: Path, network: dict | None = None, **options) -> Path:
+    """Writes a file of options and of the network's sizes."""
+    lines = [f"{name} = {_value(value)}" for name, value in options.items()]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines + _table("network", network or {})) + "\n")
     return path

@@ -1,0 +1,1 @@
+"""The motion and appearance cues: drawn as curves, measured on videos, blended, plotted."""

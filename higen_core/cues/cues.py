@@ -1,0 +1,165 @@
+"""The motion and appearance cues, which control the temporal stage (Qing et al. 2024, section 3.3).
+
+Motion is how much pixels change from one frame to the next, appearance how similar any two frames look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..models.embedding import APPEARANCE_WIDTH
+from ..models.info import ModelInfo
+from .curves import MOTION_MAX, Curve, appearance_factors, appearance_matrix, motion_values
+
+MOTION_SCALE = ModelInfo.motion_scale
+"""Motion cue per mean absolute change of a pixel in [0, 1], for weights that state no other."""
+
+NULL_MOTION = -1000
+NULL_APPEARANCE = 0.0
+"""The null cues of networks that were trained with them, for guidance: no clip has this motion or this appearance."""
+
+
+@dataclass(frozen=True)
+class Cues:
+    """Cues of one clip of f frames.
+
+    Attributes:
+        motion: (f - 1,) integers, one for each step from a frame to the next: 0..1000, or NULL_MOTION for no condition.
+        appearance: (f, f) floats: similarities 0..1 with ones on the diagonal, or all NULL_APPEARANCE for no condition.
+
+    Raises:
+        ValueError: a shape, a dtype or values other than these.
+    """
+
+    motion: Tensor
+    appearance: Tensor
+
+    def __post_init__(self) -> None:
+        frames = len(self.appearance)
+        if self.appearance.shape != (frames, frames):
+            raise ValueError(f"appearance must be a square matrix, got shape {tuple(self.appearance.shape)}")
+        if self.motion.shape != (frames - 1,) or self.motion.is_floating_point():
+            raise ValueError(
+                f"motion must be {frames - 1} integers for {frames} frames, "
+                f"got {self.motion.dtype} of shape {tuple(self.motion.shape)}"
+            )
+        _check_range("motion", self.motion[self.motion != NULL_MOTION], 0, MOTION_MAX)
+        _check_range("appearance", self.appearance, 0, 1)
+
+    @property
+    def frames(self) -> int:
+        return len(self.appearance)
+
+    @classmethod
+    def constant(cls, frames: int, motion: int = 500, appearance: float = 1.0) -> Cues:
+        """Constant motion 0..1000, and appearance that changes evenly: a_ij = 1 - appearance * |i - j| / (frames - 1).
+
+        The defaults are those of the released implementation. An appearance factor of 0 means no change.
+
+        Raises:
+            ValueError: fewer than 2 frames, or a value out of range.
+        """
+        if not 0 <= motion <= MOTION_MAX:
+            raise ValueError(f"motion must be between 0 and {MOTION_MAX}, got {motion}")
+        if not 0 <= appearance <= 1:
+            raise ValueError(f"appearance must be between 0 and 1, got {appearance}")
+        if frames < 2:
+            raise ValueError(f"a video has at least 2 frames, got {frames}")
+        return cls(torch.full((frames - 1,), int(motion)), appearance_matrix(torch.full((frames,), float(appearance))))
+
+    @classmethod
+    def null(cls, frames: int) -> Cues:
+        """Both cues null: no condition. The released network was not trained with null cues."""
+        return cls(torch.full((frames - 1,), NULL_MOTION), torch.full((frames, frames), NULL_APPEARANCE))
+
+    @classmethod
+    def from_curves(cls, motion: Curve, appearance: Curve, frames: int) -> Cues:
+        """Cues from curves over the clip, where y = 1 is motion 1000 or appearance factor 1; see `curves`."""
+        return cls(motion_values(motion, frames), appearance_matrix(appearance_factors(appearance, frames)))
+
+    def rows(self) -> Tensor:
+        """Appearance as the input of the denoiser, (f, 32): similarities to 32 evenly spaced positions of the clip."""
+        if self.frames == APPEARANCE_WIDTH:
+            return self.appearance.float()
+        return resample_rows(self.appearance.float()[None])[0]
+
+
+def resample_rows(appearance: Tensor) -> Tensor:
+    """Appearance (b, f, f) -> (b, f, 32), linearly interpolated; the first and last columns stay the same."""
+    return F.interpolate(appearance, size=APPEARANCE_WIDTH, mode="linear", align_corners=True)
+
+
+def measure_motion(frames: Tensor, scale: float = MOTION_SCALE) -> Tensor:
+    """Motion cues (..., f - 1) of frames (..., f, h, w, 3) in [0, 1]: mean absolute change, scaled and clamped."""
+    return motion_cue((frames.diff(dim=-4)).abs().mean(dim=(-3, -2, -1)), scale)
+
+
+def motion_cue(change: Tensor, scale: float = MOTION_SCALE) -> Tensor:
+    """Motion cues 0..1000, int64, for mean absolute changes of a pixel in [0, 1]; any shape."""
+    return (scale * change).round().clamp(0, MOTION_MAX).long()
+
+
+def similarity(embeddings: Tensor, floor: float) -> Tensor:
+    """Cosine similarity of image embeddings (..., f, d) rescaled from [floor, 1] to [0, 1] -> (..., f, f)."""
+    unit = F.normalize(embeddings.float(), dim=-1)
+    return ((unit @ unit.mT - floor) / (1 - floor)).clamp(0, 1)
+
+
+def resample_cues(cues: Cues, frames: int) -> Cues:
+    """The cues stretched in time to another number of frames; motion and appearance keep their values.
+
+    Raises:
+        ValueError: fewer than 2 frames.
+    """
+    if frames < 2:
+        raise ValueError(f"cues need at least 2 frames, got {frames}")
+    if frames == cues.frames:
+        return cues
+    motion = F.interpolate(cues.motion[None, None].double(), size=frames - 1, mode="linear")[0, 0]
+    matrix = cues.appearance[None, None].float()
+    appearance = F.interpolate(matrix, size=(frames, frames), mode="bilinear", align_corners=True)[0, 0]
+    return Cues(motion.round().long(), appearance.fill_diagonal_(1).clamp(0, 1))
+
+
+def blend_cues(
+    cues: Cues,
+    motion_from: Cues | None = None,
+    appearance_from: Cues | None = None,
+    *,
+    motion_strength: float = 1.0,
+    appearance_strength: float = 1.0,
+) -> Cues:
+    """`cues` interpolated linearly towards the cues of other clips.
+
+    Args:
+        cues: sets the number of frames.
+        motion_from, appearance_from: clips to take each cue from, of any length; None keeps that of `cues`.
+        motion_strength, appearance_strength: 0..1; 0 keeps the cue, 1 replaces it.
+
+    Raises:
+        ValueError: a strength out of range.
+    """
+    motion, appearance = cues.motion, cues.appearance
+    if motion_from is not None:
+        _check_strength("motion_strength", motion_strength)
+        target = resample_cues(motion_from, cues.frames).motion
+        motion = torch.lerp(motion.double(), target.double(), motion_strength).round().long()
+    if appearance_from is not None:
+        _check_strength("appearance_strength", appearance_strength)
+        target = resample_cues(appearance_from, cues.frames).appearance
+        appearance = torch.lerp(appearance, target, appearance_strength)
+    return Cues(motion, appearance)
+
+
+def _check_strength(name: str, strength: float) -> None:
+    if not 0 <= strength <= 1:
+        raise ValueError(f"{name} must be between 0 and 1, got {strength}")
+
+
+def _check_range(name: str, values: Tensor, low: float, high: float) -> None:
+    if not ((values >= low - 1e-6) & (values <= high + 1e-6)).all():
+        raise ValueError(f"{name} must lie in {low}..{high}, got {values.min():g}..{values.max():g}")

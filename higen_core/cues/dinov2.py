@@ -1,0 +1,61 @@
+"""DINOv2 as the image encoder of the appearance cue, in place of the image tower that comes with a model.
+
+Nothing else in the package depends on this module. It needs transformers, which open_clip does not install.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from .extraction import ImageEncoder
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IMAGE_SIZE = 224
+"""Width and height in pixels of the images that DINOv2 encodes; a multiple of its patch size, 14."""
+
+
+def load_dinov2(folder: str | os.PathLike[str], device: torch.device | str = "cpu") -> ImageEncoder:
+    """Loads DINOv2 (Oquab et al. 2023) from a folder in Hugging Face's layout; nothing is downloaded.
+
+    The cosine similarity of unrelated images is near 0 with this encoder, so the `floor` of `extract_cues` is 0 and not
+    that of a model's own image tower.
+
+    Args:
+        folder: with config.json and model.safetensors.
+        device: where images are encoded.
+
+    Returns:
+        A function from images (b, h, w, 3) in [0, 1] to class tokens (b, d).
+
+    Raises:
+        FileNotFoundError: no config.json in the folder.
+        ValueError: a model of another type.
+    """
+    from transformers import AutoConfig, AutoModel
+
+    if not (Path(folder) / "config.json").is_file():
+        raise FileNotFoundError(f"{folder} has no config.json: put DINOv2's files there")
+    model_type = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
+    if model_type != "dinov2":
+        raise ValueError(f"{folder} has a model of type {model_type!r}, not 'dinov2'")
+    model = AutoModel.from_pretrained(folder, local_files_only=True).to(device).eval()
+
+    @torch.no_grad()
+    def encode(images: Tensor) -> Tensor:
+        """Images (b, h, w, 3) in [0, 1], resized by the short side and cropped to a square -> class tokens (b, d)."""
+        from kornia.geometry.transform import resize
+
+        x = resize(rearrange(images.to(device), "b h w c -> b c h w"), IMAGE_SIZE, side="short", antialias=True)
+        top, left = (x.shape[2] - IMAGE_SIZE) // 2, (x.shape[3] - IMAGE_SIZE) // 2
+        x = x[:, :, top : top + IMAGE_SIZE, left : left + IMAGE_SIZE]
+        mean, std = (x.new_tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+        return model((x - mean) / std).pooler_output
+
+    return encode

@@ -1,0 +1,263 @@
+"""Cues measured on a video, so that another video can follow its motion and its change of appearance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from ..media.video_reader import TimedFrame, VideoReader, VideoSource, open_video
+from ..models.info import ModelInfo
+from .cues import MOTION_SCALE, Cues, motion_cue, similarity
+from .scene_cuts import SceneCutDetector, interpolate_steps
+
+if TYPE_CHECKING:
+    from ..models.clip import CLIP
+
+ImageEncoder = Callable[[Tensor], Tensor]
+"""Images (b, h, w, 3) in [0, 1] -> embeddings (b, d)."""
+TIME_TOLERANCE = 4e-4
+"""Seconds by which a frame may be late: some containers round times to milliseconds."""
+
+
+@dataclass(frozen=True)
+class ExtractedCues(Cues):
+    """Cues of a video and its scene cuts.
+
+    Attributes:
+        cuts: indices into `motion` of the steps that contain a scene cut, rising.
+        cut_seconds: seconds from the start of the video at which the first frame after each cut appears.
+    """
+
+    cuts: tuple[int, ...] = ()
+    cut_seconds: tuple[float, ...] = ()
+
+
+def cue_options(info: ModelInfo) -> dict[str, Any]:
+    """Options of `extract_cues` that suit a model. Without a similarity floor, appearance is the plain cosine."""
+    return {
+        "frames": info.frames,
+        "fps": info.fps,
+        "scale": info.motion_scale,
+        "floor": info.similarity_floor or 0.0,
+    }
+
+
+@torch.no_grad()
+def extract_cues(
+    source: VideoSource,
+    image_encoder: ImageEncoder | CLIP | None = None,
+    *,
+    frames: int | None = None,
+    fps: float = 8.0,
+    source_fps: float | None = None,
+    start: float = 0.0,
+    whole: bool = False,
+    scale: float = MOTION_SCALE,
+    floor: float = 0.0,
+    blur: float = 0.0,
+    mask_cuts: bool = False,
+    on_progress: Callable[[int, int | None], object] | None = None,
+) -> ExtractedCues:
+    """Motion and appearance cues of a video, at the frame rate and length of a model.
+
+    The video is read once and frame by frame, so memory does not grow with its length.
+
+    Args:
+        source: frames (f, h, w, c) or an iterable of images, floats in [0, 1] or uint8, or a video file. Gray is read
+            as three equal channels, transparent pixels as black.
+        image_encoder: embeds images for the appearance cue, (b, h, w, 3) -> (b, d), or a CLIP of `load_clip`; None for
+            the image tower of the bundled weights.
+        frames: number of frames that the cues are for; None for as many as the video has at `fps`.
+        fps: frames per second of the model. A source with a higher rate is sampled at the model's times; one with a
+            lower rate is interpolated linearly between its frames.
+        source_fps: frames per second of a source that is not a file; None is `fps`.
+        start: seconds to skip at the beginning.
+        whole: measure the whole video at `fps` and average motion down (or repeat it up) to `frames`, in place of
+            measuring the first `frames` / `fps` seconds.
+        scale: motion cue per mean absolute change of a pixel in [0, 1]; `ModelInfo.motion_scale`.
+        floor: cosine similarity that becomes appearance 0; `ModelInfo.similarity_floor`.
+        blur: standard deviation, in pixels, of a Gaussian blur before motion is measured. It leaves the motion of edges
+            unchanged and reduces that of white noise to 1 / (2 sqrt(pi) blur): 28 % at 1 pixel, 14 % at 2.
+        mask_cuts: interpolate motion at scene cuts from the steps beside them. Appearance is not changed.
+        on_progress: called with (frames measured, frames to measure or None) for every frame that is read. An
+            exception from it ends the measurement.
+
+    Raises:
+        ValueError: an option out of range, or a video that is too short, damaged or has invalid pixels; the message
+            says what and where.
+        FileNotFoundError: no such file.
+    """
+    _check_options(frames, fps, source_fps, start, scale, floor, blur)
+    video = open_video(source, source_fps or fps)
+    samples = _sample_count(video, frames, fps, start, whole)
+    indices = _evenly_spaced(samples, frames) if samples and frames else None
+    measured = _Measurement(_as_encoder(image_encoder), blur, indices)
+    detector = SceneCutDetector()
+    source_frames = detector.observe(video.read(start))
+    if on_progress:
+        source_frames = _reporting(source_frames, lambda: on_progress(measured.count, samples))
+    times = (start + i / fps for i in (count() if samples is None else range(samples)))
+    for frame in shown_at(source_frames, times, hold=min(1 / fps, 1 / video.rate), blend=video.rate < fps):
+        measured.add(frame)
+    _check_length(video, measured.count, samples, fps, start)
+    if on_progress:
+        on_progress(measured.count, samples)
+
+    appearance = similarity(measured.embedded(), floor).cpu()
+    changes = torch.tensor(measured.changes, dtype=torch.float64)
+    cut_seconds = [s for s in detector.cut_times() if _step_at(s, start, fps) in range(len(changes))]
+    cut_steps = [_step_at(s, start, fps) for s in cut_seconds]
+    if mask_cuts:
+        changes = interpolate_steps(changes, cut_steps)
+    steps = len(appearance) - 1
+    if len(changes) != steps:
+        cut_steps = [step * steps // len(changes) for step in cut_steps]
+        changes = F.adaptive_avg_pool1d(changes[None], steps)[0]
+    return ExtractedCues(motion_cue(changes, scale), appearance, tuple(dict.fromkeys(cut_steps)), tuple(cut_seconds))
+
+
+@dataclass
+class _Measurement:
+    """Measures frames one by one and keeps none but the last."""
+
+    encode: ImageEncoder
+    blur: float
+    indices: Sequence[int] | None
+    """Frames to embed, some perhaps twice; None for all."""
+    count: int = 0
+    changes: list[float] = field(default_factory=list)
+    """Mean absolute change of a pixel from each frame to the next."""
+    embeddings: dict[int, Tensor] = field(default_factory=dict)
+    previous: Tensor | None = None
+
+    def add(self, frame: Tensor) -> None:
+        if self.indices is None or self.count in self.indices:
+            self.embeddings[self.count] = self.encode(frame[None])[0]
+        frame = blurred(frame, self.blur)
+        if self.previous is not None:
+            self.changes.append(float((frame - self.previous).abs().mean()))
+        self.previous = frame
+        self.count += 1
+
+    def embedded(self) -> Tensor:
+        """Embeddings of the frames at `indices`, (f, d)."""
+        return torch.stack([self.embeddings[i] for i in self.indices or range(self.count)])
+
+
+def shown_at(frames: Iterable[TimedFrame], times: Iterable[float], hold: float, blend: bool) -> Iterator[Tensor]:
+    """The frame (h, w, 3) on screen at each of the rising times, in seconds.
+
+    Args:
+        frames: with the times at which they appear.
+        times: ends the iteration, if the frames do not.
+        hold: seconds that the last frame stays on screen.
+        blend: interpolate linearly between frames, as slow motion does. Otherwise a video with a low frame rate would
+            be measured as standing still and jumping.
+    """
+    times = iter(times)
+    time = next(times, None)
+    current: TimedFrame | None = None
+    for upcoming in frames:
+        while time is not None and upcoming[0] > time + TIME_TOLERANCE:
+            seconds, frame = current or upcoming
+            weight = (time - seconds) / (upcoming[0] - seconds) if blend and upcoming[0] > seconds else 0.0
+            yield torch.lerp(frame, upcoming[1], weight) if weight > 0 else frame
+            time = next(times, None)
+        if time is None:
+            return
+        current = upcoming
+    while current and time is not None and time < current[0] + hold - TIME_TOLERANCE:
+        yield current[1]
+        time = next(times, None)
+
+
+def blurred(image: Tensor, sigma: float) -> Tensor:
+    """(h, w, c) through a Gaussian filter of `sigma` pixels, reflected at the border; 0 returns the image."""
+    if not sigma:
+        return image
+    from kornia.filters import gaussian_blur2d
+
+    radius = min(round(4 * sigma), min(image.shape[:2]) - 1)  # reflection needs a smaller radius than the image
+    size = 2 * max(radius, 1) + 1
+    channels = rearrange(image, "h w c -> 1 c h w")
+    return rearrange(gaussian_blur2d(channels, (size, size), (sigma, sigma)), "1 c h w -> h w c")
+
+
+def _as_encoder(image_encoder: ImageEncoder | CLIP | None) -> ImageEncoder:
+    """The encoder itself, or `encode_image` of a CLIP; None for that of the bundled weights."""
+    if image_encoder is None:
+        image_encoder = _bundled_clip()
+    return getattr(image_encoder, "encode_image", image_encoder)
+
+
+@lru_cache(maxsize=1)
+def _bundled_clip() -> CLIP:
+    from ..weights.checkpoint import load_clip
+
+    return load_clip("mini")
+
+
+def _sample_count(video: VideoReader, frames: int | None, fps: float, start: float, whole: bool) -> int | None:
+    """Number of frames to measure; None for all until the video ends."""
+    if not whole or frames is None:
+        return frames
+    if video.duration is None:
+        raise ValueError(f"{video.name}: whole needs a video of known length: a tensor or another file format")
+    last = video.duration - start - max(1 / fps, 1 / video.rate)
+    return max(2, int(last * fps + TIME_TOLERANCE) + 1)
+
+
+def _evenly_spaced(samples: int, n: int) -> list[int]:
+    """n indices from 0 to samples - 1, both included."""
+    return [(2 * i * (samples - 1) + n - 1) // (2 * (n - 1)) for i in range(n)]
+
+
+def _step_at(seconds: float, start: float, fps: float) -> int:
+    """The motion step that ends with the first sample at or after this time: step i ends at sample i + 1."""
+    return math.ceil((seconds - TIME_TOLERANCE - start) * fps) - 1
+
+
+def _reporting(frames: Iterable[TimedFrame], report: Callable[[], object]) -> Iterator[TimedFrame]:
+    for frame in frames:
+        report()
+        yield frame
+
+
+def _check_options(
+    frames: int | None,
+    fps: float,
+    source_fps: float | None,
+    start: float,
+    scale: float,
+    floor: float,
+    blur: float,
+) -> None:
+    if frames is not None and frames < 2:
+        raise ValueError(f"frames must be at least 2, got {frames}")
+    for name, value in (("fps", fps), ("source_fps", fps if source_fps is None else source_fps), ("scale", scale)):
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be a positive number, got {value}")
+    for name, value in (("start", start), ("blur", blur)):
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be 0 or more, got {value}")
+    if not -1 <= floor < 1:
+        raise ValueError(f"floor must be a cosine from -1 to below 1, got {floor}")
+
+
+def _check_length(video: VideoReader, measured: int, samples: int | None, fps: float, start: float) -> None:
+    needed = samples or 2
+    if measured < needed:
+        duration = f" and lasts {video.duration:.2f} s" if video.duration else ""
+        raise ValueError(
+            f"{video.name}: {needed} frames at {fps:g} fps from {start:g} s on are needed, but it has only {measured} "
+            f"(the video has {video.rate:g} fps{duration}). Use fewer frames, an earlier start, or the whole video"
+        )

@@ -1,0 +1,45 @@
+"""Gaussian noise: drawn on the CPU from a seed, and correlated between frames where the motion cue is low."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+OFFSET_NOISE = 0.1
+"""Weight of the per-frame, per-channel offset noise that the video stage adds to its white noise."""
+
+
+def draw_noise(seed: int, shape: tuple[int, ...]) -> Tensor:
+    """White noise of any shape, float32, drawn on the CPU so that a seed gives the same video on every device."""
+    return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed))
+
+
+def draw_video_noise(seed: int, shape: tuple[int, int, int, int, int]) -> tuple[Tensor, Tensor]:
+    """White noise (b, c, f, h, w) and offset noise (b, c, f, 1, 1) from one seed, drawn as in `draw_noise`."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    return torch.randn(shape, generator=generator), torch.randn((*shape[:3], 1, 1), generator=generator)
+
+
+def correlate_noise(noise: Tensor, motion: Tensor, correlation: float) -> Tensor:
+    """Noise whose correlation between neighbouring frames rises as the motion between them falls.
+
+    This is the progressive noise model of PYoCo (Ge et al. 2023) with a coefficient that depends on the motion cue:
+    eps_i = rho_i eps_(i-1) + sqrt(1 - rho_i^2) white_i, where rho_i = exp(-(motion_i / correlation)^2). Each frame
+    still has standard normal noise. A static clip is then not denoised from independent noise in each frame.
+
+    Args:
+        noise: white noise (b, c, f, h, w).
+        motion: motion cues (b, f - 1), 0..1000; the null cue, below 0, gives rho = 0.
+        correlation: motion at which rho is 1/e; 0 returns the noise unchanged.
+
+    Returns:
+        (b, c, f, h, w).
+    """
+    if correlation == 0:
+        return noise
+    rhos = torch.exp(-(motion.to(noise) / correlation).square()) * (motion >= 0)
+    frames = [noise[:, :, 0]]
+    for white, rho in zip(noise.unbind(2)[1:], rhos.unbind(1), strict=True):
+        rho = rho.view(-1, 1, 1, 1)
+        frames.append(rho * frames[-1] + (1 - rho.square()).sqrt() * white)
+    return torch.stack(frames, dim=2)

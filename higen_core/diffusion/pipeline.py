@@ -1,0 +1,177 @@
+"""Text to video in two stages: `sample_prior`, then `sample_video` (paper, section 3.2)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import torch
+from einops import repeat
+from torch import Tensor
+
+from ..cues.cues import NULL_APPEARANCE, Cues
+from ..models.info import ModelInfo
+from ..models.unet import UNet
+from .guidance import Velocity, classifier_free_guidance
+from .noise import OFFSET_NOISE, correlate_noise
+from .sampling import SAMPLERS, SamplerStep
+from .schedule import check_timesteps
+from .schedule import timesteps as spaced_timesteps
+
+
+def prior_steps(
+    unet: UNet,
+    text: Tensor,
+    uncond: Tensor,
+    *,
+    noise: Tensor,
+    steps: int = 50,
+    timesteps: Sequence[int] | None = None,
+    guidance: float = 12.0,
+    sampler: str = "ddim",
+    batch_guidance: bool = True,
+) -> Iterator[SamplerStep]:
+    """Spatial stage: samples the spatial prior. The x of the last step is the result, (b, c, 1, h, w).
+
+    Args:
+        unet: the denoiser. Tensors may be on any device and in any floating-point dtype: they are moved to the device
+            of the network, and the sampler's state is float32.
+        text: text states of the prompts (b, l, d).
+        uncond: text states of the negative prompt, (1, l, d) or (b, l, d), of any length l.
+        noise: (b, c, 1, h, w); see `draw_noise`.
+        steps: number of denoising steps, 1..1000, spaced as `unet.info.timestep_spacing` says.
+        timesteps: the time steps to visit, 0..999, strictly falling, in place of `steps`; see `schedule.timesteps`.
+        guidance: classifier-free guidance scale; 1 is no guidance.
+        sampler: "ddim", the released one, or "dpmpp_2m".
+        batch_guidance: evaluate the conditional and the null branch in one call, which takes more memory.
+
+    Raises:
+        ValueError: an argument of the wrong shape or out of range; the message names it.
+    """
+    if noise.ndim != 5 or noise.shape[2] != 1:
+        raise ValueError(f"noise of the spatial stage must be (b, c, 1, h, w), got {tuple(noise.shape)}")
+    text, uncond = _text_states(unet, text, uncond)
+    velocity = classifier_free_guidance(unet, {"text": text}, [(guidance, {"text": uncond})], batch_guidance)
+    return _sample(unet, velocity, noise, sampler, steps, timesteps)
+
+
+def video_steps(
+    unet: UNet,
+    text: Tensor,
+    uncond: Tensor,
+    *,
+    prior: Tensor,
+    cues: Cues,
+    noise: Tensor,
+    offset_noise: Tensor | None = None,
+    prior_strength: float = 1.0,
+    noise_correlation: float | None = None,
+    steps: int = 50,
+    timesteps: Sequence[int] | None = None,
+    guidance: float = 12.0,
+    appearance_guidance: float | None = None,
+    sampler: str = "ddim",
+    batch_guidance: bool = True,
+    chunk: int | None = None,
+) -> Iterator[SamplerStep]:
+    """Temporal stage: samples the frames. The x of the last step is the result, (b, c, f, h, w).
+
+    Args:
+        unet, text, uncond, steps, timesteps, sampler, batch_guidance: as in `prior_steps`.
+        prior: spatial prior (b, c, h, w).
+        cues: motion and appearance of f frames, the same for all videos of the batch.
+        noise: white noise (b, c, f, h, w); see `draw_video_noise`.
+        offset_noise: (b, c, f, 1, 1), added with weight OFFSET_NOISE; None adds none.
+        prior_strength: 0..1, factor on the prior. The network embeds the prior with one convolution, so this blends
+            its embedding with that of no prior. 1 is what the networks were trained with.
+        noise_correlation: see `correlate_noise`; 0 for independent noise, None for the value of the weights
+            (`unet.info`).
+        guidance: scale of the guidance on the text; the null branch has the same prior and cues.
+        appearance_guidance: scale of the guidance on the appearance cue; the null branch has the same text, prior and
+            motion cue. Above 1, small changes of appearance become smaller and large ones larger, at the cost of one
+            more evaluation a step. None is the value of the weights; weights that were trained without null cues
+            allow 1 only. `guidance.classifier_free_guidance` has the formula for both scales.
+        chunk: frames that a layer processes at a time, to save memory; the result is the same. See `hg.plan`.
+
+    Raises:
+        ValueError: an argument of the wrong shape or out of range; the message names it.
+    """
+    if not 0 <= prior_strength <= 1:
+        raise ValueError(f"prior_strength must be between 0 and 1, got {prior_strength}")
+    correlation = unet.info.noise_correlation if noise_correlation is None else noise_correlation
+    if correlation < 0:
+        raise ValueError(f"noise_correlation must not be negative, got {correlation}")
+    if noise.ndim != 5 or noise.shape[2] != cues.frames:
+        raise ValueError(f"noise must be (b, c, {cues.frames}, h, w) for these cues, got {tuple(noise.shape)}")
+    appearance_guidance = resolve_appearance_guidance(unet.info, appearance_guidance)
+    b, device = len(noise), unet.device
+    text, uncond = _text_states(unet, text, uncond)
+    cond = {
+        "text": text,
+        "prior": prior_strength * prior.to(device),
+        "motion": repeat(cues.motion.to(device), "f -> b f", b=b),
+        "appearance": repeat(cues.rows().to(device), "f w -> b f w", b=b),
+    }
+    null_text = cond | {"text": uncond}
+    null_appearance = cond | {"appearance": torch.full_like(cond["appearance"], NULL_APPEARANCE)}
+    unconds = [(guidance, null_text), (appearance_guidance, null_appearance)]
+    velocity = classifier_free_guidance(partial(unet, chunk=chunk), cond, unconds, batch_guidance)
+    x = noise.to(device, torch.float32)
+    if offset_noise is not None:
+        x = x + OFFSET_NOISE * offset_noise.to(x)
+    x = correlate_noise(x, cond["motion"], correlation)
+    return _sample(unet, velocity, x, sampler, steps, timesteps)
+
+
+def resolve_appearance_guidance(info: ModelInfo, requested: float | None) -> float:
+    """The scale of the guidance on the appearance cue: as requested, or that of the weights if that is None.
+
+    It is 1, no guidance, for weights that state none.
+
+    Raises:
+        ValueError: a negative scale, or a scale other than 1 for weights that were trained without null cues.
+    """
+    if requested is None:
+        return 1.0 if info.appearance_guidance is None else info.appearance_guidance
+    if requested < 0:
+        raise ValueError(f"appearance guidance must not be negative, got {requested}")
+    if requested != 1 and info.appearance_guidance is None:
+        raise ValueError(
+            f"appearance guidance is {requested}, but these weights were trained without a null appearance cue and "
+            "cannot be guided on it: set it to 1"
+        )
+    return requested
+
+
+def sample_prior(unet: UNet, text: Tensor, uncond: Tensor, *, noise: Tensor, **options) -> Tensor:
+    """Runs `prior_steps` to its end -> (b, c, h, w)."""
+    return _last(prior_steps(unet, text, uncond, noise=noise, **options)).x[:, :, 0]
+
+
+def sample_video(
+    unet: UNet, text: Tensor, uncond: Tensor, *, prior: Tensor, cues: Cues, noise: Tensor, **options
+) -> Tensor:
+    """Runs `video_steps` to its end -> (b, c, f, h, w)."""
+    return _last(video_steps(unet, text, uncond, prior=prior, cues=cues, noise=noise, **options)).x
+
+
+def _text_states(unet: UNet, text: Tensor, uncond: Tensor) -> tuple[Tensor, Tensor]:
+    """Both on the device of the network, with the batch of `text`."""
+    if uncond.ndim != 3 or len(uncond) not in (1, len(text)):
+        raise ValueError(f"uncond must be (1 or {len(text)}, l, d), got {tuple(uncond.shape)}")
+    return text.to(unet.device), uncond.to(unet.device).expand(len(text), -1, -1)
+
+
+def _sample(
+    unet: UNet, velocity: Velocity, noise: Tensor, sampler: str, steps: int, timesteps: Sequence[int] | None
+) -> Iterator[SamplerStep]:
+    if sampler not in SAMPLERS:
+        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}")
+    if timesteps is None:
+        timesteps = spaced_timesteps(steps, unet.info.timestep_spacing)
+    return SAMPLERS[sampler](velocity, noise.to(unet.device, torch.float32), check_timesteps(timesteps))
+
+
+def _last(run: Iterator[SamplerStep]) -> SamplerStep:
+    return deque(run, maxlen=1).pop()

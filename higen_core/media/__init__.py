@@ -1,0 +1,1 @@
+"""Images and video files as tensors."""

@@ -1,0 +1,50 @@
+"""The per-frame embedding of the time step and the two cues (paper, section 3.3)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+APPEARANCE_WIDTH = 32
+"""Entries of an appearance row: similarities of a frame to 32 positions evenly spaced over the clip."""
+
+
+def sinusoid(t: Tensor, width: int) -> Tensor:
+    """Sinusoidal embedding (...) -> (..., width): `[cos, sin]` of t * 10000^(-k / half), k = 0 ... half - 1."""
+    half = width // 2
+    frequencies = torch.exp(-math.log(10_000) / half * torch.arange(half, device=t.device, dtype=torch.float32))
+    angles = t.float()[..., None] * frequencies
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+class FrameEmbedding(nn.Module):
+    """The sum of three MLPs: of the time step, of the motion cue and of the appearance row.
+
+    Motion between the f frames has f - 1 values; their sinusoids are interpolated to f frames.
+    """
+
+    def __init__(self, dim: int, embed_dim: int):
+        super().__init__()
+        self.dim = dim
+        self.time = _mlp(dim, embed_dim)
+        self.motion = _mlp(dim, embed_dim)
+        self.appearance = _mlp(APPEARANCE_WIDTH, embed_dim)
+
+    def forward(self, t: Tensor, motion: Tensor, appearance: Tensor) -> Tensor:
+        """Embeds t (b,), motion (b, f - 1) or (b, f) and appearance (b, f, 32) -> (b f, embed_dim)."""
+        frames = appearance.shape[1]
+        dtype = next(self.parameters()).dtype
+        time = self.time(sinusoid(t, self.dim).to(dtype))
+        h = sinusoid(motion, self.dim)  # b f-1 c
+        if motion.shape[1] != frames:
+            h = F.interpolate(h.mT, size=frames, mode="linear").mT
+        emb = self.motion(h.to(dtype)) + self.appearance(appearance.to(dtype))
+        return rearrange(emb + repeat(time, "b c -> b f c", f=frames), "b f c -> (b f) c")
+
+
+def _mlp(width: int, out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(width, out), nn.SiLU(), nn.Linear(out, out))

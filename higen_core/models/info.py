@@ -1,0 +1,120 @@
+"""What weights were trained on, as the metadata of their file states it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ..aliases import ALIASES, renamed
+from ..diffusion.schedule import SPACINGS
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What weights were trained on. The defaults are those of the released weights, which have no metadata.
+
+    Attributes:
+        frames, fps, width, height: size of the training clips; width and height in pixels, fps in frames per second.
+        motion_scale: motion cue per unit of mean absolute pixel change, pixels in [0, 1].
+        similarity_floor: cosine similarity of image embeddings that maps to appearance 0; None if it was not measured.
+        noise_correlation: motion at which a frame keeps 1/e of the previous frame's noise; 0 for independent noise.
+        appearance_guidance: default guidance scale on the appearance cue; None for weights that were trained without
+            null appearance cues and therefore cannot be guided on it.
+        timestep_spacing: "leading" or "trailing"; see `diffusion.schedule.timesteps`.
+        rgb_factors, rgb_bias: linear map from scaled latents to colors in [-1, 1] for previews, (c, 3) and (3,); None
+            for Stable Diffusion's.
+        vocabulary: words of the training captions; empty if unknown.
+        steps: optimizer steps of the training.
+        training: options of the training run by name.
+        extra: metadata under keys that this version does not use, unchanged.
+
+    Raises:
+        ValueError: an attribute has a value outside its range; the message names both.
+    """
+
+    frames: int = 32
+    fps: float = 8
+    width: int = 448
+    height: int = 256
+    motion_scale: float = 10_000
+    similarity_floor: float | None = None
+    noise_correlation: float = 0.0
+    appearance_guidance: float | None = None
+    timestep_spacing: str = "leading"
+    rgb_factors: tuple[tuple[float, ...], ...] | None = None
+    rgb_bias: tuple[float, ...] | None = None
+    vocabulary: tuple[str, ...] = ()
+    steps: int | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("rgb_factors", "rgb_bias", "vocabulary"):
+            object.__setattr__(self, name, _as_tuple(getattr(self, name)))
+        for name, (requirement, is_valid) in REQUIREMENTS.items():
+            if not is_valid(value := getattr(self, name)):
+                raise ValueError(f"{name} of the weights must be {requirement}, got {value!r}")
+        for key in self.extra:
+            if ALIASES.get(key, key) in {*REQUIREMENTS, "config"}:
+                raise ValueError(f"{key} cannot be a key of extra, it has a meaning of its own")
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> ModelInfo:
+        """Reads the metadata of a file of weights; its `config` is ignored, names of earlier versions are understood.
+
+        Raises:
+            ValueError: a value outside the range of its key; the message names both.
+        """
+        values = renamed(metadata, REQUIREMENTS)
+        values.pop("config", None)
+        extra = {key: values.pop(key) for key in list(values) if key not in REQUIREMENTS}
+        return cls(**values, extra=extra)
+
+    def to_metadata(self) -> dict[str, Any]:
+        """Metadata that `from_metadata` reads as an equal ModelInfo. Attributes that are None or empty are left out."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "extra"}
+        return {name: value for name, value in values.items() if value not in (None, (), {})} | dict(self.extra)
+
+
+def _as_tuple(value: Any) -> Any:
+    """Lists, as JSON has them, become tuples, also inside of one another."""
+    return tuple(map(_as_tuple, value)) if isinstance(value, list | tuple) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -float("inf") < value < float("inf")
+
+
+def _is_color(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 3 and all(map(_is_number, value))
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+Requirement = tuple[str, Callable[[Any], bool]]
+_POSITIVE_INTEGER: Requirement = ("a positive integer", lambda v: _is_integer(v) and v > 0)
+_POSITIVE: Requirement = ("a positive number", lambda v: _is_number(v) and v > 0)
+
+REQUIREMENTS: dict[str, Requirement] = {
+    "frames": _POSITIVE_INTEGER,
+    "fps": _POSITIVE,
+    "width": _POSITIVE_INTEGER,
+    "height": _POSITIVE_INTEGER,
+    "motion_scale": _POSITIVE,
+    "similarity_floor": ("a number in [-1, 1), or none", lambda v: v is None or (_is_number(v) and -1 <= v < 1)),
+    "noise_correlation": ("a non-negative number", lambda v: _is_number(v) and v >= 0),
+    "appearance_guidance": ("a non-negative number, or none", lambda v: v is None or (_is_number(v) and v >= 0)),
+    "timestep_spacing": (f"one of {', '.join(SPACINGS)}", lambda v: v in SPACINGS),
+    "rgb_factors": (
+        "a list of rows of 3 numbers, or none",
+        lambda v: v is None or (isinstance(v, tuple) and len(v) > 0 and all(map(_is_color, v))),
+    ),
+    "rgb_bias": ("a list of 3 numbers, or none", lambda v: v is None or _is_color(v)),
+    "vocabulary": ("a list of words", lambda v: isinstance(v, tuple) and all(isinstance(word, str) for word in v)),
+    "steps": ("a non-negative integer, or none", lambda v: v is None or (_is_integer(v) and v >= 0)),
+    "training": ("a mapping of names to values", lambda v: isinstance(v, Mapping)),
+}
+"""Every attribute but `extra`: what its value must be, in words, and the test of a value."""

@@ -1,0 +1,240 @@
+"""Spatial layers of the denoiser.
+
+Every layer is called as `layer(x, cond)`; the batch dimension of x holds all frames of all videos.
+
+Shapes: b videos, f frames, c channels, height h and width w, n = h w positions, l text tokens of width d.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Cond:
+    """The conditions that are passed to every layer along with x (b f, c, h, w).
+
+    Attributes:
+        emb: embedding of time step, motion and appearance of each frame, (b f, e).
+        context: text tokens (b, l, d).
+        prior: spatial prior (b, c, h, w).
+        frames: f.
+        chunk: frames that a layer processes at a time, to save memory; None means all.
+    """
+
+    emb: Tensor
+    context: Tensor
+    prior: Tensor
+    frames: int
+    chunk: int | None = None
+
+    def chunk_rows(self, rows: int) -> int:
+        """Rows to process at a time if `rows` rows hold all frames: the fraction chunk / frames of them, at least 1."""
+        return rows if self.chunk is None else max(rows * self.chunk // self.frames, 1)
+
+
+def frame_chunked(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Makes a layer process `cond.chunk` frames of each video at a time.
+
+    Spatial layers treat every frame by itself, so the result is the same.
+    """
+
+    @wraps(forward)
+    def run(self: nn.Module, x: Tensor, cond: Cond) -> Tensor:
+        if cond.chunk is None or cond.chunk >= cond.frames:
+            return forward(self, x, cond)
+        x_chunks, emb_chunks = (t.unflatten(0, (-1, cond.frames)).split(cond.chunk, dim=1) for t in (x, cond.emb))
+        out = []
+        for x_chunk, emb in zip(x_chunks, emb_chunks, strict=True):  # b chunk ...
+            frames = x_chunk.shape[1]
+            chunk_cond = replace(cond, emb=emb.flatten(0, 1), frames=frames, chunk=None)
+            out.append(forward(self, x_chunk.flatten(0, 1), chunk_cond).unflatten(0, (-1, frames)))
+        return torch.cat(out, dim=1).flatten(0, 1)
+
+    return run
+
+
+def map_chunks(layer: Callable[[Tensor], Tensor], x: Tensor, rows: int) -> Tensor:
+    """Applies a layer to `rows` rows of x at a time."""
+    return layer(x) if rows >= len(x) else torch.cat([layer(chunk) for chunk in x.split(rows)])
+
+
+def zero_module(module: nn.Module) -> None:
+    """Sets all parameters to zero: an untrained residual branch that ends in this module adds nothing."""
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+
+
+class ConditionedSequential(nn.ModuleList):
+    """Layers that run one after another, all with the same conditions."""
+
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        for layer in self:
+            x = layer(x, cond)
+        return x
+
+
+class ConvIn(nn.Module):
+    """A convolution of the noisy latents, plus one of the spatial prior, added to every frame (paper, section 3.2)."""
+
+    def __init__(self, channels: int, width: int):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, width, 3, padding=1)
+        self.prior = nn.Conv2d(channels, width, 3, padding=1)
+
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        h = rearrange(self.conv(x), "(b f) c h w -> b f c h w", f=cond.frames)
+        return rearrange(h + self.prior(cond.prior)[:, None], "b f c h w -> (b f) c h w")
+
+
+class SpatialResBlock(nn.Module):
+    """Two 3x3 convolutions with the per-frame embedding added in between, and a residual connection around them."""
+
+    def __init__(self, in_width: int, out_width: int, embed_dim: int):
+        super().__init__()
+        self.in_norm = nn.GroupNorm(32, in_width)
+        self.in_conv = nn.Conv2d(in_width, out_width, 3, padding=1)
+        self.emb = nn.Linear(embed_dim, out_width)
+        self.out_norm = nn.GroupNorm(32, out_width)
+        self.out_conv = nn.Conv2d(out_width, out_width, 3, padding=1)
+        self.skip = nn.Conv2d(in_width, out_width, 1) if in_width != out_width else nn.Identity()
+        zero_module(self.out_conv)
+
+    @frame_chunked
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        h = self.in_conv(F.silu(self.in_norm(x)))
+        h = h + self.emb(F.silu(cond.emb))[:, :, None, None]
+        return self.skip(x) + self.out_conv(F.silu(self.out_norm(h)))
+
+
+class Downsample(nn.Module):
+    """Halves height and width with a convolution of stride 2."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        return self.conv(x)
+
+
+class Upsample(nn.Module):
+    """Doubles height and width, followed by a convolution."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=1)
+
+    @frame_chunked
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+class Attention(nn.Module):
+    """Multi-head attention from x (b, n, c) to `source` (b, l, d), by default x itself."""
+
+    def __init__(self, width: int, heads: int, head_dim: int, source_width: int | None = None):
+        super().__init__()
+        inner = heads * head_dim
+        self.heads = heads
+        self.q = nn.Linear(width, inner, bias=False)
+        self.k = nn.Linear(source_width or width, inner, bias=False)
+        self.v = nn.Linear(source_width or width, inner, bias=False)
+        self.out = nn.Linear(inner, width)
+
+    def forward(self, x: Tensor, source: Tensor | None = None) -> Tensor:
+        source = x if source is None else source
+        q, k, v = (
+            rearrange(layer(tokens), "b n (h d) -> b h n d", h=self.heads)
+            for layer, tokens in ((self.q, x), (self.k, source), (self.v, source))
+        )
+        return self.out(rearrange(F.scaled_dot_product_attention(q, k, v), "b h n d -> b n (h d)"))
+
+
+class FeedForward(nn.Module):
+    """GEGLU (Shazeer 2020) with a hidden width of four times the input's."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.gate = nn.Linear(width, 8 * width)
+        self.out = nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, gate = self.gate(x).chunk(2, dim=-1)
+        return self.out(h * F.gelu(gate))
+
+
+class TransformerBlock(nn.Module):
+    """Two attentions and a feed-forward layer, each with a residual connection.
+
+    `source_widths`: widths of what the two attentions attend to; None means self-attention.
+    """
+
+    def __init__(
+        self, width: int, heads: int, head_dim: int, source_widths: tuple[int | None, int | None] = (None, None)
+    ):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attn1 = Attention(width, heads, head_dim, source_widths[0])
+        self.norm2 = nn.LayerNorm(width)
+        self.attn2 = Attention(width, heads, head_dim, source_widths[1])
+        self.norm3 = nn.LayerNorm(width)
+        self.ff = FeedForward(width)
+
+    def forward(self, x: Tensor, source1: Tensor | None = None, source2: Tensor | None = None) -> Tensor:
+        x = x + self.attn1(self.norm1(x), source1)
+        x = x + self.attn2(self.norm2(x), source2)
+        return x + self.ff(self.norm3(x))
+
+
+class SpatialTransformer(nn.Module):
+    """Self-attention over the positions of each frame, then cross-attention to the text tokens."""
+
+    def __init__(self, width: int, head_dim: int, context_dim: int):
+        super().__init__()
+        self.norm = nn.GroupNorm(32, width, eps=1e-6)
+        self.proj_in = nn.Linear(width, width)
+        self.block = TransformerBlock(width, width // head_dim, head_dim, source_widths=(None, context_dim))
+        self.proj_out = nn.Linear(width, width)
+        zero_module(self.proj_out)
+
+    @frame_chunked
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        block, height = self.block, x.shape[2]
+        h = self.proj_in(rearrange(self.norm(x), "b c h w -> b (h w) c"))
+        h = h + block.attn1(block.norm1(h))
+        h = rearrange(h, "(b f) n c -> b (f n) c", f=cond.frames)  # so that text keys are computed once a video
+        h = h + block.attn2(block.norm2(h), cond.context)
+        h = self.proj_out(h + block.ff(block.norm3(h)))
+        return x + rearrange(h, "b (f h w) c -> (b f) c h w", f=cond.frames, h=height)
+
+
+class TextResampler(nn.Module):
+    """Resamples text states (b, 77, y_dim) to a fixed number of tokens (b, l, d), the context of spatial transformers.
+
+    Learned queries cross-attend to the text, as in a perceiver resampler (Alayrac et al. 2022, section 2.1). Both
+    attentions of a block attend to the text.
+    """
+
+    def __init__(self, y_dim: int, width: int, context_dim: int, depth: int, tokens: int, head_dim: int):
+        super().__init__()
+        self.tokens = nn.Parameter(torch.randn(1, tokens, width) * width**-0.5)
+        self.input_mapping = nn.Linear(y_dim, width)
+        self.blocks = nn.ModuleList(
+            TransformerBlock(width, width // head_dim, head_dim, source_widths=(width, width)) for _ in range(depth)
+        )
+        self.output_mapping = nn.Linear(width, context_dim)
+
+    def forward(self, text: Tensor) -> Tensor:
+        text = self.input_mapping(text)
+        h = self.tokens.to(text).expand(len(text), -1, -1)
+        for block in self.blocks:
+            h = block(h, text, text)
+        return self.output_mapping(h)

@@ -1,0 +1,157 @@
+"""The denoiser, one network for the spatial and the temporal stage (paper, section 3.2)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from .config import UNetConfig
+from .embedding import APPEARANCE_WIDTH, FrameEmbedding
+from .layers import (
+    Cond,
+    ConditionedSequential,
+    ConvIn,
+    Downsample,
+    SpatialTransformer,
+    TextResampler,
+    Upsample,
+    zero_module,
+)
+from .network import Network
+from .temporal import ResBlock, TemporalTransformer
+
+
+class UNet(Network):
+    """Predicts the velocity v of noisy latents, given text, a spatial prior, and motion and appearance cues.
+
+    In the spatial stage there is one frame, and the temporal layers are skipped.
+    """
+
+    def __init__(self, config: UNetConfig):
+        super().__init__()
+        self.config = config
+        widths = [config.dim * m for m in config.dim_mult]
+        embed_dim = config.embed_dim
+        self.embedding = FrameEmbedding(config.dim, embed_dim)
+        self.text_resampler = TextResampler(
+            config.y_dim,
+            embed_dim,
+            config.context_dim,
+            config.context_embedding_depth,
+            config.num_tokens,
+            config.head_dim,
+        )
+
+        def attention(width: int) -> list[nn.Module]:
+            return [
+                SpatialTransformer(width, config.head_dim, config.context_dim),
+                TemporalTransformer(width, width // config.head_dim, config.head_dim),
+            ]
+
+        width = config.dim
+        first_attention = TemporalTransformer(width, config.num_heads, config.head_dim)
+        self.down = nn.ModuleList([ConditionedSequential([ConvIn(config.in_dim, width), first_attention])])
+        skips = [width]
+        for level, level_width in enumerate(widths):
+            has_attention = 0.5**level in config.attn_scales
+            for _ in range(config.num_res_blocks):
+                block = ResBlock(width, level_width, embed_dim)
+                self.down.append(ConditionedSequential([block, *(attention(level_width) if has_attention else [])]))
+                width = level_width
+                skips.append(width)
+            if level < len(widths) - 1:
+                self.down.append(ConditionedSequential([Downsample(width)]))
+                skips.append(width)
+        self.middle = ConditionedSequential(
+            [ResBlock(width, width, embed_dim), *attention(width), ResBlock(width, width, embed_dim)]
+        )
+        self.up = nn.ModuleList()
+        for level, level_width in reversed(list(enumerate(widths))):
+            has_attention = 0.5**level in config.attn_scales
+            for i in range(config.num_res_blocks + 1):
+                layers = [ResBlock(width + skips.pop(), level_width, embed_dim)]
+                layers += attention(level_width) if has_attention else []
+                layers += [Upsample(level_width)] if level > 0 and i == config.num_res_blocks else []
+                self.up.append(ConditionedSequential(layers))
+                width = level_width
+        self.norm_out = nn.GroupNorm(32, width)
+        self.conv_out = nn.Conv2d(width, config.out_dim, 3, padding=1)
+        zero_module(self.conv_out)
+
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor,
+        *,
+        text: Tensor,
+        prior: Tensor | None = None,
+        motion: Tensor | None = None,
+        appearance: Tensor | None = None,
+        chunk: int | None = None,
+    ) -> Tensor:
+        """Predicts v = alpha eps - sigma x0 (Salimans and Ho 2022).
+
+        All inputs are cast to the network's dtype and device.
+
+        Args:
+            x: noisy latents (b, c, f, h, w).
+            t: diffusion time steps 0..999, (b,).
+            text: states of the text tower (b, l, y_dim).
+            prior: latent of the spatial prior (b, c, h, w); None means zeros.
+            motion: motion cues 0..1000, (b, f - 1) or (b, f); None means 0.
+            appearance: appearance rows in 0..1, (b, f, 32); None means ones.
+            chunk: frames that a layer processes at a time; fewer need less memory and more time. None means all.
+
+        Returns:
+            v (b, c, f, h, w), in the dtype and on the device of x.
+
+        Raises:
+            ValueError: an input has a wrong shape, or `chunk` is below 1; the message names it.
+        """
+        b, c, f, h, w = self._check(x, text)
+        motion = x.new_zeros(b, f) if motion is None else motion
+        appearance = x.new_ones(b, f, APPEARANCE_WIDTH) if appearance is None else appearance
+        prior = x.new_zeros(b, c, h, w) if prior is None else prior
+        _check_shape("prior", prior, (b, c, h, w))
+        _check_shape("appearance", appearance, (b, f, APPEARANCE_WIDTH))
+        if motion.shape != (b, f):
+            _check_shape("motion", motion, (b, f - 1))
+        if chunk is not None and chunk < 1:
+            raise ValueError(f"chunk must be at least 1 frame, got {chunk}")
+        cond = Cond(
+            emb=self.embedding(*(value.to(self.device) for value in (t, motion, appearance))),
+            context=self.text_resampler(self.cast(text)),
+            prior=self.cast(prior),
+            frames=f,
+            chunk=chunk,
+        )
+        hidden = rearrange(self.cast(x), "b c f h w -> (b f) c h w")
+        skips = []
+        for layers in self.down:
+            hidden = layers(hidden, cond)
+            skips.append(hidden)
+        hidden = self.middle(hidden, cond)
+        for layers in self.up:
+            hidden = layers(torch.cat([hidden, skips.pop()], dim=1), cond)
+        v = self.conv_out(F.silu(self.norm_out(hidden)))
+        return rearrange(v, "(b f) c h w -> b c f h w", f=f).to(x)
+
+    def _check(self, x: Tensor, text: Tensor) -> torch.Size:
+        if x.ndim != 5 or x.shape[1] != self.config.in_dim:
+            raise ValueError(f"x must be (b, {self.config.in_dim}, f, h, w), got {tuple(x.shape)}")
+        step = 2 ** (len(self.config.dim_mult) - 1)
+        if x.shape[3] % step or x.shape[4] % step:
+            raise ValueError(f"latent height and width must be multiples of {step}, got {x.shape[3]}x{x.shape[4]}")
+        if text.ndim != 3 or len(text) != len(x) or text.shape[2] != self.config.y_dim:
+            raise ValueError(
+                f"text must be ({len(x)}, l, {self.config.y_dim}), got {tuple(text.shape)}: "
+                "it has to come from the text encoder that these weights were trained with"
+            )
+        return x.shape
+
+
+def _check_shape(name: str, value: Tensor, shape: tuple[int, ...]) -> None:
+    if value.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {tuple(value.shape)}")

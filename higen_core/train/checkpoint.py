@@ -1,0 +1,163 @@
+"""The state of a run besides its data: weights, optimizer, averaged weights and options, in memory and on disk.
+
+Weights may be sharded over processes (FSDP). On disk they are whole: a run can be resumed with another number of
+processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from .config import LoopConfig, changed_options
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class Average:
+    """Exponential moving average of all tensors of a network, sharded like them."""
+
+    def __init__(self, model: nn.Module, decay: float):
+        self.decay, self.count = decay, 0
+        self.tensors = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """The decay starts low, so that the random start does not stay in early checkpoints."""
+        decay = min(self.decay, self.count / (9 + self.count))
+        current = model.state_dict()
+        pairs = [(_local(mean), _local(current[name])) for name, mean in self.tensors.items()]
+        get_ema_multi_avg_fn(decay)([mean for mean, _ in pairs], [now for _, now in pairs], self.count)
+        self.count += 1
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"n_averaged": torch.tensor(self.count)} | {f"module.{k}": v for k, v in self.tensors.items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.count = int(state["n_averaged"])
+        for name, tensor in self.tensors.items():
+            tensor.copy_(_sharded_like(state[f"module.{name}"], tensor))
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything of a run that changes from step to step.
+
+    Attributes:
+        model: the network itself, without a data-parallel wrapper.
+        optimizer: its hyperparameters are those of the present config, also after `load`.
+        average: of the model's weights.
+        scaler: the gradient scaler of fp16; None in other precisions.
+    """
+
+    model: nn.Module
+    optimizer: Any
+    average: Average
+    scaler: Any = None
+
+    def save(self, path: Path, step: int, config: LoopConfig, writes: bool) -> None:
+        """Called in all processes, as each may hold a part of the weights; the one that `writes` writes the file."""
+        parts = {"model": self.model, "optimizer": self.optimizer, "average": self.average}
+        state = {name: whole(part.state_dict()) for name, part in parts.items()}
+        state |= {"step": step, "config": json.dumps(config.to_dict())}
+        if self.scaler is not None:
+            state["scaler"] = self.scaler.state_dict()
+        if writes:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as partial:
+                torch.save(state, partial)
+
+    def load(self, path: Path) -> int:
+        """Returns the number of steps that are done; 0 if there is no state."""
+        if not path.exists():
+            return 0
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        own = self.model.state_dict()
+        self.model.load_state_dict({name: _sharded_like(value, own[name]) for name, value in state["model"].items()})
+        self.average.load_state_dict(state["average"])
+        self._load_optimizer(state["optimizer"])
+        if self.scaler is not None and "scaler" in state:
+            self.scaler.load_state_dict(state["scaler"])
+        return state["step"]
+
+    def _load_optimizer(self, saved: dict[str, Any]) -> None:
+        """The moments as saved; hyperparameters such as weight decay as they are now."""
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        moments = {
+            index: {name: _sharded_like(value, weights[index]) for name, value in entry.items()}
+            for index, entry in saved["state"].items()
+        }
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
+
+
+def resumed_changes(config: LoopConfig) -> list[str]:
+    """The options that differ from those of the run in `config.folder`, "name: old -> new"; empty for a new run.
+
+    Raises:
+        ValueError: an option differs with which the run cannot be resumed; see `config.changed_options`.
+    """
+    path = config.folder / "state.pt"
+    if not path.exists():
+        return []
+    saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True).get("config")
+    return changed_options(config, json.loads(saved)) if saved else []  # earlier versions saved no options
+
+
+def whole(state: Any) -> Any:
+    """A state dict with all shards gathered."""
+    if isinstance(state, dict):
+        return {key: whole(value) for key, value in state.items()}
+    return state.full_tensor() if isinstance(state, DTensor) else state
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write a new version of a file to; it takes the file's place at the end, or is deleted on an error.
+
+    Its name is unique, also between containers that share a folder and give their processes the same numbers.
+    """
+    partial = path.with_name(f"{path.name}.{uuid4().hex}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def trainable(network: Network) -> Network:
+    """The same network with gradients and with weights in memory: loaders leave them mapped from the file."""
+    for weight in network.parameters():
+        weight.data = weight.data.clone()
+    return network.requires_grad_(True).train()
+
+
+def fingerprint(network: nn.Module) -> str:
+    """Eight hexadecimal digits that are equal for equal weights."""
+    checksum = 0
+    for name, tensor in sorted(network.state_dict().items()):
+        content = tensor.detach().float().cpu().contiguous().numpy().tobytes()
+        checksum = zlib.crc32(content, zlib.crc32(name.encode(), checksum))
+    return f"{checksum:08x}"
+
+
+def _local(tensor: Tensor) -> Tensor:
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def _sharded_like(tensor: Tensor, reference: Tensor) -> Tensor:
+    """A whole tensor, sharded like a reference of its shape; scalars, such as a count of steps, are never sharded."""
+    if isinstance(reference, DTensor) and tensor.ndim:
+        return distribute_tensor(tensor.to(reference.device), reference.device_mesh, reference.placements)
+    return tensor

@@ -1,0 +1,1 @@
+"""Files of weights: reading, detection of their content, tensor names, conversion."""

@@ -1,0 +1,197 @@
+"""Loads networks from files and saves them. Loading is strict and needs little more memory than the network itself."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+import torch
+
+from ..aliases import ALIASES
+from ..models.config import RELEASED, RELEASED_CLIP, RELEASED_VAE, CLIPConfig, UNetConfig, VAEConfig
+from ..models.info import ModelInfo
+from ..models.network import Network
+from ..models.unet import UNet
+from ..models.vae import VAE
+from .detection import VAE_PREFIX, describe_checkpoint
+from .files import Shapes, WeightsFile, open_weights
+from .key_mapping import released_to_unet_names
+
+if TYPE_CHECKING:
+    from ..models.clip import CLIP
+
+AnyNetwork = TypeVar("AnyNetwork", bound=Network)
+AnyConfig = TypeVar("AnyConfig", UNetConfig, VAEConfig, CLIPConfig)
+MINI_DIR = Path(__file__).parents[1] / "mini"
+
+
+def load_unet(source: str | Path, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> UNet:
+    """Loads a denoiser for inference: in eval mode, without gradients.
+
+    Args:
+        source: a file with tensor names of the released checkpoint or of this package, or "mini", the bundled weights.
+            Without a `config` in its metadata it is taken for the released full-size model.
+        dtype: precision of the weights, whatever that of the file is.
+        device: where the weights go.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or its tensors or its metadata are not those of the network.
+    """
+    file = open_weights(_path(source, "denoiser"))
+    with torch.device("meta"):
+        unet = UNet(_config(file, UNetConfig, RELEASED))
+    return _load(unet, file, unet_names(unet, file.shapes), "the released HiGen denoiser", dtype, device)
+
+
+def load_vae(source: str | Path, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> VAE:
+    """Loads an autoencoder for inference: in eval mode, without gradients.
+
+    Args:
+        source: a file of the autoencoder alone or a whole checkpoint of Stable Diffusion, or "mini", the bundled
+            weights. Without a `config` in its metadata it is taken for Stable Diffusion's autoencoder.
+        dtype, device: see `load_unet`, also for the errors.
+    """
+    file = open_weights(_path(source, "vae"))
+    with torch.device("meta"):
+        vae = VAE(_config(file, VAEConfig, RELEASED_VAE))
+    return _load(vae, file, vae_names(file.shapes), "Stable Diffusion's autoencoder", dtype, device)
+
+
+def load_clip(source: str | Path, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> CLIP:
+    """Loads the text and image towers for inference: in eval mode, without gradients.
+
+    Args:
+        source: a file of OpenCLIP, or "mini", the bundled weights. Without a `config` in its metadata it is taken for
+            ViT-H-14.
+        dtype, device: see `load_unet`, also for the errors.
+    """
+    from ..models.clip import CLIP
+
+    file = open_weights(_path(source, "clip"))
+    with torch.device("meta"):
+        clip = CLIP(_config(file, CLIPConfig, RELEASED_CLIP))
+    _load(clip, file, {name: name for name in file.shapes}, "OpenCLIP ViT-H-14", dtype, device)
+    length = clip.config.text_cfg.context_length  # the causal mask is a buffer that is not in the file
+    clip.model.attn_mask = torch.full((length, length), float("-inf"), dtype=dtype, device=device).triu_(1)
+    return clip
+
+
+def unet_names(unet: UNet, shapes: Shapes) -> dict[str, str]:
+    """Maps tensor names of a file, of the released checkpoint or of any version of this package, to those of `UNet`."""
+    released = released_to_unet_names(unet)
+    return {name: released.get(name, _current_name(name)) for name in shapes}
+
+
+def _current_name(name: str) -> str:
+    module, dot, rest = name.partition(".")
+    return ALIASES.get(module, module) + dot + rest
+
+
+def vae_names(shapes: Shapes) -> dict[str, str]:
+    """Maps tensor names of a file to those of `VAE`; of a whole checkpoint, only those of its autoencoder."""
+    prefixed = {name: name.removeprefix(VAE_PREFIX) for name in shapes if name.startswith(VAE_PREFIX)}
+    return prefixed or {name: name for name in shapes}
+
+
+def _path(source: str | Path, network: str) -> Path:
+    return MINI_DIR / f"{network}.safetensors" if source == "mini" else Path(source)
+
+
+def _config(file: WeightsFile, kind: type[AnyConfig], released: AnyConfig) -> AnyConfig:
+    if "config" not in file.metadata:
+        return released
+    values = file.metadata["config"]
+    if not isinstance(values, dict):
+        raise ValueError(f"{file.path}: config in its metadata must be a JSON object, got {values!r}")
+    try:
+        return kind.from_dict(values)
+    except ValueError as error:
+        raise ValueError(f"{file.path}: {error}") from error
+
+
+def _info(file: WeightsFile) -> ModelInfo:
+    try:
+        return ModelInfo.from_metadata(file.metadata)
+    except ValueError as error:
+        raise ValueError(f"{file.path}: {error}") from error
+
+
+def _load(
+    network: AnyNetwork,
+    file: WeightsFile,
+    names: Mapping[str, str],
+    default: str,
+    dtype: torch.dtype,
+    device: torch.device | str,
+) -> AnyNetwork:
+    """Gives a network on the meta device its tensors and its `info`.
+
+    Tensors that already have the right dtype and device stay mapped from the file.
+
+    Args:
+        names: names in the file -> names in the network.
+        default: what a file without a config is taken for, for error messages.
+    """
+    _check(network, file, names, default)
+    network.info = _info(file)
+    tensors = {names[name]: tensor.to(device, dtype) for name, tensor in file.tensors(names)}
+    network.load_state_dict(tensors, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def _check(network: Network, file: WeightsFile, names: Mapping[str, str], default: str) -> None:
+    """Raises ValueError unless the file has exactly the tensors of the network, with the same shapes."""
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    shapes = {names[name]: file.shapes[name] for name in names}
+    missing = [name for name in expected if name not in shapes]
+    unexpected = [name for name in names if names[name] not in expected]
+    reshaped = [name for name in expected if name in shapes and expected[name] != shapes[name]]
+    problems = [
+        *(f"missing {name}{_and_more(missing)}" for name in missing[:1]),
+        *(f"unexpected {name}{_and_more(unexpected)}" for name in unexpected[:1]),
+        *(f"{name} is {shapes[name]}, not {expected[name]}" for name in reshaped[:1]),
+    ]
+    if problems:
+        origin = (
+            "its metadata has a config" if "config" in file.metadata else f"without config it is taken for {default}"
+        )
+        raise ValueError(
+            f"{file.path} does not fit: it looks like {describe_checkpoint(file.shapes)}; {origin}, "
+            f"but {'; '.join(problems)}"
+        )
+
+
+def _and_more(names: list[str]) -> str:
+    return f" and {len(names) - 1} more" if len(names) > 1 else ""
+
+
+def save_network(
+    path: Path, network: UNet | VAE | CLIP, dtype: torch.dtype = torch.float32, /, **metadata: Any
+) -> None:
+    """Writes a network to a safetensors file, with its config and `metadata` as JSON.
+
+    It is written under a temporary name that no other process uses and then renamed, so that no reader finds an
+    incomplete file.
+
+    Args:
+        path: of the file; missing folders are created.
+        network: the network.
+        dtype: precision of the tensors in the file.
+        metadata: JSON values by key, such as those of `ModelInfo.to_metadata`.
+    """
+    from safetensors.torch import save_file
+
+    texts = {key: json.dumps(value) for key, value in {**metadata, "config": network.config.to_dict()}.items()}
+    tensors = {name: value.detach().to(dtype).contiguous() for name, value in network.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{uuid4().hex}.partial")
+    try:
+        save_file(tensors, temporary, texts)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,235 @@
+"""HiGen Cue Extractor: measures the cues of a video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import comfy.model_management
+import comfy.utils
+import torch
+from comfy_api.latest import InputImpl, io
+
+from .. import higen_core as hg
+from ..higen_core.cues.curves import MOTION_MAX
+from .cue_schedule import HigenCuesType
+from .models.folders import AUTO
+from .models.image_encoders import dinov2_folder, dinov2_names
+from .models.model import HigenModel, HigenModelType
+from .output.measured_curves import image_tower
+from .validation import validated
+
+FROM_START, WHOLE = "from start, at the model's rate", "whole footage, fitted to the length"
+"""Choices of the input `span`. Saved workflows contain them, so they must not change."""
+KEEP, MASK = "keep", "mask"
+FLOOR_OF_MODEL, SCALE_OF_MODEL = -1.0, 0.0
+"""Values of the inputs that stand for the model's own."""
+
+
+class HiGenCueExtractor(io.ComfyNode):
+    """The model is a required input, since cues are in its units and at its frame rate and length.
+
+    The image encoder of the appearance cue is the connected CLIP_VISION, or else the input `encoder`, where "auto" is
+    the image tower in the file of the model's text encoder.
+    """
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="HiGenCueExtractor",
+            display_name="HiGen Cue Extractor",
+            category="HiGen",
+            description="Measures how much moves and how much the look changes in any video, so that a HiGen video can "
+            "do the same. Connect images or a video.",
+            inputs=[
+                HigenModelType.Input(
+                    "model", tooltip="From HiGen Loader. The cues are in its units and at its frame rate and length."
+                ),
+                io.Image.Input("images", optional=True, tooltip="Frames of a video, in order, values 0 to 1."),
+                io.Video.Input(
+                    "video",
+                    optional=True,
+                    tooltip="A video from Load Video; it is read frame by frame, at any length.",
+                ),
+                io.ClipVision.Input(
+                    "clip_vision",
+                    optional=True,
+                    tooltip="From Load CLIP Vision: measures appearance in place of the encoder below.",
+                ),
+                io.Float.Input(
+                    "images_fps",
+                    default=8.0,
+                    min=0.1,
+                    max=1000.0,
+                    step=0.1,
+                    tooltip="Frames per second of images. A video has its own frame rate.",
+                ),
+                io.Int.Input(
+                    "frames",
+                    default=0,
+                    min=0,
+                    max=1024,
+                    tooltip="Length of the cues in frames; 0 is the length that the model was trained on.",
+                ),
+                io.Combo.Input(
+                    "span",
+                    options=[FROM_START, WHOLE],
+                    default=FROM_START,
+                    tooltip="Which part to measure: as many seconds as the new video will last, or all of it, with "
+                    "motion averaged to the length of the cues.",
+                ),
+                io.Float.Input(
+                    "start",
+                    default=0.0,
+                    min=0.0,
+                    max=1_000_000.0,
+                    step=0.1,
+                    tooltip="Seconds to skip at the beginning.",
+                ),
+                io.Float.Input(
+                    "blur",
+                    default=0.0,
+                    min=0.0,
+                    max=20.0,
+                    step=0.1,
+                    tooltip="Blur before motion is measured, in pixels (standard deviation), against noise and "
+                    "compression. Motion by noise falls to 28 % at 1 pixel and 14 % at 2, that of edges stays the "
+                    "same.",
+                ),
+                io.Combo.Input(
+                    "cuts",
+                    options=[KEEP, MASK],
+                    default=MASK,
+                    tooltip="Motion at scene cuts: keep it as measured, or replace it by that before and after (mask). "
+                    "Appearance always shows a cut.",
+                ),
+                io.Combo.Input(
+                    "encoder",
+                    options=[AUTO, *dinov2_names()],
+                    default=AUTO,
+                    tooltip="Measures appearance. auto is the image tower that comes with the model; DINOv2 folders in "
+                    "models/clip_vision are listed too.",
+                ),
+                io.Float.Input(
+                    "similarity_floor",
+                    default=FLOOR_OF_MODEL,
+                    min=-1.0,
+                    max=0.99,
+                    step=0.01,
+                    tooltip="Cosine similarity of pictures that have nothing in common; it becomes appearance 0. -1 is "
+                    "the value stored with the model.",
+                ),
+                io.Float.Input(
+                    "motion_scale",
+                    default=SCALE_OF_MODEL,
+                    min=0.0,
+                    max=1_000_000.0,
+                    step=100.0,
+                    tooltip="Motion cue for a mean change of a pixel by full brightness. 0 is the model's value; lower "
+                    "it for videos with more motion than the model was trained on, where the curve is cut off at "
+                    "1000.",
+                ),
+            ],
+            outputs=[
+                HigenCuesType.Output(
+                    display_name="cues", tooltip="For HiGen Temporal Sampler, or to blend in HiGen Cue Schedule."
+                ),
+                io.Image.Output(
+                    display_name="plot", tooltip="Both cues and the detected scene cuts, for Preview Image."
+                ),
+            ],
+        )
+
+    @classmethod
+    @validated
+    def execute(
+        cls,
+        model: HigenModel,
+        images_fps,
+        frames,
+        span,
+        start,
+        blur,
+        cuts,
+        encoder,
+        similarity_floor,
+        motion_scale,
+        images=None,
+        video=None,
+        clip_vision=None,
+    ) -> io.NodeOutput:
+        options = hg.cue_options(model.info)
+        if frames:
+            options["frames"] = frames
+        if similarity_floor != FLOOR_OF_MODEL:
+            options["floor"] = similarity_floor
+        if motion_scale != SCALE_OF_MODEL:
+            options["scale"] = motion_scale
+        cues = hg.extract_cues(
+            **video_source(images, images_fps, video),
+            image_encoder=image_encoder(model, clip_vision, encoder),
+            start=start,
+            whole=span == WHOLE,
+            blur=blur,
+            mask_cuts=cuts == MASK,
+            on_progress=progress_callback(options["frames"]),
+            **options,
+        )
+        plot = hg.plot_cues(cues, fps=options["fps"], cuts=cues.cuts)
+        return io.NodeOutput(cues, torch.from_numpy(plot)[None], ui={"text": [describe(cues)]})
+
+
+def video_source(images: torch.Tensor | None, images_fps: float, video: Any) -> dict[str, Any]:
+    """The options of `extract_cues` that state the video. A video file is not decoded here.
+
+    Raises:
+        ValueError: neither images nor a video, or both.
+    """
+    if (images is None) == (video is None):
+        raise ValueError(f"connect either images or video, got {'neither' if images is None else 'both'}")
+    if images is not None:
+        return {"source": images, "source_fps": images_fps}
+    if isinstance(video, InputImpl.VideoFromFile):
+        return {"source": video.get_stream_source()}
+    components = video.get_components()
+    return {"source": components.images, "source_fps": float(components.frame_rate)}
+
+
+def image_encoder(model: HigenModel, clip_vision: Any, encoder: str) -> Any:
+    """The image encoder for `extract_cues`.
+
+    Raises:
+        ValueError: `encoder` is "auto", but the model has no image tower.
+    """
+    if clip_vision is not None:
+        return lambda images: clip_vision.encode_image(images)["image_embeds"].float()
+    if encoder != AUTO:
+        return hg.load_dinov2(dinov2_folder(encoder))
+    if not model.image_tower:
+        raise ValueError("encoder is auto, but the model has no image tower: connect clip_vision")
+    return image_tower(model.image_tower)
+
+
+def progress_callback(total: int) -> Callable[[int, int | None], None]:
+    """A function for `on_progress` of `extract_cues` that updates the progress bar and raises if the user cancels."""
+    bar = comfy.utils.ProgressBar(total)
+
+    def update(measured: int, samples: int | None) -> None:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        bar.update_absolute(measured, samples)
+
+    return update
+
+
+def describe(cues: hg.ExtractedCues) -> str:
+    """A summary of the cues in a few lines, for the node."""
+    motion, appearance = cues.motion, cues.appearance[0, -1]
+    lines = [
+        f"{cues.frames} frames, motion {motion.min()} to {motion.max()}, on average {motion.float().mean():.0f}",
+        f"first and last frame: appearance similarity {appearance:.2f}",
+    ]
+    if clipped := int((motion == MOTION_MAX).sum()):
+        lines.append(f"{clipped} of {len(motion)} steps are cut off at motion {MOTION_MAX}: lower motion_scale")
+    if cues.cut_seconds:
+        lines.append(f"scene cuts at {', '.join(f'{second:.2f}' for second in cues.cut_seconds)} s")
+    return "\n".join(lines)

@@ -1,0 +1,110 @@
+"""HiGen Image to Spatial Prior: encodes any image as a spatial prior, in place of the spatial stage."""
+
+from __future__ import annotations
+
+import torch
+from comfy_api.latest import io
+
+from .. import higen_core as hg
+from ..higen_core.media.image import FITS
+from .latents import check_size
+from .models.model import HigenModel, HigenModelType
+from .validation import parse_color, validated
+
+VAE_STEP = 8
+"""Pixels that width and height must be multiples of without a model."""
+
+
+class HiGenImagePrior(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="HiGenImagePrior",
+            display_name="HiGen Image to Spatial Prior",
+            category="HiGen",
+            description="Makes a spatial prior from a picture of any size, for HiGen Temporal Sampler to set in "
+            "motion. Each of several pictures gives a prior of its own, and so a video of its own.",
+            inputs=[
+                io.Image.Input("images", tooltip="One picture, or several of one size, with or without alpha."),
+                io.Vae.Input("vae", tooltip="From HiGen Loader."),
+                HigenModelType.Input(
+                    "model", optional=True, tooltip="From HiGen Loader, for the size that it was trained on."
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where the background shows: the mask of Load Image, for a picture with transparent parts.",
+                ),
+                io.Int.Input(
+                    "width",
+                    default=0,
+                    min=0,
+                    max=4096,
+                    step=8,
+                    tooltip="Pixels; 0 is the width that the model was trained on, or without a model the picture's.",
+                ),
+                io.Int.Input(
+                    "height",
+                    default=0,
+                    min=0,
+                    max=4096,
+                    step=8,
+                    tooltip="Pixels; 0 is the height that the model was trained on, or without a model the picture's.",
+                ),
+                io.Combo.Input(
+                    "fit",
+                    options=list(FITS),
+                    default="crop",
+                    tooltip="crop fills the frame and cuts off the rest, pad shows the whole picture with the "
+                    "background around it, stretch changes the proportions.",
+                ),
+                io.String.Input(
+                    "background",
+                    default="#808080",
+                    tooltip="Color (hexadecimal sRGB) behind transparent parts and around a padded picture.",
+                ),
+            ],
+            outputs=[
+                io.Latent.Output(
+                    display_name="prior",
+                    is_output_list=True,
+                    tooltip="A prior for each picture, for HiGen Temporal Sampler; VAE Decode shows it.",
+                )
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, background) -> bool | str:
+        """Checks the color before anything runs. Returns True, or the error message."""
+        try:
+            parse_color(background)
+        except ValueError as error:
+            return f"background: {error}"
+        return True
+
+    @classmethod
+    @validated
+    def execute(
+        cls, images, vae, width, height, fit, background, model: HigenModel | None = None, mask=None
+    ) -> io.NodeOutput:
+        if images.ndim != 4:
+            raise ValueError(f"images must be a batch (images, height, width, channels), got {tuple(images.shape)}")
+        height, width = size(images, height, width, model)
+        fitted = hg.fit_images(images, height, width, fit, parse_color(background), mask)
+        return io.NodeOutput([{"samples": vae.encode(image[None])} for image in fitted])
+
+
+def size(images: torch.Tensor, height: int, width: int, model: HigenModel | None) -> tuple[int, int]:
+    """Height and width of the prior in pixels; 0 stands for the size of the model, or of the images without a model.
+
+    Raises:
+        ValueError: a size that the model cannot process.
+    """
+    if model:
+        step, default = model.size_step, (model.info.height, model.info.width)
+    else:
+        step, default = VAE_STEP, tuple(side // VAE_STEP * VAE_STEP for side in images.shape[1:3])
+    height, width = height or default[0], width or default[1]
+    check_size("height", height, step)
+    check_size("width", width, step)
+    return height, width

@@ -1,0 +1,45 @@
+"""The folders with weights: ComfyUI's model folders, through `folder_paths`, and the bundled weights."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import folder_paths
+
+MINI = "bundled: mini"
+AUTO = "auto"
+DENOISER_FOLDERS = ("higen", "diffusion_models")
+TEXT_FOLDERS = ("text_encoders",)
+VAE_FOLDERS = ("vae", "checkpoints")
+
+
+def register_model_folder() -> None:
+    """Adds `models/higen`, created if missing, to the folders of "higen" in `extra_model_paths.yaml`."""
+    folder = os.path.join(folder_paths.models_dir, "higen")
+    os.makedirs(folder, exist_ok=True)
+    folder_paths.add_model_folder_path("higen", folder)
+    paths, _ = folder_paths.folder_names_and_paths["higen"]
+    folder_paths.folder_names_and_paths["higen"] = (paths, folder_paths.supported_pt_extensions)
+
+
+def files(folders: tuple[str, ...]) -> list[str]:
+    """Names of all files in these model folders, without duplicates."""
+    return list(dict.fromkeys(name for folder in folders for name in folder_paths.get_filename_list(folder)))
+
+
+def find(name: str, folders: tuple[str, ...]) -> str:
+    """The path of a file that `files` listed; of several with the same name, the first.
+
+    Raises:
+        FileNotFoundError: it does not exist any more.
+    """
+    for folder in folders:
+        if path := folder_paths.get_full_path(folder, name):
+            return path
+    raise FileNotFoundError(f"{name!r} is in none of the model folders {', '.join(folders)}; refresh the page (R)")
+
+
+def bundled(network: str) -> str:
+    """The path of one of mini's networks: denoiser, vae or clip."""
+    return str(Path(__file__).parents[2] / "higen_core" / "mini" / f"{network}.safetensors")

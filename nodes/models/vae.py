@@ -1,0 +1,84 @@
+"""VAE: the autoencoder as ComfyUI's own object, for the stock nodes VAE Encode and VAE Decode (Tiled)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import comfy.diffusers_convert
+import comfy.model_management
+import comfy.sd
+import torch
+from torch import nn
+
+from ... import higen_core as hg
+from ...higen_core.weights.checkpoint import vae_names
+from ...higen_core.weights.detection import describe_checkpoint
+from ...higen_core.weights.files import open_weights
+
+RELEASED_GROUPS = 32
+"""Groups of all GroupNorm layers. ComfyUI builds them with this number, whatever the config says."""
+
+
+class HigenVAE(comfy.sd.VAE):
+    """ComfyUI's VAE with a limit on the frames that it decodes at a time. ComfyUI itself fills all free memory."""
+
+    def decode(self, samples_in: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Latents (f, 4, h, w) -> frames (f, 8 h, 8 w, 3) in [0, 1]. The plan is logged."""
+        frames, _, height, width = samples_in.shape
+        bytes_per_frame = int(self.memory_used_decode(samples_in.shape, self.vae_dtype))  # ComfyUI's estimate
+        comfy.model_management.load_models_gpu([self.patcher], memory_required=bytes_per_frame)
+        free = comfy.model_management.get_free_memory(self.device)
+        plan = hg.plan_decoding(frames, bytes_per_frame, free)
+        logging.info(f"HiGen: {free / 2**30:.2f} GB free on {self.device}; {8 * width}x{8 * height} pixels: {plan}")
+        decode = super().decode
+        return torch.cat([decode(chunk, *args, **kwargs) for chunk in samples_in.split(plan.chunk)])
+
+
+def load_vae(path: str) -> HigenVAE:
+    """Loads a VAE with 4 channels and latents of 1/8 of the image size.
+
+    Args:
+        path: of a file. Without a `config` in its metadata it is taken for the VAE of Stable Diffusion 1.x or 2.x.
+
+    Raises:
+        ValueError: it is another network, or tensors are missing.
+    """
+    file = open_weights(path)
+    names = vae_names(file.shapes)
+    shapes = {name: file.shapes[name_in_file] for name_in_file, name in names.items()}
+    if shapes.get("decoder.conv_in.weight", (0, 0))[1] != 4:
+        raise ValueError(
+            f"{path} contains no VAE with 4 channels, it looks like {describe_checkpoint(file.shapes)}. HiGen's "
+            "released weights need the VAE of Stable Diffusion 2.1: v2-1_512-ema-pruned.ckpt in models/checkpoints, or "
+            "its VAE alone in models/vae"
+        )
+    weights = {names[name]: tensor for name, tensor in file.tensors(names)}
+    if "decoder.up_blocks.0.resnets.0.norm1.weight" in weights:
+        weights = comfy.diffusers_convert.convert_vae_state_dict(weights)
+    config, groups = None, RELEASED_GROUPS
+    if "config" in file.metadata:
+        ddconfig = {
+            "double_z": True,
+            "resolution": 256,
+            "in_channels": 3,
+            "out_ch": 3,
+            "z_channels": 4,
+            "attn_resolutions": [],
+            "dropout": 0.0,
+            **file.metadata["config"],
+        }
+        groups = ddconfig.pop("norm_groups", RELEASED_GROUPS)
+        if len(ddconfig["ch_mult"]) != 4:
+            raise ValueError(
+                f"{path}: HiGen needs a VAE of 4 levels (latents of 1/8 of the image size), "
+                f"got {len(ddconfig['ch_mult'])}"
+            )
+        config = {"params": {"ddconfig": ddconfig, "embed_dim": weights["post_quant_conv.weight"].shape[1]}}
+    vae = HigenVAE(sd=weights, config=config)
+    for module in vae.first_stage_model.modules():
+        if isinstance(module, nn.GroupNorm):
+            module.num_groups = groups
+    if missing := sorted(set(vae.first_stage_model.state_dict()) - set(weights)):
+        raise ValueError(f"{path} is not a complete VAE: {len(missing)} tensors are missing, the first is {missing[0]}")
+    return vae

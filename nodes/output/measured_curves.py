@@ -1,0 +1,92 @@
+"""Curves that HiGen Cue Schedule shows beside the drawn ones: those measured in the finished video, and those of the
+cues that it blends in.
+
+The graph editor draws `ui["higen_curves"]` over the drawn curves; nodes/web/lib/results/overlays.js describes its
+entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from ... import higen_core as hg
+from ...higen_core.cues.cues import measure_motion, similarity
+from ...higen_core.cues.curves import fit_factors
+from ...higen_core.models.clip import CLIP
+from ..models.model import HigenModel
+
+SAMPLER, SCHEDULE = "HiGenTemporalSampler", "HiGenCueSchedule"
+
+
+def measured_curves(images: torch.Tensor, model: HigenModel, prompt: dict[str, Any], node_id: str) -> dict[str, list]:
+    """Measures the cues of a finished video.
+
+    Args:
+        images: frames (f, h, w, 3) in [0, 1] that the node has received.
+        model: gives the motion scale, and the image tower and similarity floor that appearance is measured with.
+            Without a tower or a floor only motion is measured.
+        prompt: the API prompt that is running.
+        node_id: of the node.
+
+    Returns:
+        the ui entry of the node; {} for a single frame, and for frames that no schedule controls.
+    """
+    schedules = schedules_of(prompt, node_id)
+    if not schedules or len(images) < 2:
+        return {}
+    scale = model.info.motion_scale
+    entry = {"schedules": schedules, "kind": "measured", "motion_scale": scale}
+    entry["motion"] = measure_motion(images, scale).tolist()
+    if model.image_tower and model.info.similarity_floor is not None:
+        embeddings = image_tower(model.image_tower).encode_image(images)
+        entry["appearance"] = rounded_factors(similarity(embeddings, model.info.similarity_floor))
+    return {"higen_curves": [entry]}
+
+
+def extracted_curves(node_id: str, motion_from: hg.Cues | None, appearance_from: hg.Cues | None) -> dict[str, list]:
+    """The ui entry of schedule `node_id` with the cues that it blends in; empty lists remove those of earlier runs."""
+    entry = {
+        "schedules": [node_id],
+        "kind": "extracted",
+        "motion": motion_from.motion.tolist() if motion_from else [],
+        "appearance": rounded_factors(appearance_from.appearance) if appearance_from else [],
+    }
+    return {"higen_curves": [entry]}
+
+
+def rounded_factors(appearance: torch.Tensor) -> list[float]:
+    """Appearance factors of f frames that fit similarities (f, f) best, rounded to 3 digits."""
+    return [round(factor, 3) for factor in fit_factors(appearance).tolist()]
+
+
+@lru_cache(maxsize=1)
+def image_tower(source: str) -> CLIP:
+    """The towers in a file; the last file stays loaded."""
+    return hg.load_clip(source)
+
+
+def schedules_of(prompt: dict[str, Any], node_id: str) -> list[str]:
+    """Ids of the schedules whose cues the frames at a node were sampled with, through the nearest samplers upstream."""
+    samplers = nearest_upstream(prompt, prompt.get(node_id, {}).get("inputs", {}).values(), SAMPLER)
+    cues = [prompt[sampler]["inputs"].get("cues") for sampler in samplers]
+    return nearest_upstream(prompt, cues, SCHEDULE)
+
+
+def nearest_upstream(prompt: dict[str, Any], inputs: Iterable[Any], class_type: str) -> list[str]:
+    """Ids of the nodes of a type that input values link to, directly or through nodes of other types."""
+    matches, visited, queue = [], set(), list(inputs)
+    while queue:
+        value = queue.pop(0)
+        node_id = value[0] if isinstance(value, list) and len(value) == 2 else None
+        if not isinstance(node_id, str) or node_id in visited or node_id not in prompt:
+            continue
+        visited.add(node_id)
+        if prompt[node_id]["class_type"] == class_type:
+            matches.append(node_id)
+        else:
+            queue.extend(prompt[node_id]["inputs"].values())
+    return matches

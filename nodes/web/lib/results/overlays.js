@@ -1,0 +1,59 @@
+/**
+ * Curves that a run sends back: measured in the finished video, or extracted from another one.
+ *
+ * A node that has frames or cues sends `ui.higen_curves = [{schedules, kind, motion, appearance, motion_scale}]`.
+ * `schedules` are the execution ids ("7", inside subgraphs "3:7") of the Cue Schedule nodes that show the curves. `kind`
+ * is "measured" or "extracted". `motion` has one value 0..1000 per step between frames, `appearance` one factor 0..1 per
+ * frame; either may be missing. The schedule node stores them in its properties, so they survive undo and reload.
+ */
+
+const NODE = "HiGenCueSchedule";
+const PROPERTY = "higen_curves";
+
+/** The node with an execution id, also inside subgraphs; undefined if it was deleted. */
+export function nodeAt(graph, executionId) {
+  return String(executionId)
+    .split(":")
+    .reduce((node, id, depth) => (depth === 0 ? graph : node?.subgraph)?.getNodeById(Number(id)), null);
+}
+
+/** Store entries on their schedule nodes, where they replace those of the same kind. Returns the set of these nodes. */
+export function deliver(entries, graph) {
+  const receivers = entries.flatMap(({ schedules, kind, ...curves }) =>
+    schedules
+      .map((id) => nodeAt(graph, id))
+      .filter((node) => node?.comfyClass === NODE) // a deleted node gives undefined
+      .map((node) => {
+        node.properties[PROPERTY] = { ...node.properties[PROPERTY], [kind]: curves };
+        return node;
+      }),
+  );
+  return new Set(receivers);
+}
+
+/** The curves that a node's editor draws: [{kind, name, values}]. */
+export function overlaysOf(node) {
+  return Object.entries(node.properties[PROPERTY] ?? {}).flatMap(([kind, curves]) =>
+    ["motion", "appearance"]
+      .filter((name) => curves?.[name]?.length > 1)
+      .map((name) => ({ kind, name, values: curves[name] })),
+  );
+}
+
+/**
+ * Cues that are blended with the drawn curves: {name: {values, strength 0..1}}. Only sources that are connected and
+ * whose values a run has sent.
+ */
+export function blendsOf(node) {
+  const extracted = node.properties[PROPERTY]?.extracted ?? {};
+  const connected = (name) => node.inputs?.some((input) => input.name === `${name}_from` && input.link != null);
+  const strength = (name) => Number(node.widgets?.find((widget) => widget.name === `${name}_strength`)?.value ?? 1);
+  const names = ["motion", "appearance"].filter((name) => extracted[name]?.length > 1 && connected(name));
+  return Object.fromEntries(names.map((name) => [name, { values: extracted[name], strength: strength(name) }]));
+}
+
+/** Motion cue per mean absolute change of a pixel in [0, 1], from the weights of the last run; null before a run. */
+export function motionScaleOf(node) {
+  const scales = Object.values(node.properties[PROPERTY] ?? {}).map((curves) => curves?.motion_scale);
+  return scales.find((scale) => scale > 0) ?? null;
+}

@@ -1,0 +1,50 @@
+/**
+ * Delivers the results of a run to the workflow that was open when the run was queued. If another workflow is open when
+ * they arrive (its nodes may have the same ids), they wait until theirs is opened again.
+ */
+
+import { api } from "../../../../scripts/api.js";
+import { app } from "../../../../scripts/app.js";
+
+const receivers = new Map(); // key of a node's ui output -> callback
+const workflows = new Map(); // prompt id -> workflow
+const requests = new Set(); // requests to queue a prompt that the server has not answered yet
+const pending = new WeakMap(); // workflow -> messages that arrived while another one was open
+
+const openWorkflow = () => app.extensionManager.workflow.activeWorkflow;
+
+/** Call `receive(value, executionId)` with each node's ui output of this key, as soon as its workflow is open. */
+export function onResult(key, receive) {
+  if (receivers.size === 0) listen();
+  receivers.set(key, receive);
+}
+
+function listen() {
+  const queuePrompt = api.queuePrompt;
+  api.queuePrompt = async (...args) => {
+    const workflow = openWorkflow();
+    const request = queuePrompt.apply(api, args).then((prompt) => {
+      workflows.set(prompt.prompt_id, workflow);
+      return prompt;
+    });
+    requests.add(request);
+    return request.finally(() => requests.delete(request));
+  };
+  api.addEventListener("executed", async ({ detail }) => {
+    if (!Object.keys(detail.output ?? {}).some((key) => receivers.has(key))) return;
+    await Promise.allSettled(requests); // a node may finish before the response with the prompt's id arrives
+    const workflow = workflows.get(detail.prompt_id) ?? openWorkflow(); // unknown if the page was reloaded meanwhile
+    pending.set(workflow, [...(pending.get(workflow) ?? []), detail]);
+    deliverPending();
+  });
+  app.extensionManager.workflow.$onAction(({ name, after }) => {
+    if (name === "openWorkflow") after(() => setTimeout(deliverPending));
+  });
+}
+
+function deliverPending() {
+  const messages = pending.get(openWorkflow()) ?? [];
+  pending.delete(openWorkflow());
+  for (const { output, node, display_node } of messages)
+    for (const [key, receive] of receivers) if (output[key]) receive(output[key], display_node ?? node);
+}

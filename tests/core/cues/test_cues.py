@@ -1,0 +1,86 @@
+"""Cues: the released defaults, and properties that hold for all curves and numbers of frames."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from higen_core import Cues
+from higen_core.cues.cues import NULL_APPEARANCE, NULL_MOTION, measure_motion, similarity
+from higen_core.cues.curves import Curve
+
+from .. import golden
+
+frame_counts = st.integers(2, 48)
+unit = st.floats(0, 1)
+
+
+@pytest.mark.parametrize("frames", [16, 32])
+@pytest.mark.parametrize("factor", [0.0, 0.5, 1.0])
+def test_default_appearance_is_the_released_one(frames, factor):
+    appearance = Cues.constant(frames=frames, appearance=factor).appearance
+    assert golden.max_error(appearance, golden.cases("diffusion_cases")[f"appearance_{frames}_{factor}"]) <= 1e-6
+
+
+@given(frame_counts, st.integers(0, 1000), unit)
+def test_constant_cues_equal_those_of_constant_curves(frames, motion, factor):
+    constant = Cues.constant(frames, motion, factor)
+    drawn = Cues.from_curves(Curve.constant(motion / 1000), Curve.constant(factor), frames)
+    assert torch.equal(constant.motion, drawn.motion)
+    torch.testing.assert_close(constant.appearance, drawn.appearance, atol=1e-6, rtol=0)
+
+
+@given(frame_counts, st.lists(unit, min_size=2, max_size=6), st.lists(unit, min_size=2, max_size=6))
+def test_cues_of_curves_are_valid_and_symmetric(frames, motion, appearance):
+    def curve(values):
+        return Curve(tuple((i / (len(values) - 1), y) for i, y in enumerate(values)))
+
+    cues = Cues.from_curves(curve(motion), curve(appearance), frames)
+    assert cues.frames == frames
+    assert torch.equal(cues.appearance, cues.appearance.T)
+    assert (cues.appearance.diagonal() == 1).all()
+
+
+@given(frame_counts, unit)
+def test_the_denoiser_s_rows_have_32_entries_at_any_length(frames, factor):
+    cues = Cues.constant(frames, appearance=factor)
+    rows = cues.rows()
+    assert rows.shape == (frames, 32)
+    torch.testing.assert_close(rows[:, [0, -1]], cues.appearance[:, [0, -1]], atol=1e-5, rtol=0)
+
+
+def test_motion_is_the_mean_absolute_change_of_a_pixel():
+    frames = torch.zeros(3, 4, 4, 3)
+    frames[1] = 0.05
+    frames[2] = 1.0
+    assert measure_motion(frames).tolist() == [500, 1000]
+    assert measure_motion(frames, scale=1000).tolist() == [50, 950]
+
+
+def test_similarity_is_one_for_equal_embeddings_and_zero_at_the_floor():
+    embeddings = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.6, 0.8]])
+    torch.testing.assert_close(similarity(embeddings, floor=0.2)[0], torch.tensor([1.0, 1.0, 0.5]))
+    assert similarity(torch.eye(2), floor=0.2)[0, 1] == 0
+
+
+def test_null_cues_are_null_in_every_entry():
+    cues = Cues.null(5)
+    assert cues.motion.tolist() == [NULL_MOTION] * 4
+    assert (cues.appearance == NULL_APPEARANCE).all()
+    assert (cues.rows() == NULL_APPEARANCE).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Cues.constant(16, motion=1001), "motion must be between 0 and 1000, got 1001"),
+        (lambda: Cues.constant(16, appearance=-0.1), "appearance must be between 0 and 1, got -0.1"),
+        (lambda: Cues.constant(1), "at least 2 frames, got 1"),
+        (lambda: Cues(torch.zeros(3), torch.ones(4, 4)), "integers"),
+        (lambda: Cues(torch.zeros(3, dtype=torch.long), torch.ones(5, 5)), "motion must be 4 integers for 5 frames"),
+        (lambda: Cues(torch.zeros(3, dtype=torch.long), 2 * torch.ones(4, 4)), "appearance must lie in 0..1"),
+    ],
+)
+def test_invalid_cues_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -1,0 +1,41 @@
+"""Noise: determined by its seed, and correlated between frames where the motion cue is low."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from higen_core import draw_noise, draw_video_noise
+from higen_core.cues.cues import NULL_MOTION
+from higen_core.diffusion.noise import correlate_noise
+
+
+def test_noise_is_determined_by_its_seed():
+    shape = (1, 4, 1, 4, 6)
+    assert torch.equal(draw_noise(5, shape), draw_noise(5, shape))
+    assert not torch.equal(draw_noise(5, shape), draw_noise(6, shape))
+
+
+def test_offset_noise_is_one_number_per_frame_and_channel():
+    noise, offset = draw_video_noise(0, (2, 4, 6, 8, 8))
+    assert noise.shape == (2, 4, 6, 8, 8)
+    assert offset.shape == (2, 4, 6, 1, 1)
+
+
+def test_the_correlation_of_neighboring_frames_falls_with_motion():
+    noise = torch.randn(1, 4, 5, 100, 100, generator=torch.Generator().manual_seed(0))
+    motion = torch.tensor([[0, 100, 50, NULL_MOTION]])
+    correlated = correlate_noise(noise, motion, 100.0)
+    assert torch.equal(correlated[:, :, 0], noise[:, :, 0])
+    assert torch.equal(correlated[:, :, 1], correlated[:, :, 0])
+    assert torch.equal(correlated[:, :, 4], noise[:, :, 4])
+    frames = correlated[0].unbind(1)
+    correlations = [float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1]) for a, b in pairwise(frames)]
+    assert correlations == pytest.approx([1, math.exp(-1), math.exp(-0.25), 0], abs=0.02)
+    assert correlated.std(dim=(1, 3, 4)).flatten().tolist() == pytest.approx([1] * 5, abs=0.02)
+
+
+def test_a_correlation_of_zero_leaves_noise_unchanged():
+    noise = torch.randn(1, 4, 3, 2, 2, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(correlate_noise(noise, torch.tensor([[0, 100]]), 0.0), noise)

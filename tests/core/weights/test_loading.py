@@ -1,0 +1,68 @@
+"""Loading networks from the tensor names and metadata of released files, of this version and of earlier ones."""
+
+import pytest
+import torch
+
+from higen_core import ModelInfo
+from higen_core.models.config import CLIPConfig, UNetConfig, VAEConfig
+from higen_core.weights.checkpoint import MINI_DIR, load_clip, load_unet, load_vae
+from higen_core.weights.files import open_weights
+
+from .. import golden
+from .writing import write
+
+LOADERS = {"unet": load_unet, "vae": load_vae, "clip": load_clip}
+
+
+@pytest.mark.parametrize("network", LOADERS)
+def test_released_and_current_tensor_names_give_the_same_network(tmp_path, network):
+    """The golden weights have the released names."""
+    loaded = LOADERS[network](golden.path(f"{network}_small_weights"))
+    assert not any(tensor.is_meta for tensor in (*loaded.parameters(), *loaded.buffers()))
+    tensors = dict(loaded.state_dict())
+    path = write(tmp_path / "copy.safetensors", tensors, config=loaded.config.to_dict())
+    copy = LOADERS[network](path).state_dict()
+    assert copy.keys() == tensors.keys()
+    assert all(torch.equal(copy[name], tensor) for name, tensor in tensors.items())
+
+
+def test_tensor_names_and_metadata_of_earlier_versions_are_read(tmp_path):
+    unet = load_unet(golden.path("unet_small_weights"))
+    tensors = unet.state_dict()
+    old = {name.replace("text_resampler.", "text_tokens."): tensor for name, tensor in tensors.items()}
+    assert old.keys() != tensors.keys()
+    metadata = {"config": unet.config.to_dict(), "noise_sharing": 300.0, "prior_frame": 0}
+    loaded = load_unet(write(tmp_path / "old.safetensors", old, **metadata))
+    assert loaded.info == ModelInfo(noise_correlation=300.0, extra={"prior_frame": 0})
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in loaded.state_dict().items())
+
+
+def test_mini_is_read_under_the_names_of_its_version():
+    file, unet = open_weights(MINI_DIR / "denoiser.safetensors"), load_unet("mini")
+    assert "text_tokens.tokens" in file.shapes
+    assert unet.info.noise_correlation == file.metadata["noise_sharing"] > 0
+    tensors = dict(file.tensors(["text_tokens.tokens"]))
+    assert torch.equal(unet.text_resampler.tokens, tensors["text_tokens.tokens"].float())
+
+
+def test_the_autoencoder_of_a_whole_checkpoint_is_loaded(tmp_path, vae_tensors):
+    checkpoint = {f"first_stage_model.{name}": value for name, value in vae_tensors.items()}
+    checkpoint["model.diffusion_model.input_blocks.0.0.weight"] = torch.zeros(1)
+    path = write(tmp_path / "sd.safetensors", checkpoint, config=golden.metadata("vae_small_weights")["config"])
+    assert torch.equal(load_vae(path).post_quant_conv.weight, vae_tensors["post_quant_conv.weight"].float())
+
+
+def test_an_incomplete_denoiser_is_refused_with_the_name_of_the_tensor(tmp_path):
+    tensors = golden.cases("unet_small_weights")
+    tensors["out.2.weight"] = tensors["out.2.weight"][:2]
+    config = golden.metadata("unet_small_weights")["config"]
+    with pytest.raises(ValueError, match=r"a HiGen denoiser; .* conv_out.weight is \(2, .*\), not \(4, "):
+        load_unet(write(tmp_path / "cut.safetensors", tensors, config=config))
+    del tensors["out.2.weight"]
+    with pytest.raises(ValueError, match=r"a HiGen denoiser; .* missing conv_out.weight$"):
+        load_unet(write(tmp_path / "missing.safetensors", tensors, config=config))
+
+
+@pytest.mark.parametrize(("network", "config"), [("unet", UNetConfig), ("vae", VAEConfig), ("clip", CLIPConfig)])
+def test_configs_of_released_files_are_read(network, config):
+    config.from_dict(golden.metadata(f"{network}_small_weights")["config"])

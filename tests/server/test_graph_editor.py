@@ -1,0 +1,69 @@
+"""The pack in the graph editor, in a real browser, with both renderers."""
+
+import pytest
+
+from ..comfyui.demo import saved_files
+from ..comfyui.workflow import load_prompt, only
+
+PLAYING_VIDEO = """() => {
+    const videos = [...document.querySelectorAll("video")];
+    return videos.some(v => v.videoWidth > 0 && !v.paused && !v.error && v.currentTime > 0);
+}"""
+
+
+def nodes_and_links(workflow):
+    """Types and values of the nodes by id, and the links; without layout."""
+    nodes = {node["id"]: (node["type"], node.get("widgets_values", [])) for node in workflow["nodes"]}
+    return nodes, {tuple(link[1:5]) for link in workflow["links"]}
+
+
+def without_displays(prompt, info):
+    """A prompt without inputs that the editor's display widgets add, such as the preview of Load Video."""
+
+    def schema_inputs(node):
+        groups = info[node["class_type"]]["input"]
+        names = {*groups.get("required", {}), *groups.get("optional", {})}
+        return {name: value for name, value in node["inputs"].items() if name in names}
+
+    return {key: node | {"inputs": schema_inputs(node)} for key, node in prompt.items()}
+
+
+def test_a_workflow_loads_with_no_missing_node_and_no_error(editor, server, workflow_file):
+    prompt, workflow = load_prompt(workflow_file, server.object_info())
+    editor.load(workflow)
+    editor.fit()
+    editor.screenshot(f"loaded-{workflow_file.stem}")
+    assert editor.missing_types() == []
+    assert editor.our_errors() == []
+    assert without_displays(editor.prompt(), server.object_info()) == prompt
+
+
+def test_a_queued_run_finishes_and_its_video_plays_on_the_node_and_restores_the_graph(editor, server, text_to_video):
+    _, workflow = text_to_video
+    editor.load(workflow)
+    editor.fit()
+    record = editor.run()
+    assert record["status"]["status_str"] == "success", record["status"]
+    editor.page.wait_for_function(PLAYING_VIDEO, timeout=15_000)
+    editor.screenshot("finished-text_to_video")
+
+    (saved,) = (entry for entry in saved_files(record["outputs"]) if entry["filename"].endswith(".mp4"))
+    before = nodes_and_links(editor.workflow())
+    editor.page.evaluate("() => app.graph.clear()")
+    assert editor.workflow()["nodes"] == []
+    editor.drop(server.output_path(saved))
+    editor.page.wait_for_function("count => app.graph._nodes.length === count", arg=len(before[0]))
+    assert nodes_and_links(editor.workflow()) == before
+    assert editor.our_errors() == []
+
+
+def test_an_invalid_value_marks_its_node(editor, text_to_video):
+    prompt, workflow = text_to_video
+    key = only(prompt, "HiGenCueSchedule")
+    editor.load(workflow)
+    editor.page.evaluate(
+        "id => { app.graph.getNodeById(id).widgets.find(w => w.name === 'frames').value = 100000; }", int(key)
+    )
+    with pytest.raises(ValueError, match="frames"):
+        editor.run()
+    assert editor.page.evaluate("id => app.lastNodeErrors?.[id]?.errors.length > 0", key)

@@ -1,0 +1,93 @@
+"""text_to_video_released.json with random files of the released layout, narrow and at full size."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ..comfyui import released_files
+from ..comfyui.demo import saved_files
+from ..comfyui.paths import WORKFLOWS
+from ..comfyui.server import ComfyServer
+from ..comfyui.video import frames_of
+from ..comfyui.workflow import load_prompt, with_inputs
+
+GB = 1024**3
+MAX_MEMORY = 24 * GB
+
+SIZES = [
+    pytest.param(released_files.NARROW, id="narrow"),
+    pytest.param(released_files.FULL, id="full", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def released(request, tmp_path_factory):
+    """A server with these files, the prompt of the workflow with one step a stage in bf16, and the sizes."""
+    base, sizes = tmp_path_factory.mktemp("released"), request.param
+    released_files.write(sizes, base / "models")
+    with ComfyServer(base) as server:
+        prompt, _ = load_prompt(WORKFLOWS / "text_to_video_released.json", server.object_info())
+        weights, text, vae = sizes.names
+        names = {"weights": weights, "text_encoder": text, "vae": vae}
+        files = {} if sizes is released_files.FULL else names  # "auto" selects networks of full size only
+        prompt = with_inputs(prompt, "HiGenLoader", dtype="bf16", **files)
+        prompt = with_inputs(prompt, "HiGenSpatialPriorSampler", steps=1)
+        yield server, with_inputs(prompt, "HiGenTemporalSampler", steps=1), sizes
+    for path in (base / "models").rglob("*.*"):
+        path.unlink()  # 15 GB at full size
+
+
+def peak_memory(pid: int) -> int:
+    """Maximum resident memory of a process in bytes (Linux)."""
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1])
+
+
+def test_the_workflow_has_the_settings_of_the_release(released):
+    server, _, _ = released
+    prompt, _ = load_prompt(WORKFLOWS / "text_to_video_released.json", server.object_info())
+    inputs = {node["class_type"]: node["inputs"] for node in prompt.values()}
+    prior, video, cues = (inputs[f"HiGen{n}"] for n in ("SpatialPriorSampler", "TemporalSampler", "CueSchedule"))
+    assert {prior["steps"], video["steps"]} == {50}
+    assert {prior["cfg"], video["cfg"]} == {12}
+    assert (prior["width"], prior["height"]) == (448, 256)
+    assert (cues["frames"], cues["motion"], cues["appearance"]) == (32, 500, 1.0)
+
+
+def test_both_stages_run_and_the_video_is_of_the_released_size(released, capsys):
+    server, prompt, sizes = released
+    before = len(server.log())
+    run = server.run(prompt, seconds=7200)
+    assert run.ending == "success", run.error
+    (video,) = (entry for entry in saved_files(run.outputs) if entry["filename"].endswith(".mp4"))
+    assert frames_of(server.output_path(video)).shape == (32, 256, 448, 3)
+    peak = peak_memory(server.process.pid)
+    plans = [line for line in server.log()[before:].splitlines() if " frames at a time, " in line]
+    sampling, decoding = ([line for line in plans if text in line] for text in ("a step, ", "the VAE decodes"))
+    with capsys.disabled():
+        times = {e.data["node"]: round(e.seconds) for e in run.events if e.type == "executing"}
+        print(f"\n{sizes.names[0]}: peak {peak / GB:.1f} GB, seconds at each node's start {times}", *plans, sep="\n")
+    assert peak < MAX_MEMORY
+    assert len(sampling) == 2
+    assert "GB of bfloat16 weights" in sampling[0]
+    assert "32 of 32 frames at a time" in sampling[1]
+    assert "448x256 pixels: the VAE decodes 8 of 32 frames at a time" in decoding[-1]
+
+
+@pytest.mark.parametrize("frames", [8, 24])
+def test_fewer_frames_work(released, frames):
+    server, prompt, sizes = released
+    if sizes is released_files.FULL:
+        pytest.skip("the narrow network has the same cues")
+    prompt = with_inputs(prompt, "HiGenSpatialPriorSampler", width=128, height=64)
+    run = server.run(with_inputs(prompt, "HiGenCueSchedule", frames=frames))
+    assert run.ending == "success", run.error
+    (video,) = (entry for entry in saved_files(run.outputs) if entry["filename"].endswith(".mp4"))
+    assert len(frames_of(server.output_path(video))) == frames
+
+
+def test_more_frames_than_trained_on_are_an_error_that_says_what_to_do(released):
+    server, prompt, _ = released
+    run = server.run(with_inputs(prompt, "HiGenCueSchedule", frames=33), seconds=3600)
+    assert run.ending == "error"
+    assert "cues are for 33 frames, this model was trained on 32: lower frames in HiGen Cue Schedule" in run.error

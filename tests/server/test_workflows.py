@@ -1,0 +1,19 @@
+"""Every workflow of the pack that needs no other weights runs unchanged, over HTTP."""
+
+import pytest
+
+from ..comfyui.demo import saved_files
+from ..comfyui.paths import WORKFLOWS
+from ..comfyui.workflow import load_prompt
+
+OTHER_WEIGHTS = ("_released", "stock_sampler_prior")  # test_released.py and test_cue_workflows.py
+BUNDLED = [path for path in sorted(WORKFLOWS.glob("*.json")) if not path.stem.endswith(OTHER_WEIGHTS)]
+
+
+@pytest.mark.parametrize("workflow_file", BUNDLED, ids=lambda path: path.stem)
+def test_a_workflow_runs_and_saves_its_files(server, workflow_file):
+    run = server.run(*load_prompt(workflow_file, server.object_info()))
+    assert run.ending == "success", run.error
+    files = [server.output_path(entry) for entry in saved_files(run.outputs)]
+    assert files
+    assert [path for path in files if not path.stat().st_size] == []

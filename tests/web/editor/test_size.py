@@ -1,0 +1,112 @@
+"""The curve editor works at any zoom and node size."""
+
+import json
+
+import pytest
+
+from ...comfyui.paths import WORKFLOWS
+from ..schedule import NODE, Curves
+
+ZOOM = """([id, zoom]) => {
+    const node = app.graph.getNodeById(id);
+    app.canvas.ds.scale = zoom;
+    app.canvas.ds.offset = [320 / zoom - node.pos[0], 150 / zoom - node.pos[1]];
+    app.canvas.setDirty(true, true);
+}"""
+RESIZE = "([id, size]) => { app.graph.getNodeById(id).setSize(size); app.canvas.setDirty(true, true); }"
+
+
+def check_use(curves: Curves) -> None:
+    """Add a point with the mouse, undo it with a button, open and close the menu."""
+    before = curves.points()
+    curves.click(0.6, 0.8)
+    assert curves.points() != before
+    curves.button("Undo").click()
+    assert curves.points() == before
+    curves.button("Shape between points").click()
+    assert curves.page.get_by_role("menu").is_visible()
+    curves.page.keyboard.press("Escape")
+    assert curves.page.get_by_role("menu").count() == 0
+
+
+def test_it_works_in_the_whole_workflow_at_any_zoom(editor):
+    editor.load(json.loads((WORKFLOWS / "text_to_video.json").read_text()))
+    node = editor.page.evaluate("type => app.graph._nodes.find(n => n.comfyClass === type).id", NODE)
+    curves = Curves(editor, node)
+    editor.fit()
+    check_use(curves)
+    for zoom in (0.3, 0.5, 0.6, 1):
+        editor.page.evaluate(ZOOM, [node, zoom])
+        editor.page.wait_for_timeout(300)
+        check_use(curves)
+
+
+@pytest.mark.parametrize("size", [(300, 300), (420, 560), (800, 700)])
+def test_it_fits_a_node_of_any_size(schedule, size):
+    schedule.page.evaluate(RESIZE, [schedule.node, size])
+    schedule.page.wait_for_timeout(400)
+    inside, outside = schedule.panel.bounding_box(), node_box(schedule)
+    assert inside["width"] >= 180
+    assert inside["height"] >= 280
+    assert inside["x"] >= outside["x"]
+    assert inside["x"] + inside["width"] <= outside["x"] + outside["width"]
+    assert inside["y"] + inside["height"] <= outside["y"] + outside["height"] + 1
+    for button in schedule.panel.get_by_role("button").all():
+        box = button.bounding_box()
+        assert box["x"] >= inside["x"]
+        assert box["x"] + box["width"] <= inside["x"] + inside["width"]
+    check_use(schedule)
+
+
+def test_dragging_the_corner_of_the_node_resizes_the_plot(schedule):
+    before, node = schedule.plot.bounding_box(), node_box(schedule)
+    corner = node["x"] + node["width"] - 3, node["y"] + node["height"] - 3
+    schedule.page.mouse.move(*corner)
+    schedule.page.mouse.down()
+    schedule.page.mouse.move(corner[0] + 150, corner[1] + 60, steps=8)
+    schedule.page.mouse.up()
+    schedule.page.wait_for_timeout(400)
+    after = schedule.plot.bounding_box()
+    assert after["width"] == pytest.approx(before["width"] + 150, abs=6)
+    assert after["height"] == pytest.approx(before["height"] + 60, abs=6)
+    check_use(schedule)
+
+
+def test_a_wider_node_has_a_wider_plot(schedule):
+    before = schedule.plot.bounding_box()["width"]
+    x, y = schedule.page.evaluate(
+        """id => {
+            const node = app.graph.getNodeById(id);
+            const box = app.canvas.canvas.getBoundingClientRect();
+            return [box.left + node.pos[0] + node.size[0] - 2, box.top + node.pos[1] + node.size[1] - 2];
+        }""",
+        schedule.node,
+    )
+    schedule.page.mouse.move(x, y)
+    schedule.page.mouse.down()
+    schedule.page.mouse.move(x + 250, y + 60, steps=5)
+    schedule.page.mouse.up()
+    schedule.page.wait_for_timeout(300)
+    assert schedule.plot.bounding_box()["width"] > before + 200
+    schedule.click(0.6, 0.25)
+    assert schedule.points()[1] == [0.6, pytest.approx(0.25, abs=0.02)]
+
+
+def node_box(curves: Curves) -> dict[str, float]:
+    """The node's body and title in pixels of the page: its element in Vue, else as LiteGraph draws it."""
+    if curves.editor.renderer == "vue":
+        return curves.page.locator(f"[data-node-id='{curves.node}']").bounding_box()
+    x, y, width, height = curves.page.evaluate(
+        """id => {
+            const { pos, size } = app.graph.getNodeById(id);
+            const { left, top } = app.canvas.canvas.getBoundingClientRect();
+            const { scale, offset } = app.canvas.ds;
+            const title = LiteGraph.NODE_TITLE_HEIGHT;
+            return [
+                left + (pos[0] + offset[0]) * scale, top + (pos[1] - title + offset[1]) * scale,
+                size[0] * scale, (size[1] + title) * scale,
+            ];
+        }""",
+        curves.node,
+    )
+    return {"x": x, "y": y, "width": width, "height": height}

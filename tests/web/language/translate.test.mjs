@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { afterEach, test } from "node:test";
+import { parse } from "../../../nodes/web/lib/curve/curve.js";
+import { presets } from "../../../nodes/web/lib/curve/presets.js";
+import { positionText, spokenText } from "../../../nodes/web/lib/editor/tracks.js";
+import { setLocale, translate } from "../../../nodes/web/lib/language/translate.js";
+import { CHINESE } from "../../../nodes/web/lib/language/zh.js";
+import { frameText } from "../../../nodes/web/lib/results/frames.js";
+
+const LIB = new URL("../../../nodes/web/lib/", import.meta.url);
+const sources = readdirSync(LIB, { recursive: true })
+  .filter((path) => path.endsWith(".js") && !path.endsWith("zh.js"))
+  .map((path) => readFileSync(new URL(path, LIB), "utf8"))
+  .join("\n");
+const placeholders = (text) => text.match(/\{\w+\}/g)?.sort() ?? [];
+
+afterEach(() => setLocale("en"));
+
+test("every text that the code translates is in the Chinese table", () => {
+  const texts = [...sources.matchAll(/\b(?:translate|fail)\(\s*"([^"]+)"/g)].map(([, text]) => text);
+  assert.ok(texts.length > 20);
+  assert.deepEqual(
+    texts.filter((text) => !(text in CHINESE)),
+    [],
+  );
+});
+
+test("the Chinese table has no text that is not in the code", () => {
+  const unused = Object.keys(CHINESE).filter((text) => !sources.includes(`"${text}"`) && !isKey(text));
+  assert.deepEqual(unused, []);
+});
+
+/** Whether a text is the key of an object in the code: a name of a cue or an overlay. */
+const isKey = (text) => new RegExp(`^\\s*${text}: `, "m").test(sources);
+
+test("a translation has the placeholders of its text, and is Chinese", () => {
+  for (const [text, chinese] of Object.entries(CHINESE)) {
+    assert.deepEqual(placeholders(chinese), placeholders(text), text);
+    assert.match(chinese, /[\u4e00-\u9fff]/, text);
+  }
+});
+
+test("texts are in the frontend's language, and English without a table for it", () => {
+  setLocale("zh");
+  assert.equal(translate("Constant"), "常数");
+  assert.equal(positionText(7 / 15, { frames: 16, fps: 8 }), "第 7 帧（0.88 秒）");
+  assert.equal(spokenText("motion", 0.52, 20_000), "运动 520 = 每帧变化满量程的 2.6 %");
+  assert.equal(frameText(7, { frames: 16, fps: 8 }), "第 7/15 帧 · 0.88 秒");
+  assert.ok(presets(16).every(({ label }) => /[\u4e00-\u9fff]/.test(label)));
+  assert.throws(() => parse("{bad"), { message: "不是 JSON：{bad" });
+  for (const locale of ["fr", undefined]) {
+    setLocale(locale);
+    assert.equal(translate("Constant"), "Constant");
+  }
+});

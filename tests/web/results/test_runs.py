@@ -1,0 +1,60 @@
+"""Results of a run reach the workflow that queued it, whichever tab is open when they arrive."""
+
+import itertools
+import json
+
+import pytest
+
+from ...comfyui.browser import Editor
+from ...comfyui.paths import WORKFLOWS
+from ..schedule import NODE, Curves
+
+WORKFLOW = json.loads((WORKFLOWS / "text_to_video.json").read_text())
+UNUSED_MOTION = itertools.count(300)  # the server answers at once for the inputs of an earlier run
+RESULTS = """() => Object.fromEntries(app.graph._nodes.flatMap(({ type, properties: p }) =>
+    ["higen_curves", "higen_shown"].filter(name => p[name]).map(name => [`${type} ${name}`, p[name]])))"""
+MORE_STEPS = """() => { app.graph._nodes.find(n => n.comfyClass === "HiGenTemporalSampler")
+    .widgets.find(w => w.name === "steps").value = 60; }"""
+TAB = "() => app.extensionManager.workflow.activeWorkflow.filename"
+
+
+@pytest.fixture
+def curves(editor):
+    """The curve editor of the bundled workflow, before a run."""
+    editor.load(WORKFLOW)
+    node = editor.page.evaluate("type => app.graph._nodes.find(n => n.comfyClass === type).id", NODE)
+    curves = Curves(editor, node)
+    curves.set_widget("motion", next(UNUSED_MOTION))
+    editor.page.evaluate(MORE_STEPS)
+    return curves
+
+
+def test_a_run_that_ends_while_another_tab_is_open(curves, editor):
+    """The other workflow has nodes of the same types and ids."""
+    first = editor.page.evaluate(TAB)
+    prompt_id = editor.queue()
+    editor.load(WORKFLOW)
+    second = editor.page.evaluate(TAB)
+    assert second != first
+    assert editor.server.get(f"/history/{prompt_id}").json() == {}  # it is still running
+    assert editor.wait_for(prompt_id)["status"]["status_str"] == "success"
+    editor.page.wait_for_timeout(1000)
+    assert editor.page.evaluate(RESULTS) == {}
+
+    show(editor, first)
+    curves.plot.locator(".hc-measured.hc-motion").wait_for(state="attached")
+    editor.page.locator(".higen-preview video").wait_for(state="attached")
+    results = editor.page.evaluate(RESULTS)
+    assert set(results) >= {"HiGenCueSchedule higen_curves", "HiGenVideoCombine higen_shown"}
+
+    show(editor, second)
+    assert editor.page.evaluate(RESULTS) == {}
+    show(editor, first)
+    assert editor.page.evaluate(RESULTS) == results
+
+
+def show(editor: Editor, name: str) -> None:
+    """Open a workflow's tab, and wait for results to arrive."""
+    editor.page.locator(".workflow-tab").get_by_text(name, exact=True).click()
+    editor.page.wait_for_function(f"name => ({TAB})() === name", arg=name)
+    editor.page.wait_for_timeout(1000)
