@@ -129,8 +129,8 @@ def free_memory(device: torch.device) -> int:
     """Bytes that new tensors on a device can take.
 
     The CPU, MPS and every backend with `mem_get_info` (CUDA, ROCm, XPU, plug-ins such as NPU) are queried; for the
-    latter, memory that torch has reserved but does not use counts as free. Any other device type, such as "meta" or
-    "xla", gives ASSUMED_FREE.
+    latter, memory that torch has reserved but does not use counts as free, if the backend counts it. Any other device
+    type, such as "meta" or "xla", gives ASSUMED_FREE.
     """
     if device.type == "cpu":
         return psutil.virtual_memory().available
@@ -139,5 +139,7 @@ def free_memory(device: torch.device) -> int:
     backend = getattr(torch, device.type, None)
     if backend is None or not hasattr(backend, "mem_get_info"):
         return ASSUMED_FREE
-    reusable = backend.memory_reserved(device) - backend.memory_allocated(device)
-    return backend.mem_get_info(device)[0] + reusable
+    free = backend.mem_get_info(device)[0]
+    if hasattr(backend, "memory_reserved") and hasattr(backend, "memory_allocated"):
+        free += backend.memory_reserved(device) - backend.memory_allocated(device)
+    return free

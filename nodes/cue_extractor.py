@@ -93,15 +93,15 @@ class HiGenCueExtractor(io.ComfyNode):
                     max=20.0,
                     step=0.1,
                     tooltip="Blur before motion is measured, in pixels (standard deviation), against noise and "
-                    "compression. Motion by noise falls to 28 % at 1 pixel and 14 % at 2, that of edges stays the "
-                    "same.",
+                    "compression. 1 pixel reduces the apparent motion of noise to 28 %, 2 pixels to 14 %; the motion "
+                    "of edges is unchanged.",
                 ),
                 io.Combo.Input(
                     "cuts",
                     options=[KEEP, MASK],
                     default=MASK,
-                    tooltip="Motion at scene cuts: keep it as measured, or replace it by that before and after (mask). "
-                    "Appearance always shows a cut.",
+                    tooltip="Motion at scene cuts. keep: as measured; mask: replaced by the motion before and after "
+                    "the cut. Appearance always shows a cut.",
                 ),
                 io.Combo.Input(
                     "encoder",

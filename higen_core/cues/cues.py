@@ -18,6 +18,7 @@ from .curves import MOTION_MAX, Curve, appearance_factors, appearance_matrix, mo
 MOTION_SCALE = ModelInfo.motion_scale
 """Motion cue per mean absolute change of a pixel in [0, 1], for weights that state no other."""
 
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 NULL_MOTION = -1000
 NULL_APPEARANCE = 0.0
 """The null cues of networks that were trained with them, for guidance: no clip has this motion or this appearance."""
@@ -32,7 +33,7 @@ class Cues:
         appearance: (f, f) floats: similarities 0..1 with ones on the diagonal, or all NULL_APPEARANCE for no condition.
 
     Raises:
-        ValueError: a shape, a dtype or values other than these.
+        ValueError: another shape, motion that is not of integers, or a value out of range.
     """
 
     motion: Tensor
@@ -42,7 +43,7 @@ class Cues:
         frames = len(self.appearance)
         if self.appearance.shape != (frames, frames):
             raise ValueError(f"appearance must be a square matrix, got shape {tuple(self.appearance.shape)}")
-        if self.motion.shape != (frames - 1,) or self.motion.is_floating_point():
+        if self.motion.shape != (frames - 1,) or self.motion.dtype not in INTEGERS:
             raise ValueError(
                 f"motion must be {frames - 1} integers for {frames} frames, "
                 f"got {self.motion.dtype} of shape {tuple(self.motion.shape)}"

@@ -1,6 +1,7 @@
 """DINOv2 as the image encoder of the appearance cue, in place of the image tower that comes with a model.
 
-Nothing else in the package depends on this module. It needs transformers, which open_clip does not install.
+Nothing else in the package depends on this module; the public namespace only re-exports it. It needs transformers,
+which is installed with ComfyUI, but not with this package.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def draw_video_noise(seed: int, shape: tuple[int, int, int, int, int]) -> tuple[
 
 
 def correlate_noise(noise: Tensor, motion: Tensor, correlation: float) -> Tensor:
-    """Noise whose correlation between neighbouring frames rises as the motion between them falls.
+    """Noise whose correlation between neighboring frames rises as the motion between them falls.
 
     This is the progressive noise model of PYoCo (Ge et al. 2023) with a coefficient that depends on the motion cue:
     eps_i = rho_i eps_(i-1) + sqrt(1 - rho_i^2) white_i, where rho_i = exp(-(motion_i / correlation)^2). Each frame

@@ -14,9 +14,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ..models.info import SPACINGS
+
 STEPS = 1000
 """Time steps of the training: t is 0..999."""
-SPACINGS = ("leading", "trailing")
 BETA_FIRST, BETA_LAST = 0.00085, 0.012
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..aliases import ALIASES, renamed
-from ..diffusion.schedule import SPACINGS
+
+SPACINGS = ("leading", "trailing")
+"""Spacings of the time steps that a sampler visits; see `diffusion.schedule.timesteps`."""
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class UNet(Network):
     ) -> Tensor:
         """Predicts v = alpha eps - sigma x0 (Salimans and Ho 2022).
 
-        All inputs are cast to the network's dtype and device.
+        All inputs are moved to the network's device, and all but t and motion cast to its dtype.
 
         Args:
             x: noisy latents (b, c, f, h, w).

@@ -23,7 +23,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from .config import LoopConfig, changed_options
 
-Network = TypeVar("Network", bound=nn.Module)
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class Average:
@@ -85,6 +85,11 @@ class State:
             return 0
         state = torch.load(path, map_location="cpu", weights_only=True)
         own = self.model.state_dict()
+        if renamed := sorted(own.keys() ^ state["model"].keys()):
+            raise ValueError(
+                f"{path} is of another network or of an earlier version: only one of the two has {renamed[0]}. Start "
+                "in a new folder; with init, from the weights that the run wrote"
+            )
         self.model.load_state_dict({name: _sharded_like(value, own[name]) for name, value in state["model"].items()})
         self.average.load_state_dict(state["average"])
         self._load_optimizer(state["optimizer"])
@@ -136,7 +141,7 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def trainable(network: Network) -> Network:
+def trainable(network: Module) -> Module:
     """The same network with gradients and with weights in memory: loaders leave them mapped from the file."""
     for weight in network.parameters():
         weight.data = weight.data.clone()

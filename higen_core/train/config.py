@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 
 from ..aliases import renamed
 from ..models.config import CLIPConfig, UNetConfig, VAEConfig
+from ..models.info import SPACINGS
 
 PRECISIONS = ("no", "bf16", "fp16")
 ON_RESUME = ("refuse", "report", "ignore")
@@ -38,7 +39,7 @@ def check_range(config: Any, low: float, high: float, *names: str) -> None:
 
 
 def check_choice(config: Any, name: str, choices: tuple[str, ...]) -> None:
-    """Raises ValueError for an option that is none of `choices`."""
+    """Raises ValueError for a value that is not in `choices`."""
     if getattr(config, name) not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(config, name)!r}")
 
@@ -95,7 +96,7 @@ class ImageTraining(LoopConfig):
     fps: float = option(2.0, "frames per second that are taken from a video", "refuse")
     frames: int = option(4, "frames of a clip; shorter videos are skipped", "refuse")
     windows: int = option(1, "clips that are cut from each video at most, one after the other", "refuse")
-    shard_frames: int = option(1024, "frames in a file of cached images")
+    shard_frames: int = option(1024, "frames in a file of cached images", "refuse")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -172,7 +173,7 @@ class DenoiserTraining(LoopConfig):
         None, "cosine similarity that is appearance 0; none: as in init, or measured without init", "refuse"
     )
     windows: int = option(1, "clips that are cut from each video at most, one after the other", "refuse")
-    shard_frames: int = option(4096, "frames in a file of cached latents")
+    shard_frames: int = option(4096, "frames in a file of cached latents", "refuse")
 
     videos: int = option(4, "clips per batch")
     images: int = option(16, "images per batch, for the spatial stage")
@@ -188,6 +189,9 @@ class DenoiserTraining(LoopConfig):
     )
     appearance_guidance: float | None = option(
         None, "guidance on the appearance cue to sample with, saved with the weights; none: as in init"
+    )
+    timestep_spacing: str | None = option(
+        None, "leading or trailing: time steps to sample with, saved with the weights; none: as in init"
     )
     high_noise_prob: float = option(0.0, "probability of a clip at a time step of 600 or more, where motion is decided")
     timestep_power: float = option(0.7, "time steps are 1000 u^power, u uniform in 0..1; under 1: more noise")
@@ -205,6 +209,8 @@ class DenoiserTraining(LoopConfig):
                 f"static_clip_prob + pause_prob must be at most 1, got {self.static_clip_prob} + {self.pause_prob}"
             )
         check_range(self, 0, float("inf"), "noise_correlation", "appearance_guidance")
+        if self.timestep_spacing is not None:
+            check_choice(self, "timestep_spacing", SPACINGS)
         if self.appearance_guidance is not None and not self.cue_dropout:
             raise ValueError(
                 f"appearance_guidance = {self.appearance_guidance} needs cue_dropout > 0, to train the null cue"

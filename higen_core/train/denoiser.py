@@ -176,8 +176,8 @@ def frozen_networks(config: DenoiserTraining) -> tuple[VAE, CLIP]:
 
 
 def trained_info(config: DenoiserTraining, info: ModelInfo) -> ModelInfo:
-    """The info of the weights to train: that of the data set, with what the config sets of noise and guidance."""
-    names = ("noise_correlation", "appearance_guidance")
+    """The info of the weights to train: that of the data set, with what the config sets of how to sample."""
+    names = ("noise_correlation", "appearance_guidance", "timestep_spacing")
     return replace(info, **{name: getattr(config, name) for name in names if getattr(config, name) is not None})
 
 

@@ -79,7 +79,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     shipped = shipped_configs()
     path = path if path.suffix else shipped.get(str(path), path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; there are {', '.join(shipped)} and your own .toml files")
+        raise FileNotFoundError(
+            f"{path} does not exist; there are {', '.join(shipped)} and your own .toml files. Configs of data "
+            "sets that are not part of the installed pack are in the project's repository under higen_core/train/"
+        )
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:

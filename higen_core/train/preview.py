@@ -38,4 +38,4 @@ def sample_sheet(
     cues = Cues.constant(info.frames, motion=300, appearance=0.0)
     video = sample_video(unet, text, uncond, prior=prior, cues=cues, noise=noise, offset_noise=offset_noise, **options)
     shown = torch.linspace(0, info.frames - 1, min(COLUMNS, info.frames)).round().long().to(video.device)
-    return tile(vae.decode_video(torch.cat([prior[:, :, None], video[:, :, shown]], dim=2)))
+    return tile(vae.decode_video(torch.cat([prior[:, :, None], video[:, :, shown]], dim=2), chunk=1))

@@ -128,7 +128,7 @@ def normalize_latents(vae: VAE, images: Tensor) -> VAE:
 def reconstruction_sheet(vae: VAE, images: Tensor) -> Tensor:
     """Images (n, h, w, 3) in [0, 1] above their reconstructions, as one image."""
     latents = vae.encode(vae_input(images))
-    return tile(torch.stack([images, vae.decode_video(latents[:, :, None])[:, 0]]))
+    return tile(torch.stack([images, vae.decode_video(latents[:, :, None], chunk=1)[:, 0]]))
 
 
 def network_of(config: VAETraining) -> VAE:

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks` measures the tables of memory and precision in README.md and prints them.
+"""`python -m tests.benchmarks` measures and prints the tables of memory and precision in tests/benchmarks/README.md.
 
 Each row is measured in a process of its own. A row that needs more than the free memory is skipped with a message.
 """

@@ -10,15 +10,39 @@ INPUTS = {
     "HiGenSpatialPriorSampler": [
         *("model", "positive", "negative", "width", "height", "seed", "steps", "cfg", "sampler"),
     ],
-    "HiGenCueSchedule": ["frames", "motion", "appearance", "motion_curve", "appearance_curve", "fps"],
-    "HiGenTemporalSampler": ["model", "positive", "negative", "prior", "cues", "seed", "steps", "cfg", "sampler"],
-    "HiGenVideoCombine": ["images", "fps", "format", "filename_prefix", "audio"],
+    "HiGenImagePrior": ["images", "vae", "model", "mask", "width", "height", "fit", "background"],
+    "HiGenCueExtractor": [
+        *("model", "images", "video", "clip_vision", "images_fps", "frames", "span", "start", "blur", "cuts"),
+        *("encoder", "similarity_floor", "motion_scale"),
+    ],
+    "HiGenCueSchedule": [
+        *("frames", "motion", "appearance", "motion_curve", "appearance_curve", "fps"),
+        *("motion_from", "appearance_from", "motion_strength", "appearance_strength"),
+    ],
+    "HiGenTemporalSampler": [
+        *("model", "positive", "negative", "prior", "cues", "seed", "steps", "cfg", "sampler"),
+        *("prior_strength", "appearance_cfg"),
+    ],
+    "HiGenVideoCombine": ["images", "fps", "format", "filename_prefix", "audio", "model"],
 }
-"""In the order of the first release. Workflows store widget values by position: append inputs, never reorder them."""
+"""In the order of their release. Workflows store widget values by position: append inputs, never reorder them."""
+
+CHOICES = {
+    ("HiGenLoader", "dtype"): ["auto", "fp32", "bf16", "fp16"],
+    ("HiGenSpatialPriorSampler", "sampler"): ["ddim", "dpmpp_2m"],
+    ("HiGenTemporalSampler", "sampler"): ["ddim", "dpmpp_2m"],
+    ("HiGenImagePrior", "fit"): ["crop", "pad", "stretch"],
+    ("HiGenCueExtractor", "span"): ["from start, at the model's rate", "whole footage, fitted to the length"],
+    ("HiGenCueExtractor", "cuts"): ["keep", "mask"],
+    ("HiGenVideoCombine", "format"): ["h264-mp4", "vp9-webm", "gif", "webp", "png frames"],
+}
+"""Saved workflows contain these values: more may be added, none renamed."""
 
 OUTPUTS = {
     "HiGenLoader": ["HIGEN_MODEL", "CLIP", "VAE"],
     "HiGenSpatialPriorSampler": ["LATENT"],
+    "HiGenImagePrior": ["LATENT"],
+    "HiGenCueExtractor": ["HIGEN_CUES", "IMAGE"],
     "HiGenCueSchedule": ["HIGEN_CUES", "IMAGE"],
     "HiGenTemporalSampler": ["LATENT"],
     "HiGenVideoCombine": ["VIDEO"],
@@ -32,6 +56,16 @@ def test_saved_workflows_stay_valid(node_id):
     names = [entry.id for entry in SCHEMAS[node_id].inputs]
     assert names[: len(INPUTS[node_id])] == INPUTS[node_id]
     assert [output.io_type for output in SCHEMAS[node_id].outputs] == OUTPUTS[node_id]
+
+
+def test_every_node_is_pinned():
+    assert INPUTS.keys() == OUTPUTS.keys() == SCHEMAS.keys()
+
+
+@pytest.mark.parametrize(("node_id", "name"), CHOICES)
+def test_saved_choices_stay_valid(node_id, name):
+    (options,) = [entry.options for entry in SCHEMAS[node_id].inputs if entry.id == name]
+    assert set(CHOICES[node_id, name]) <= set(options)
 
 
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)

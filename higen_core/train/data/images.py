@@ -23,7 +23,7 @@ class ImageDataSet(Protocol):
     """Source of random images.
 
     words: every word of the captions, sorted.
-    texts: texts that have every token of the captions between them.
+    texts: texts that together contain every token of the captions.
     """
 
     words: list[str]

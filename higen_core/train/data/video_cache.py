@@ -79,7 +79,8 @@ class Manifest:
 
 
 class VideoClips:
-    """Files of about `size` frames in `folder`. The work is divided among the processes; interrupted, it is resumed."""
+    """Files of about `size` frames in `folder`. The processes divide the work among them and resume it after an
+    interruption."""
 
     def __init__(
         self, folder: Path, parts: list[Part], encoder: ClipEncoder, format: Format, *, windows: int, size: int

@@ -67,7 +67,7 @@ class SpriteTowers(Towers):
     """The towers with the heads of the two additional losses."""
 
     def __init__(self, config: CLIPConfig, texts: list[str]):
-        """`texts` have every token of the captions between them."""
+        """`texts` together contain every token of the captions."""
         super().__init__(config)
         text = config.text_cfg
         self.caption_decoder = CaptionDecoder(text.width, text.context_length, self.tokenize(texts).unique())

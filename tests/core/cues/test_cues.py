@@ -77,6 +77,7 @@ def test_null_cues_are_null_in_every_entry():
         (lambda: Cues.constant(16, appearance=-0.1), "appearance must be between 0 and 1, got -0.1"),
         (lambda: Cues.constant(1), "at least 2 frames, got 1"),
         (lambda: Cues(torch.zeros(3), torch.ones(4, 4)), "integers"),
+        (lambda: Cues(torch.zeros(3, dtype=torch.bool), torch.ones(4, 4)), "integers"),
         (lambda: Cues(torch.zeros(3, dtype=torch.long), torch.ones(5, 5)), "motion must be 4 integers for 5 frames"),
         (lambda: Cues(torch.zeros(3, dtype=torch.long), 2 * torch.ones(4, 4)), "appearance must lie in 0..1"),
     ],

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from .films import films
+from . import tiny
 
 
 @pytest.fixture(autouse=True)
@@ -17,4 +17,4 @@ def fresh_accelerate():
 @pytest.fixture(scope="session")
 def videos(tmp_path_factory) -> Path:
     """A folder of three captioned videos."""
-    return films(tmp_path_factory.mktemp("videos"))
+    return tiny.films(tmp_path_factory.mktemp("videos"))

@@ -88,6 +88,16 @@ def test_a_state_of_an_earlier_version_without_options_is_resumed(config):
     assert resumed_changes(config) == []
 
 
+def test_a_state_of_another_network_is_refused(config, tmp_path):
+    path = tmp_path / "state.pt"
+    fresh_state().save(path, 1, config, writes=True)
+    saved = torch.load(path, weights_only=True)
+    saved["model"] = {f"old_{name}": value for name, value in saved["model"].items()}
+    torch.save(saved, path)
+    with pytest.raises(ValueError, match="of another network or of an earlier version: only one of the two has bias"):
+        fresh_state().load(path)
+
+
 def test_a_file_is_replaced_at_the_end(tmp_path):
     path = tmp_path / "a.json"
     path.write_text("old")

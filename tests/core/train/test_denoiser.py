@@ -20,7 +20,6 @@ from higen_core.train.options import read_config
 from higen_core.weights.key_mapping import released_name
 
 from . import tiny
-from .films import film
 from .logged import scalars
 
 LARGEST = 1 - 2**-24
@@ -118,7 +117,7 @@ def test_a_batch_of_the_largest_random_numbers_has_the_last_time_step(make_batch
 
 
 def test_the_shipped_config_fine_tunes_mini(tmp_path):
-    film(tmp_path / "videos" / "a.mp4", frames=20)
+    tiny.film(tmp_path / "videos" / "a.mp4", frames=20)
     short = {"steps": 1, "shard_frames": 64, "sample_every": 1, "sample_steps": 1, "windows": 1, "lr": 0.0}
     data = str(tmp_path / "videos")
     folder = train(Path("finetune"), out=tmp_path, data=data, precision="no", log_every=1, **short)
@@ -135,12 +134,13 @@ def test_the_shipped_config_fine_tunes_mini(tmp_path):
 def test_properties_of_the_clips_and_all_options_are_saved_with_the_weights(tmp_path, videos):
     init = tiny.denoiser(tmp_path / "init.safetensors", frames=16, fps=8, width=64, height=64, motion_scale=40_000)
     size = {"frames": 4, "fps": 4.0, "width": 32, "height": 32}
-    train(**options(tmp_path, videos, init=str(init), noise_correlation=200.0, **size))
+    sampling = {"noise_correlation": 200.0, "timestep_spacing": "trailing"}
+    train(**options(tmp_path, videos, init=str(init), **sampling, **size))
     info = load_unet(tmp_path / "denoiser.safetensors").info
-    expected = size | {"motion_scale": 40_000, "similarity_floor": 0.0, "noise_correlation": 200.0, "steps": 1}
+    expected = size | {"motion_scale": 40_000, "similarity_floor": 0.0, "steps": 1} | sampling
     assert {name: getattr(info, name) for name in expected} == expected
     assert "prior_frame" not in metadata(tmp_path / "denoiser.safetensors")
-    config = DenoiserTraining(**options(tmp_path, videos, init=str(init), noise_correlation=200.0, **size))
+    config = DenoiserTraining(**options(tmp_path, videos, init=str(init), **sampling, **size))
     assert info.training == config.to_metadata()
     assert "out" not in info.training
 

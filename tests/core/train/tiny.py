@@ -1,4 +1,4 @@
-"""Networks so small that a training step takes no time, for clips of 32x32 or 64x64 pixels."""
+"""Networks so small that a training step takes no time, for clips of 32x32 or 64x64 pixels, and short videos."""
 
 from pathlib import Path
 
@@ -9,6 +9,8 @@ from higen_core.models.config import CLIPConfig, UNetConfig, VAEConfig
 from higen_core.models.unet import UNet
 from higen_core.models.vae import VAE
 from higen_core.weights.checkpoint import save_network
+
+from .. import videos
 
 UNET = {
     "in_dim": 4,
@@ -66,3 +68,19 @@ def _table(name: str, values: dict) -> list[str]:
 
 def _value(value) -> str:
     return f'"{value}"' if isinstance(value, str | Path) else str(value)
+
+
+def film(path: Path, frames: int = 8, fps: int = 8, seed: int = 0) -> Path:
+    """A soft texture that moves by a pixel a frame, 48x40 pixels, captioned with the file's name."""
+    image = videos.textured(seed, 48)[:40]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    videos.write(path, (image.roll(i, 1) for i in range(frames)), fps=fps)
+    path.with_suffix(".txt").write_text(f"film {path.stem}")
+    return path
+
+
+def films(folder: Path) -> Path:
+    """A folder of three videos of 20 frames."""
+    for i, name in enumerate(("a", "b", "c")):
+        film(folder / f"{name}.mp4", frames=20, seed=i)
+    return folder

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from ....cues.cues import Cues, measure_motion
 from ....diffusion.noise import draw_noise, draw_video_noise
 from ....diffusion.pipeline import sample_prior, sample_video
+from ....memory import MAX_DECODED
 from ....models.clip import CLIP
 from ....models.unet import UNet
 from ....models.vae import VAE
@@ -77,14 +78,14 @@ class Bench:
                 self.model.unet, text, uncond, prior=prior, cues=cues, noise=noise, offset_noise=offset_noise, **options
             )
             self.progress.update(len(text))
-            return self.model.vae.decode_video(video)
+            return self.model.vae.decode_video(video, chunk=MAX_DECODED)
 
         return self._in_batches(sample, prompts)
 
     @torch.no_grad()
     def decode(self, priors: Tensor) -> Tensor:
         """Priors as images (n, h, w, 3) in [0, 1]."""
-        return self.model.vae.decode_video(rearrange(priors, "b c h w -> b c 1 h w"))[:, 0]
+        return self.model.vae.decode_video(rearrange(priors, "b c h w -> b c 1 h w"), chunk=MAX_DECODED)[:, 0]
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:

@@ -30,7 +30,8 @@ def caption_pair(scene: Scene, phrasing: str) -> tuple[str, str]:
     Nightfall is in both: it changes more pixels than any sprite can. If captions left it out, it would be what most
     clips at the upper end of the motion cue show, and a denoiser asked for a fast motion would produce nightfall.
     """
-    full, plain = (random.Random(f"captions {phrasing} {kind}") for kind in ("told", "plain"))
+    labels = ("told", "plain")  # of the random streams that mini was trained on
+    full, plain = (random.Random(f"captions {phrasing} {label}") for label in labels)
     return caption(scene, full), caption(scene, plain, mention_change=scene.change == "night")
 
 

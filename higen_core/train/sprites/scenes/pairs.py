@@ -34,8 +34,9 @@ def sample_pair(rng: random.Random, pair_types: Sequence[str] = PAIR_TYPES) -> t
 
 
 def _two_directions(scene: Scene, rng: random.Random) -> tuple[Scene, Scene]:
-    """From the middle in two directions, as far as there is room in both. A scene without a straight motion is returned
-    twice, as by the functions below for scenes that cannot differ in their attribute.
+    """From the middle in two directions, as far as there is room in both.
+
+    A scene that cannot differ in this attribute, here one without a straight motion, is returned twice.
     """
     if scene.motion not in STRAIGHT:
         return scene, scene

@@ -14,7 +14,7 @@ from higen_core.train.data.video_index import Video, parts_of
 
 from ... import videos
 from .. import tiny
-from ..films import film
+from ..tiny import film
 
 FORMAT = Format(frames=4, fps=8, width=32, height=32)
 

@@ -12,6 +12,8 @@ from higen_core.train.data.images import PixelEncoder
 from higen_core.train.sprites.clips import FirstFrames, PairedClips, SpriteClips
 from higen_core.train.sprites.scenes import MOTION_SCALE, caption_pair, render
 
+from .. import tiny
+
 CACHE = {"shard_frames": 64, "seed": 0}
 
 
@@ -35,7 +37,8 @@ def test_clips_are_the_frames_and_captions_of_their_scenes(tmp_path):
 
 
 def test_cues_are_measured_on_the_frames(tmp_path):
-    clips = clips_of(tmp_path, encoder=LatentEncoder(load_vae("mini"), load_clip("mini"), MOTION_SCALE, 0.05))
+    vae, clip = (tiny.networks(tmp_path) / name for name in ("vae.safetensors", "clip.safetensors"))
+    clips = clips_of(tmp_path / "clips", encoder=LatentEncoder(load_vae(vae), load_clip(clip), MOTION_SCALE, 0.05))
     frames = torch.stack([render(scene) for scene in clips.scenes(0)])
     assert torch.equal(clips.shard(0).motion.long(), measure_motion(frames, MOTION_SCALE))
 
@@ -43,7 +46,7 @@ def test_cues_are_measured_on_the_frames(tmp_path):
 def test_one_more_file_is_drawn_from_every_few_steps(tmp_path):
     clips = clips_of(tmp_path)
     for step, files in ((0, 2), (109, 2), (110, 3), (120, 4), (1000, 4)):
-        drawn = captions(clips.draw(80, step, random.Random(step)))
+        drawn = captions(clips.draw(200, step, random.Random(step)))
         assert drawn == set().union(*(captions(clips.shard(number)) for number in range(files)))
         assert len(list(tmp_path.glob("*.pt"))) == files
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from higen_core.aliases import ALIASES
 from higen_core.train.data.registry import plugin
 from higen_core.train.options import read_config
 from higen_core.train.sprites import TRAININGS
 from higen_core.train.sprites.config import SpriteCLIPTraining, SpriteDenoiserTraining, SpriteVAETraining
-
-from .. import tiny
 
 OUT = {"out": Path("a")}
 SHIPPED = {
@@ -41,14 +40,18 @@ def test_every_option_has_a_help_text(network):
 
 
 def test_names_of_earlier_versions_are_read(tmp_path):
-    path = tiny.toml(tmp_path / "old.toml", twins=3, pictures=5, init="mini", keep="pictures", picture_steps=7)
-    path.write_text(path.read_text() + 'twin_kinds = ["ways", "paces", "colours", "objects"]\nfrozen = 0.1\n')
-    config = read_config(SpriteDenoiserTraining, path, OUT | {"paused": 0.2, "noisy_clips": 0.3, "time_power": 1.5})
-    assert (config.paired_clips, config.images, config.spatial_warmup_steps, config.keep) == (3, 5, 7, "spatial")
+    old = {current: name for name, current in ALIASES.items()}
+    path = tmp_path / "old.toml"
+    path.write_text(
+        f'init = "mini"\nkeep = "pictures"\n{old["paired_clips"]} = 3\n{old["images"]} = 5\n'
+        f'{old["pair_types"]} = ["ways", "paces", "colours", "objects"]\n'
+    )
+    flags = {old["spatial_warmup_steps"]: 7, old["timestep_power"]: 1.5}
+    config = read_config(SpriteDenoiserTraining, path, OUT | flags)
+    assert (config.keep, config.paired_clips, config.images) == ("spatial", 3, 5)
     assert config.pair_types == ("directions", "speeds", "colors", "objects")
-    assert (config.static_clip_prob, config.pause_prob) == (0.1, 0.2)
-    assert (config.high_noise_prob, config.timestep_power) == (0.3, 1.5)
-    assert read_config(SpriteVAETraining, None, OUT | {"leftovers": 8}).residuals == 8
+    assert (config.spatial_warmup_steps, config.timestep_power) == (7, 1.5)
+    assert read_config(SpriteVAETraining, None, OUT | {old["residuals"]: 8}).residuals == 8
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The autoencoder's training on sprites, and denoising residuals for its decoder."""
 
 import random
+import shutil
 
 import pytest
 import torch
@@ -16,19 +17,28 @@ from ..logged import scalars
 from .runs import run
 
 DECODER = {"init": "mini", "parts": "decoder"}
+RESIDUALS = {"denoiser": "mini", "clip": "mini", "residuals": 4}
+
+
+@pytest.fixture(scope="module")
+def residuals(tmp_path_factory):
+    """Four clips with the residuals of mini's denoiser."""
+    config = SpriteVAETraining(out=tmp_path_factory.mktemp("residuals"), **RESIDUALS, **DECODER)
+    return residual_clips(config, load_vae("mini"))
 
 
 def test_the_shipped_config_runs(tmp_path):
-    folder = run("vae", "mini_vae", out=tmp_path, steps=2, sample_every=2)
+    folder = run("vae", "mini_vae", out=tmp_path, steps=2, sample_every=2, scenes=4, precision="no")
     assert sorted(scalars(folder, "loss/pixel")) == [1, 2]
     latents = load_vae(tmp_path / "vae.safetensors").encode(torch.zeros(1, 3, 64, 64))
     assert latents.shape == (1, 4, 8, 8)
     assert (folder / "samples" / "0000002.png").is_file()
 
 
-def test_the_shipped_config_of_the_decoder_leaves_latents_as_they_are(tmp_path):
-    """The second step has the residuals of mini's denoiser."""
-    run("vae", "mini_decoder", out=tmp_path, steps=2, scenes=4, residuals=4, warmup=0)
+def test_the_shipped_config_of_the_decoder_leaves_latents_as_they_are(tmp_path, residuals):
+    """The second step has residuals."""
+    shutil.copytree(residuals.folder, tmp_path / "vae" / "residuals")
+    run("vae", "mini_decoder", out=tmp_path, steps=2, scenes=4, residuals=4, warmup=0, precision="no")
     trained, mini = load_vae(tmp_path / "vae.safetensors"), load_vae("mini")
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     latents = mini.encode(images)
@@ -44,27 +54,24 @@ def test_a_decoder_is_trained_with_more_and_less_noise_in_its_latents(tmp_path):
     assert abs(torch.corrcoef(torch.stack([noise.flatten(), added.flatten()]))[0, 1]) < 0.1
 
 
-def test_residuals_are_largest_where_the_sprite_is(tmp_path):
-    config = SpriteVAETraining(out=tmp_path, denoiser="mini", clip="mini", residuals=4, **DECODER)
-    clips = residual_clips(config, load_vae("mini"))
-    parts = [clips.frames_and_residuals(random.Random(seed), 4) for seed in range(4)]
-    frames, residuals = (torch.cat(part) for part in zip(*parts, strict=True))
+def test_residuals_are_largest_where_the_sprite_is(residuals):
+    parts = [residuals.frames_and_residuals(random.Random(seed), 4) for seed in range(4)]
+    frames, errors = (torch.cat(part) for part in zip(*parts, strict=True))
     foreground = (frames - frames[:, :1, :1]).abs().mean(-1) > 0.1
     coverage = torch.nn.functional.avg_pool2d(foreground.float()[:, None], 8)
-    error = residuals.square().mean(1, keepdim=True)
+    error = errors.square().mean(1, keepdim=True)
     assert 0.01 < error.mean().sqrt() < 0.5
     assert error[coverage > 0.5].mean() > 3 * error[coverage == 0].mean()
 
 
-def test_every_second_batch_has_residuals(tmp_path):
-    config = SpriteVAETraining(out=tmp_path, denoiser="mini", clip="mini", residuals=4, scenes=4, **DECODER)
-    vae = load_vae("mini")
-    batches = SpriteFrameBatches(SpriteImages(), vae, config, residual_clips(config, vae))
-    images, noise, residuals = batches(1, 1)
+def test_every_second_batch_has_residuals(tmp_path, residuals):
+    config = SpriteVAETraining(out=tmp_path, scenes=4, **RESIDUALS, **DECODER)
+    batches = SpriteFrameBatches(SpriteImages(), load_vae("mini"), config, residuals)
+    batch = images, noise, added = batches(1, 1)
     assert images.shape == (4, 3, 64, 64)
-    assert residuals.any() and noise.shape == residuals.shape == (4, 4, 8, 8)
+    assert added.any() and noise.shape == added.shape == (4, 4, 8, 8)
     assert not batches(0, 0)[2].any()  # latent_noise is 0
-    assert all(torch.equal(a, b) for a, b in zip(batches(1, 1), (images, noise, residuals), strict=True))
+    assert all(torch.equal(first, second) for first, second in zip(batch, batches(1, 1), strict=True))
 
 
 def test_a_denoiser_of_other_data_is_refused(tmp_path):

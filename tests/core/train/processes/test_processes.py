@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ...comfyui.paths import ROOT
-from . import tiny
-from .logged import scalars
+from ....comfyui.paths import ROOT
+from .. import tiny
+from ..logged import scalars
 
 OPTIONS = {
     "frames": 4,
@@ -92,7 +92,7 @@ def test_sharded_weights_train_save_and_resume_like_whole_ones(one_process, vide
     """FSDP2 in two processes, stopped after 3 steps and after 5; the rest in one process."""
     for steps in (3, 5):
         config = write_config(tmp_path, videos, steps=steps)
-        output = finish(start(2, "tests.core.train.sharded", config, tmp_path))
+        output = finish(start(2, "tests.core.train.processes.sharded", config, tmp_path))
         fractions = [int(held) / int(all_) for held, all_ in re.findall(r"holds (\d+) of (\d+) weights", output)]
         assert len(fractions) == 2 and max(fractions) < 0.6
     check_same_losses(trained(1, tmp_path, videos, accumulate=2), one_process)
