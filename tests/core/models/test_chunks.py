@@ -50,6 +50,7 @@ def test_a_layer_processes_at_most_a_chunk_of_each_video(unet):
     assert max(rows) == 2 * x.shape[0]
 
 
+@pytest.mark.medium
 def test_smaller_chunks_need_less_memory():
     def peak(chunk):
         def run(network):

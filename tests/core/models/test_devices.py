@@ -74,6 +74,7 @@ def layers_of(network):
     return [module for module in network.modules() if not list(module.children())]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("batch_guidance", [True, False])
 def test_text_to_video_stays_on_one_device(cuda, dtype, batch_guidance):

@@ -116,6 +116,7 @@ def test_a_batch_of_the_largest_random_numbers_has_the_last_time_step(make_batch
         assert sample.x.isfinite().all() and sample.target.isfinite().all()
 
 
+@pytest.mark.medium
 def test_the_shipped_config_fine_tunes_mini(tmp_path):
     tiny.film(tmp_path / "videos" / "a.mp4", frames=20)
     short = {"steps": 1, "shard_frames": 64, "sample_every": 1, "sample_steps": 1, "windows": 1, "lr": 0.0}

@@ -16,6 +16,7 @@ from ....comfyui.paths import ROOT
 from .. import tiny
 from ..logged import scalars
 
+pytestmark = pytest.mark.medium
 OPTIONS = {
     "frames": 4,
     "fps": 8.0,

@@ -133,6 +133,7 @@ def out(tmp_path):
 SHORT = {"shard_frames": 32, "images": 2, "videos": 1, "paired_clips": 1, "precision": "no"}
 
 
+@pytest.mark.medium
 def test_the_shipped_config_runs(out):
     folder = run(
         "denoiser",
@@ -154,6 +155,7 @@ def test_the_shipped_config_runs(out):
     assert (trained.info.steps, trained.info.training["paired_clips"]) == (2, 1)
 
 
+@pytest.mark.medium
 def test_the_shipped_config_of_the_baseline_keeps_the_spatial_layers_of_mini_alone(out):
     run("denoiser", "mini_baseline", out=out, steps=1, lr=0.0, **SHORT)
     plain, mini = (load_unet(source).state_dict() for source in (out / "denoiser.safetensors", "mini"))
@@ -163,6 +165,7 @@ def test_the_shipped_config_of_the_baseline_keeps_the_spatial_layers_of_mini_alo
     assert not plain[temporal].any()
 
 
+@pytest.mark.medium
 def test_a_resumed_training_has_the_losses_of_an_unbroken_one(tmp_path):
     options = SHORT | {"network": tiny.UNET, "spatial_warmup_steps": 1}
     whole = run("denoiser", out=tiny.networks(tmp_path / "whole"), steps=4, **options)

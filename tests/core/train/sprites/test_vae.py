@@ -35,6 +35,7 @@ def test_the_shipped_config_runs(tmp_path):
     assert (folder / "samples" / "0000002.png").is_file()
 
 
+@pytest.mark.medium
 def test_the_shipped_config_of_the_decoder_leaves_latents_as_they_are(tmp_path, residuals):
     """The second step has residuals."""
     shutil.copytree(residuals.folder, tmp_path / "vae" / "residuals")
@@ -54,6 +55,7 @@ def test_a_decoder_is_trained_with_more_and_less_noise_in_its_latents(tmp_path):
     assert abs(torch.corrcoef(torch.stack([noise.flatten(), added.flatten()]))[0, 1]) < 0.1
 
 
+@pytest.mark.medium
 def test_residuals_are_largest_where_the_sprite_is(residuals):
     parts = [residuals.frames_and_residuals(random.Random(seed), 4) for seed in range(4)]
     frames, errors = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -64,6 +66,7 @@ def test_residuals_are_largest_where_the_sprite_is(residuals):
     assert error[coverage > 0.5].mean() > 3 * error[coverage == 0].mean()
 
 
+@pytest.mark.medium
 def test_every_second_batch_has_residuals(tmp_path, residuals):
     config = SpriteVAETraining(out=tmp_path, scenes=4, **RESIDUALS, **DECODER)
     batches = SpriteFrameBatches(SpriteImages(), load_vae("mini"), config, residuals)

@@ -39,6 +39,7 @@ def test_the_published_figures_have_the_keys_of_the_report():
     assert {"template_matching", "own_images", "autoencoder_psnr", "turned"} <= published.keys()
 
 
+@pytest.mark.medium
 def test_a_network_is_compared_with_one_without_prior_and_cues(tmp_path):
     report.main(MINI_DIR, tmp_path, count=4, steps=2, sampler="ddim", baseline=MINI_DIR)
     figures = json.loads((tmp_path / "comparison.json").read_text())
