@@ -1,4 +1,4 @@
-"""The towers' training on sprites, with two losses more than the contrastive one of images and descriptions.
+"""The towers' training on sprites, with two losses besides the contrastive one of images and descriptions.
 
 Positions are not in the descriptions, so the image tower learns to see what an object is and not where it is, and
 appearance cues do not change while objects move. A text tower that had to identify single images only would lose the

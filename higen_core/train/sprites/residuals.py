@@ -62,13 +62,21 @@ class ResidualEncoder:
         for stride in range(random.Random(seed).randint(2, MAX_STRIDES), 0, -1):
             t = STRIDE * stride
             noisy = add_noise(x, eps, torch.full((len(x),), t))
-            with torch.autocast(device.type, torch.bfloat16):
+            with bf16_autocast(device):
                 v = velocity(noisy, t)
             x, eps = x0_and_eps(noisy, v.float(), t)
         return replace(clips, latents=(x - x0).half().cpu())
 
     def settings(self) -> dict[str, Any]:
         return self.encoder.settings() | {"denoiser": fingerprint(self.unet)}
+
+
+def bf16_autocast(device: torch.device) -> torch.autocast:
+    """bf16 where the device computes in it: CPUs that have to emulate it are many times slower than in fp32."""
+    supported = device.type != "cpu" or (
+        torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
+    return torch.autocast(device.type, torch.bfloat16, enabled=supported)
 
 
 class ResidualClips(SpriteClips):

@@ -135,7 +135,7 @@ def image_prior_fidelity(bench: Bench, count: int) -> float:
 
 def reconstruction_psnr(bench: Bench, count: int) -> float:
     """PSNR in dB of first and last frames of held-out scenes through the autoencoder."""
-    rng = random.Random(f"pictures {bench.seed}")
+    rng = random.Random(f"pictures {bench.seed}")  # the label of the published figures
     scenes = [sample_scene(rng, held_out=True) for _ in range(count // 2)]
     images = torch.cat([render(scene, frames=2) for scene in scenes])
     return float(-10 * F.mse_loss(bench.decode(bench.encode(images)), images).log10())

@@ -52,11 +52,11 @@ def test_one_more_file_is_drawn_from_every_few_steps(tmp_path):
 
 
 def test_the_same_seed_gives_the_same_clips_in_another_folder(tmp_path):
-    first, second, other = (
+    first, second, reseeded = (
         clips_of(tmp_path / name, seed=seed).draw(3, 0, random.Random(0))
         for name, seed in zip("abc", (0, 0, 1), strict=True)
     )
-    assert first.captions == second.captions != other.captions
+    assert first.captions == second.captions != reseeded.captions
     assert torch.equal(first.latents, second.latents)
 
 

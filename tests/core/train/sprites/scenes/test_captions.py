@@ -18,9 +18,9 @@ def test_captions_name_object_background_and_direction():
 
 
 def test_every_word_is_in_the_vocabulary():
-    known, rng = set(vocabulary()), random.Random("other")
+    words, rng = set(vocabulary()), random.Random("other")
     for _ in range(300):
-        assert set(caption(sample_content(rng), rng).replace(",", "").split()) <= known
+        assert set(caption(sample_content(rng), rng).replace(",", "").split()) <= words
 
 
 @pytest.mark.parametrize(("change", "left_out"), [("night", False), ("fade", True), ("grow", True)])
