@@ -98,7 +98,7 @@ class LatentEncoder:
         n, device = len(frames), self.vae.device
         frames = frames.to(device)
         images = rearrange(frames, "n f h w c -> (n f) h w c")
-        with torch.autocast(device.type, torch.bfloat16):
+        with bf16_autocast(device):
             latents = encode_images(self.vae, images)
         embeddings = rearrange(self.clip.encode_image(images), "(n f) d -> n f d", n=n)
         return Clips(
@@ -115,6 +115,14 @@ class LatentEncoder:
             "motion_scale": self.motion_scale,
             "similarity_floor": self.similarity_floor,
         }
+
+
+def bf16_autocast(device: torch.device) -> torch.autocast:
+    """bf16 where the device computes in it: CPUs that have to emulate it are many times slower than in fp32."""
+    supported = device.type != "cpu" or (
+        torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
+    return torch.autocast(device.type, torch.bfloat16, enabled=supported)
 
 
 def vae_input(images: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from ...diffusion.noise import OFFSET_NOISE, correlate_noise, draw_video_noise
 from ...diffusion.schedule import add_noise, x0_and_eps
 from ...models.unet import UNet
 from ..checkpoint import fingerprint
-from ..data.clips import Captions, Clips, LatentEncoder
+from ..data.clips import Captions, Clips, LatentEncoder, bf16_autocast
 from ..loop import process
 from .clips import SpriteClips
 from .scenes import FRAMES, render
@@ -69,14 +69,6 @@ class ResidualEncoder:
 
     def settings(self) -> dict[str, Any]:
         return self.encoder.settings() | {"denoiser": fingerprint(self.unet)}
-
-
-def bf16_autocast(device: torch.device) -> torch.autocast:
-    """bf16 where the device computes in it: CPUs that have to emulate it are many times slower than in fp32."""
-    supported = device.type != "cpu" or (
-        torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    )
-    return torch.autocast(device.type, torch.bfloat16, enabled=supported)
 
 
 class ResidualClips(SpriteClips):
