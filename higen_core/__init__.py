@@ -4,11 +4,11 @@ from .cues.cues import Cues, blend_cues, resample_cues
 from .cues.dinov2 import load_dinov2
 from .cues.extraction import ExtractedCues, cue_options, extract_cues
 from .cues.plot import plot_cues
-from .diffusion.noise import draw_noise, draw_video_noise
+from .diffusion.noise import draw_correlated_noise, draw_noise, draw_video_noise
 from .diffusion.pipeline import prior_steps, sample_prior, sample_video, video_steps
 from .diffusion.sampling import SAMPLERS, SamplerStep
 from .media.image import fit_images
-from .memory import DecodePlan, Plan, activations, decode_activations, free_memory, plan, plan_decoding
+from .memory import DecodePlan, Plan, activations, decode_activations, free_memory, plan, plan_chunk, plan_decoding
 from .models.config import MINI, RELEASED, CLIPConfig, UNetConfig, VAEConfig
 from .models.info import ModelInfo
 from .models.unet import UNet
@@ -35,6 +35,7 @@ __all__ = [
     "blend_cues",
     "cue_options",
     "decode_activations",
+    "draw_correlated_noise",
     "draw_noise",
     "draw_video_noise",
     "extract_cues",
@@ -45,6 +46,7 @@ __all__ = [
     "load_unet",
     "load_vae",
     "plan",
+    "plan_chunk",
     "plan_decoding",
     "plot_cues",
     "prior_steps",

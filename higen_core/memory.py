@@ -63,10 +63,21 @@ def plan(
     peak = activations(config, frames, height, width, dtype, batch=branches)
     if peak <= free:
         return Plan(True, frames, peak, frames, branches)
-    chunk = frames
-    while chunk > 1 and activations(config, frames, height, width, dtype, chunk) > free:
-        chunk = (chunk + 1) // 2
+    chunk = plan_chunk(config, frames, height, width, dtype, free)
     return Plan(False, chunk, activations(config, frames, height, width, dtype, chunk), frames, branches)
+
+
+def plan_chunk(
+    config: UNetConfig, frames: int, height: int, width: int, dtype: torch.dtype, free: int, batch: int = 1
+) -> int:
+    """Chooses how many frames a layer of the denoiser processes at a time: as many as fit into `free` bytes, or 1.
+
+    The other arguments are those of `activations`.
+    """
+    chunk = frames
+    while chunk > 1 and activations(config, frames, height, width, dtype, chunk, batch) > free:
+        chunk = (chunk + 1) // 2
+    return chunk
 
 
 def activations(

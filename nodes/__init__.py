@@ -10,6 +10,7 @@ from .image_prior import HiGenImagePrior
 from .loader import HiGenLoader
 from .models.folders import register_model_folder
 from .samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
+from .stock_sampling import HiGenApplyCues, HiGenGuider, HiGenVideoNoise
 from .video_combine import HiGenVideoCombine
 
 NODES = (
@@ -19,6 +20,9 @@ NODES = (
     HiGenCueSchedule,
     HiGenCueExtractor,
     HiGenTemporalSampler,
+    HiGenApplyCues,
+    HiGenVideoNoise,
+    HiGenGuider,
     HiGenVideoCombine,
 )
 

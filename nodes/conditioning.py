@@ -1,37 +1,168 @@
-"""Converts CONDITIONING, as CLIP Text Encode makes it, to the text states that the denoiser reads."""
+"""What a CONDITIONING holds for HiGen: text states, as CLIP Text Encode makes them, and a spatial prior with cues."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import comfy.conds
+import node_helpers
 import torch
 
-UNSUPPORTED_OPTIONS = ("area", "mask", "control", "gligen", "hooks", "start_percent", "end_percent")
+from .. import higen_core as hg
+from ..higen_core.cues.cues import NULL_APPEARANCE
+from .latents import check_prior
+
+if TYPE_CHECKING:
+    from .models.model import HigenModel
+
+KEY = "higen_cues"
+RELEASED_HINT = " or the text encoder of Stable Diffusion 2.x (OpenCLIP ViT-H-14)"
+OF_OTHER_MODELS = {
+    "control": "ControlNet",
+    "gligen": "GLIGEN",
+    "unclip_conditioning": "unCLIP",
+    "concat_latent_image": "inpainting or image-to-video latents",
+    "concat_image": "an image to concatenate",
+    "reference_latents": "reference latents",
+    "clip_vision_output": "CLIP Vision output",
+    "clip_vision_outputs": "CLIP Vision outputs",
+    "guidance": "Flux guidance",
+    "stable_cascade_prior": "a Stable Cascade prior",
+    "audio_embed": "an audio embedding",
+    "control_video": "a control video",
+    "vace_frames": "VACE frames",
+    "time_dim_concat": "frames to concatenate",
+    "time_dim_replace": "frames to replace",
+    "context_latents": "context latents",
+    "keyframe_idxs": "keyframes",
+    "reference_motion": "reference motion",
+    "pose_video_latent": "a pose video",
+    "face_video_pixels": "a face video",
+}
+"""Conditions of other models, by their key in a CONDITIONING, which HiGen's denoiser has no input for."""
 
 
-def text_states(positive: list, negative: list, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Text states of both prompts, (1, l, width) each; the two lengths l may differ.
+@dataclass(frozen=True, eq=False)
+class FrameCues:
+    """What a CONDITIONING has beside its text: a prior (4, h, w), and the cues of all frames.
+
+    Two are equal only if they are the same object, which makes comparisons by ComfyUI cheap.
+    """
+
+    cues: hg.Cues
+    prior: torch.Tensor
+    prior_strength: float = 1.0
+    null_appearance: bool = False
+
+    def in_window(self, window: Any) -> FrameCues:
+        """The cues of the frames in a context window of ComfyUI; all cues where it is None."""
+        if window is None:
+            return self
+        anchor = getattr(window, "causal_anchor_index", None)  # newer than 0.3.75: a frame put before the others
+        anchors = [] if anchor is None or anchor < 0 else [anchor]
+        return replace(self, cues=self.cues.select([*anchors, *window.index_list]))
+
+    def rows(self) -> torch.Tensor:
+        """The appearance that the denoiser reads, (f, 32)."""
+        rows = self.cues.rows()
+        return torch.full_like(rows, NULL_APPEARANCE) if self.null_appearance else rows
+
+    @staticmethod
+    def stack(parts: Sequence[FrameCues], like: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Conditions of the denoiser for a batch of these, on the device of `like`."""
+        return {
+            "prior": torch.stack([part.prior_strength * part.prior for part in parts]).to(like),
+            "motion": torch.stack([part.cues.motion for part in parts]).to(like.device),
+            "appearance": torch.stack([part.rows() for part in parts]).to(like.device),
+        }
+
+
+class CondCues(comfy.conds.CONDConstant):
+    """FrameCues among ComfyUI's conds: not cast, repeated or sliced by ComfyUI. Those of a batch become a list."""
+
+    def process_cond(self, batch_size: int, area: Sequence[int] | None = None, **_: Any) -> CondCues:
+        """Crops the prior to an area (height, width, y, x), in latent cells."""
+        if area is None:
+            return self
+        height, width, top, left = area
+        prior = self.cond.prior[:, top : top + height, left : left + width]
+        return self._copy_with(replace(self.cond, prior=prior))
+
+    def can_concat(self, other: CondCues) -> bool:
+        return self.cond.prior.shape == other.cond.prior.shape and self.cond.cues.frames == other.cond.cues.frames
+
+    def concat(self, others: Sequence[CondCues]) -> list[FrameCues]:
+        return [self.cond, *(other.cond for other in others)]
+
+
+def apply_cues(conditioning: list, cues: hg.Cues, prior: dict[str, Any], prior_strength: float = 1.0) -> list:
+    """The CONDITIONING with a prior, the LATENT of one image, and cues. Errors are those of `check_prior`."""
+    value = FrameCues(cues, check_prior(prior)[0], prior_strength)
+    return node_helpers.conditioning_set_values(conditioning, {KEY: value})
+
+
+def with_null_appearance(conditioning: list) -> list:
+    """The CONDITIONING with the null appearance cue in place of its own."""
+    return [
+        [states, options | {KEY: replace(options[KEY], null_appearance=True)} if KEY in options else options]
+        for states, options in conditioning
+    ]
+
+
+def cues_of(conds: dict[str, list[dict[str, Any]]]) -> hg.Cues | None:
+    """The cues in a guider's conds, the first if there are several; None if these are of the spatial stage.
 
     Raises:
-        ValueError: several prompts, options that HiGen does not support, or states of another shape; the message names
-            the input.
+        ValueError: some conds have cues and others have none.
     """
-    return _states("positive", positive, width), _states("negative", negative, width)
+    cues = {name: [cond.get(KEY) for cond in part] for name, part in conds.items()}
+    frame_cues = [value for values in cues.values() for value in values if value]
+    missing = [name for name, values in cues.items() if None in values]
+    if frame_cues and missing:
+        raise ValueError(f"{missing[0]} has no cues: connect positive and negative both through HiGen Apply Cues")
+    return frame_cues[0].cues if frame_cues else None
 
 
-def _states(name: str, conditioning: list, width: int) -> torch.Tensor:
-    if len(conditioning) != 1:
+def text_and_cues(model: HigenModel, conditioning: dict[str, Any]) -> dict[str, Any]:
+    """One conditioning as ComfyUI's conds: text states, and cues if it has some.
+
+    Raises:
+        ValueError: something that the denoiser cannot read; the message names it.
+    """
+    prompt = conditioning["prompt_type"]
+    for key, name in OF_OTHER_MODELS.items():
+        if conditioning.get(key) is not None:
+            raise ValueError(f"{prompt}: HiGen does not support {name} ({key}); connect a conditioning without it")
+    text = check_text(prompt, conditioning.get("cross_attn"), model.diffusion_model.config.y_dim)
+    conds = {"c_crossattn": comfy.conds.CONDCrossAttn(text)}
+    if cues := conditioning.get(KEY):
+        check_frames(cues, conditioning["noise"].shape)
+        conds["cues"] = CondCues(replace(cues, prior=model.process_latent_in(cues.prior)))
+    return conds
+
+
+def check_text(prompt: str, text: torch.Tensor | None, width: int) -> torch.Tensor:
+    """The text states, if they are (1, l, width) and finite; otherwise raises ValueError."""
+    if text is None or text.ndim != 3 or text.shape[0] != 1 or text.shape[1] == 0 or text.shape[2] != width:
         raise ValueError(
-            f"{name} must be one prompt, got {len(conditioning)} conditionings; "
-            "join prompts with Conditioning Concat or Average instead of Combine"
+            f"{prompt} has text states of shape {None if text is None else tuple(text.shape)}, expected (1, tokens, "
+            f"{width}): encode the prompt with HiGen Loader's CLIP output{RELEASED_HINT if width == 1024 else ''}"
         )
-    states, options = conditioning[0]
-    if unsupported := [key for key in UNSUPPORTED_OPTIONS if options.get(key) is not None]:
-        raise ValueError(f"{name}: HiGen does not support {', '.join(unsupported)}; connect a plain CLIP Text Encode")
-    if states.ndim != 3 or states.shape[0] != 1 or states.shape[-1] != width:
+    if not torch.isfinite(text).all():
+        raise ValueError(f"{prompt} has NaN or infinite text states; the text encoder overflowed in half precision")
+    return text
+
+
+def check_frames(cues: FrameCues, shape: Sequence[int]) -> None:
+    """Raises ValueError unless a latent of this shape has the frames of the cues and the size of the prior."""
+    frames, _, height, width = shape
+    if frames != cues.cues.frames:
         raise ValueError(
-            f"{name} has text states of shape {tuple(states.shape)}, expected (1, tokens, {width}): "
-            f"encode the prompt with HiGen Loader's CLIP output{RELEASED_HINT if width == 1024 else ''}"
+            f"the latent has {frames} frames, but the cues are for {cues.cues.frames}: connect the latent of HiGen "
+            "Apply Cues, or change frames in HiGen Cue Schedule"
         )
-    return states
-
-
-RELEASED_HINT = " or the text encoder of Stable Diffusion 2.x (OpenCLIP ViT-H-14)"
+    if (height, width) != cues.prior.shape[1:]:
+        latent, prior = (f"{8 * w}x{8 * h}" for h, w in ((height, width), cues.prior.shape[1:]))
+        raise ValueError(f"the latent is for {latent} pixels, but the prior for {prior}: give both one size")

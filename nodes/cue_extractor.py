@@ -15,7 +15,7 @@ from ..higen_core.cues.curves import MOTION_MAX
 from .cue_schedule import HigenCuesType
 from .models.folders import AUTO
 from .models.image_encoders import dinov2_folder, dinov2_names
-from .models.model import HigenModel, HigenModelType
+from .models.model import HigenModel, higen_model
 from .output.measured_curves import image_tower
 from .validation import validated
 
@@ -42,7 +42,7 @@ class HiGenCueExtractor(io.ComfyNode):
             description="Measures how much moves and how much the look changes in any video, so that a HiGen video can "
             "do the same. Connect images or a video.",
             inputs=[
-                HigenModelType.Input(
+                io.Model.Input(
                     "model", tooltip="From HiGen Loader. The cues are in its units and at its frame rate and length."
                 ),
                 io.Image.Input("images", optional=True, tooltip="Frames of a video, in order, values 0 to 1."),
@@ -144,7 +144,7 @@ class HiGenCueExtractor(io.ComfyNode):
     @validated
     def execute(
         cls,
-        model: HigenModel,
+        model,
         images_fps,
         frames,
         span,
@@ -158,7 +158,8 @@ class HiGenCueExtractor(io.ComfyNode):
         video=None,
         clip_vision=None,
     ) -> io.NodeOutput:
-        options = hg.cue_options(model.info)
+        higen = higen_model(model)
+        options = hg.cue_options(higen.info)
         if frames:
             options["frames"] = frames
         if similarity_floor != FLOOR_OF_MODEL:
@@ -167,7 +168,7 @@ class HiGenCueExtractor(io.ComfyNode):
             options["scale"] = motion_scale
         cues = hg.extract_cues(
             **video_source(images, images_fps, video),
-            image_encoder=image_encoder(model, clip_vision, encoder),
+            image_encoder=image_encoder(higen, clip_vision, encoder),
             start=start,
             whole=span == WHOLE,
             blur=blur,

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 from .. import higen_core as hg
 from ..higen_core.media.image import FITS
 from .latents import check_size
-from .models.model import HigenModel, HigenModelType
+from .models.model import HigenModel, higen_model
 from .validation import parse_color, validated
 
 VAE_STEP = 8
@@ -27,7 +27,7 @@ class HiGenImagePrior(io.ComfyNode):
             inputs=[
                 io.Image.Input("images", tooltip="One picture, or several of one size, with or without alpha."),
                 io.Vae.Input("vae", tooltip="From HiGen Loader."),
-                HigenModelType.Input(
+                io.Model.Input(
                     "model", optional=True, tooltip="From HiGen Loader, for the size that it was trained on."
                 ),
                 io.Mask.Input(
@@ -84,12 +84,10 @@ class HiGenImagePrior(io.ComfyNode):
 
     @classmethod
     @validated
-    def execute(
-        cls, images, vae, width, height, fit, background, model: HigenModel | None = None, mask=None
-    ) -> io.NodeOutput:
+    def execute(cls, images, vae, width, height, fit, background, model=None, mask=None) -> io.NodeOutput:
         if images.ndim != 4:
             raise ValueError(f"images must be a batch (images, height, width, channels), got {tuple(images.shape)}")
-        height, width = size(images, height, width, model)
+        height, width = size(images, height, width, higen_model(model) if model else None)
         fitted = hg.fit_images(images, height, width, fit, parse_color(background), mask)
         return io.NodeOutput([{"samples": vae.encode(image[None])} for image in fitted])
 

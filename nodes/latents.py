@@ -1,12 +1,15 @@
-"""Converts LATENT (not scaled, frames in the batch) to the tensors of the core (scaled, b c f h w) and back."""
+"""Checks of LATENTs."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from comfy.model_management import intermediate_device
-from einops import rearrange
 
-from ..higen_core import LATENT_SCALE
+from ..higen_core import Cues
+
+LATENT_CHANNELS = 4
 
 
 def check_size(name: str, pixels: int, step: int) -> None:
@@ -15,18 +18,16 @@ def check_size(name: str, pixels: int, step: int) -> None:
         raise ValueError(f"{name} must be a positive multiple of {step} pixels for this model, got {pixels}")
 
 
-def to_prior(latent: dict, step: int) -> torch.Tensor:
-    """Converts the LATENT of one image to a spatial prior (1, 4, h, w).
+def check_prior(latent: dict[str, Any], step: int = 8) -> torch.Tensor:
+    """The samples of the LATENT of one image, as stock nodes for Stable Diffusion 1.5 or 2.x make it: (1, 4, h, w).
 
-    Args:
-        latent: of any stock node for Stable Diffusion 1.5 or 2.x.
-        step: width and height in pixels must be multiples of it.
+    `step`: width and height in pixels must be multiples of it.
 
     Raises:
         ValueError: several images, a wrong shape, or NaN or infinite values.
     """
     samples = latent["samples"]
-    if samples.ndim != 4 or samples.shape[1] != 4:
+    if samples.ndim != 4 or samples.shape[1] != LATENT_CHANNELS:
         raise ValueError(
             f"prior must be a picture's latent (1, 4, height/8, width/8) as of Stable Diffusion 1.5 or 2.x, "
             f"got {tuple(samples.shape)}"
@@ -37,10 +38,9 @@ def to_prior(latent: dict, step: int) -> torch.Tensor:
         check_size(name, 8 * side, step)
     if not torch.isfinite(samples).all():
         raise ValueError("prior has NaN or infinite values; the node that made it overflowed in half precision")
-    return samples.float() * LATENT_SCALE
+    return samples.float()
 
 
-def from_core(latents: torch.Tensor) -> dict:
-    """Converts latents b c f h w to a LATENT with all frames in the batch."""
-    samples = rearrange(latents, "b c f h w -> (b f) c h w").float()
-    return {"samples": samples.to(intermediate_device()) / LATENT_SCALE}
+def empty_video(cues: Cues, prior: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """The LATENT of an empty video with the length of the cues and the size of the prior."""
+    return {"samples": torch.zeros(cues.frames, *prior["samples"].shape[1:], device=intermediate_device())}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from comfy_api.latest import io
 
 from .models import folders
 from .models.auto_select import text_encoder_path, vae_path, weights_path
-from .models.model import DTYPES, HigenModel, HigenModelType, load_model
+from .models.model import HigenModel, load_model
+from .models.precision import DTYPES
 from .models.text_encoder import load_text_encoder
 from .models.vae import load_vae
 from .validation import validated
@@ -53,7 +55,9 @@ class HiGenLoader(io.ComfyNode):
                 ),
             ],
             outputs=[
-                HigenModelType.Output(display_name="model", tooltip="For both HiGen samplers."),
+                io.Model.Output(
+                    display_name="model", tooltip="For HiGen's samplers, KSampler and nodes that change a model."
+                ),
                 io.Clip.Output(display_name="CLIP", tooltip="For CLIP Text Encode."),
                 io.Vae.Output(display_name="VAE", tooltip="For VAE Encode and VAE Decode."),
             ],
@@ -65,18 +69,20 @@ class HiGenLoader(io.ComfyNode):
         source = weights_path(weights)
         towers = text_encoder_path(text_encoder, weights)
         model = load_model(source, dtype, towers)
-        clip = load_text_encoder(towers, model.info.vocabulary)
+        clip = load_text_encoder(towers, model.model.info.vocabulary)
         name = weights if weights != folders.AUTO else Path(source).name
-        return io.NodeOutput(model, clip, load_vae(vae_path(vae, weights)), ui={"text": [describe(name, model)]})
+        text = describe(name, model.model, model.load_device)
+        return io.NodeOutput(model, clip, load_vae(vae_path(vae, weights)), ui={"text": [text]})
 
 
-def describe(name: str, model: HigenModel) -> str:
+def describe(name: str, model: HigenModel, device: torch.device) -> str:
     """What the weights were trained on, in a few lines for the node."""
-    info, unet = model.info, model.unet
-    millions = sum(parameter.numel() for parameter in unet.parameters()) / 1e6
-    precision = str(unet.dtype).removeprefix("torch.")
+    info = model.info
+    millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+    stored, computed = (str(dtype).removeprefix("torch.") for dtype in (model.get_dtype(), model.computes_in))
+    precision = stored if stored == computed else f"{stored}, computed in {computed},"
     lines = [
-        f"{name}: {millions:,.1f} M parameters, {precision} on {model.device}",
+        f"{name}: {millions:,.1f} M parameters, {precision} on {device}",
         f"trained on {info.width}x{info.height} pixels, {info.frames} frames at {info.fps} fps",
     ]
     if info.vocabulary:

@@ -5,55 +5,38 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from .. import higen_core as hg
-from .conditioning import text_states
-from .cue_schedule import HigenCuesType
-from .latents import check_size, from_core, to_prior
-from .models.model import HigenModel, HigenModelType
-from .output.progress import follow, previewer
+from ..higen_core.diffusion.pipeline import resolve_appearance_guidance
+from .conditioning import apply_cues
+from .inputs import (
+    appearance_cfg_input,
+    cfg_input,
+    model_input,
+    prior_inputs,
+    prior_strength_input,
+    prompt_inputs,
+    seed_input,
+)
+from .latents import LATENT_CHANNELS, check_prior, check_size, empty_video
+from .models.model import higen_model
+from .sampling.core_sampler import sample
+from .sampling.guider import Guidance, TextAndAppearanceGuider
+from .sampling.noise import VideoNoise
 from .validation import validated
-
-LATENT_CHANNELS = 4
 
 
 def sampling_inputs() -> list[io.Input]:
     """The sampling options, which both stages have in this order."""
     return [
-        io.Int.Input(
-            "seed",
-            default=0,
-            min=0,
-            max=0xFFFFFFFFFFFFFFFF,
-            control_after_generate=True,
-            tooltip="Seed of the noise, which is drawn on the CPU: a seed gives the same result on every device.",
-        ),
+        seed_input(),
         io.Int.Input(
             "steps", default=50, min=1, max=1000, tooltip="Denoising steps. HiGen's default is 50; 20 is often enough."
         ),
-        io.Float.Input(
-            "cfg",
-            default=12.0,
-            min=0.0,
-            max=100.0,
-            step=0.1,
-            tooltip="Classifier-free guidance scale, without unit: 1 ignores the negative prompt, higher follows the "
-            "positive one more closely. HiGen's default is 12.",
-        ),
+        cfg_input(),
         io.Combo.Input(
             "sampler",
             options=list(hg.SAMPLERS),
             default="ddim",
             tooltip="Sampling method. ddim is HiGen's own; dpmpp_2m needs about half the steps.",
-        ),
-    ]
-
-
-def prompt_inputs() -> list[io.Input]:
-    """The model and the prompts, which both stages have in this order."""
-    return [
-        HigenModelType.Input("model", tooltip="From HiGen Loader."),
-        io.Conditioning.Input("positive", tooltip="The prompt, from CLIP Text Encode with HiGen Loader's CLIP."),
-        io.Conditioning.Input(
-            "negative", tooltip="What to avoid, from CLIP Text Encode; HiGen was trained with an empty text."
         ),
     ]
 
@@ -68,6 +51,7 @@ class HiGenSpatialPriorSampler(io.ComfyNode):
             description="Stage 1 of text to video: samples one picture, the spatial prior, from the prompt. The latent "
             "of any other picture (Stable Diffusion 1.5 or 2.x, or VAE Encode) can take its place.",
             inputs=[
+                model_input(),
                 *prompt_inputs(),
                 io.Int.Input(
                     "width",
@@ -92,24 +76,15 @@ class HiGenSpatialPriorSampler(io.ComfyNode):
 
     @classmethod
     @validated
-    def execute(cls, model: HigenModel, positive, negative, width, height, seed, steps, cfg, sampler) -> io.NodeOutput:
-        width, height = width or model.info.width, height or model.info.height
+    def execute(cls, model, positive, negative, width, height, seed, steps, cfg, sampler) -> io.NodeOutput:
+        higen = higen_model(model)
+        width, height = width or higen.info.width, height or higen.info.height
         for name, side in (("width", width), ("height", height)):
-            check_size(name, side, model.size_step)
-        noise = hg.draw_noise(seed, (1, LATENT_CHANNELS, 1, height // 8, width // 8))
-        text, uncond = text_states(positive, negative, model.unet.config.y_dim)
-        unet, plan = model.load(1, height // 8, width // 8), model.plan(1, height // 8, width // 8)
-        sampler_steps = hg.prior_steps(
-            unet,
-            text,
-            uncond,
-            noise=noise,
-            steps=steps,
-            guidance=cfg,
-            sampler=sampler,
-            batch_guidance=plan.batch_guidance,
-        )
-        return io.NodeOutput(from_core(follow(sampler_steps, steps, previewer(model.device, model.info))))
+            check_size(name, side, higen.size_step)
+        guider = TextAndAppearanceGuider(model)
+        guider.set_guidance(positive, negative, Guidance(cfg), Guidance(1.0))
+        noise = hg.draw_noise(seed, (1, LATENT_CHANNELS, height // 8, width // 8))
+        return io.NodeOutput(sample(guider, noise, sampler, steps, seed))
 
 
 class HiGenTemporalSampler(io.ComfyNode):
@@ -122,31 +97,12 @@ class HiGenTemporalSampler(io.ComfyNode):
             description="Stage 2 of text to video: sets the spatial prior in motion. The cues set the number of "
             "frames, how much moves and how much the look changes.",
             inputs=[
+                model_input(),
                 *prompt_inputs(),
-                io.Latent.Input(
-                    "prior", tooltip="The latent of one picture: it sets the size and the content of the video."
-                ),
-                HigenCuesType.Input("cues", tooltip="From HiGen Cue Schedule: frames, motion and appearance."),
+                *prior_inputs(),
                 *sampling_inputs(),
-                io.Float.Input(
-                    "prior_strength",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    optional=True,
-                    tooltip="How closely the frames follow the prior, without unit: 1 as in training, 0 not at all.",
-                ),
-                io.Float.Input(
-                    "appearance_cfg",
-                    default=0.0,
-                    min=0.0,
-                    max=10.0,
-                    step=0.1,
-                    optional=True,
-                    tooltip="Guidance scale of the appearance cue, without unit: 1 is none, higher makes small changes "
-                    "smaller and large ones larger. 0 is the model's own value (mini 3, released 1).",
-                ),
+                prior_strength_input(),
+                appearance_cfg_input(),
             ],
             outputs=[io.Latent.Output(display_name="video", tooltip="One latent a frame, in order, for VAE Decode.")],
         )
@@ -155,7 +111,7 @@ class HiGenTemporalSampler(io.ComfyNode):
     @validated
     def execute(
         cls,
-        model: HigenModel,
+        model,
         positive,
         negative,
         prior,
@@ -167,30 +123,11 @@ class HiGenTemporalSampler(io.ComfyNode):
         prior_strength=1.0,
         appearance_cfg=0.0,
     ) -> io.NodeOutput:
-        if cues.frames > model.info.frames:
-            raise ValueError(
-                f"cues are for {cues.frames} frames, this model was trained on {model.info.frames}: lower frames in "
-                "HiGen Cue Schedule"
-            )
-        prior = to_prior(prior, model.size_step)
-        height, width = prior.shape[2:]
-        noise, offset_noise = hg.draw_video_noise(seed, (1, LATENT_CHANNELS, cues.frames, height, width))
-        text, uncond = text_states(positive, negative, model.unet.config.y_dim)
-        unet, plan = model.load(cues.frames, height, width), model.plan(cues.frames, height, width)
-        sampler_steps = hg.video_steps(
-            unet,
-            text,
-            uncond,
-            prior=prior,
-            cues=cues,
-            noise=noise,
-            offset_noise=offset_noise,
-            prior_strength=prior_strength,
-            steps=steps,
-            guidance=cfg,
-            appearance_guidance=appearance_cfg or None,
-            sampler=sampler,
-            batch_guidance=plan.batch_guidance,
-            chunk=plan.chunk,
-        )
-        return io.NodeOutput(from_core(follow(sampler_steps, steps, previewer(model.device, model.info))))
+        higen = higen_model(model)
+        check_prior(prior, higen.size_step)
+        positive, negative = (apply_cues(prompt, cues, prior, prior_strength) for prompt in (positive, negative))
+        guider = TextAndAppearanceGuider(model)
+        appearance_guidance = Guidance(resolve_appearance_guidance(higen.info, appearance_cfg or None))
+        guider.set_guidance(positive, negative, Guidance(cfg), appearance_guidance)
+        noise = VideoNoise(seed, cues.motion, higen.info.noise_correlation)
+        return io.NodeOutput(sample(guider, noise.generate_noise(empty_video(cues, prior)), sampler, steps, seed))

@@ -15,7 +15,7 @@ import torch
 from comfy.cli_args import args
 from comfy_api.latest import InputImpl, Types, io
 
-from .models.model import HigenModelType
+from .models.model import higen_model
 from .output.measured_curves import measured_curves
 from .output.video_writer import FORMATS, PNG_FRAMES, Clip, complete_file, pad_even, to_uint8, write_png
 from .validation import validated
@@ -51,7 +51,7 @@ class HiGenVideoCombine(io.ComfyNode):
                 io.Audio.Input(
                     "audio", optional=True, tooltip="Sound for mp4 or webm, mono or stereo, cut where the video ends."
                 ),
-                HigenModelType.Input(
+                io.Model.Input(
                     "model",
                     optional=True,
                     tooltip="From HiGen Loader, to measure motion and appearance of the finished video in the units of "
@@ -79,7 +79,10 @@ class HiGenVideoCombine(io.ComfyNode):
         )
         ui = save(clip, format, filename_prefix, images.shape)
         if model is not None and cls.hidden.prompt:
-            ui |= measured_curves(images[..., :3], model, cls.hidden.prompt, cls.hidden.unique_id)
+            higen = higen_model(model)
+            ui |= measured_curves(
+                images[..., :3], higen.info, higen.image_tower, cls.hidden.prompt, cls.hidden.unique_id
+            )
         return io.NodeOutput(video, ui=ui)
 
 

@@ -5,7 +5,9 @@ Motion is how much pixels change from one frame to the next, appearance how simi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -81,6 +83,22 @@ class Cues:
     def from_curves(cls, motion: Curve, appearance: Curve, frames: int) -> Cues:
         """Cues from curves over the clip, where y = 1 is motion 1000 or appearance factor 1; see `curves`."""
         return cls(motion_values(motion, frames), appearance_matrix(appearance_factors(appearance, frames)))
+
+    def select(self, frames: Sequence[int]) -> Cues:
+        """Cues of some of the frames, in the order of their indices, such as those of a context window.
+
+        Between frames that are not neighbors, motion is the sum of the steps between them, at most 1000. From a frame
+        back to an earlier one, as at the seam of a loop, it is the mean of the clip.
+        """
+        motion = torch.stack([self._motion_between(i, j) for i, j in pairwise(frames)]) if len(frames) > 1 else ()
+        rows = list(frames)
+        return Cues(torch.as_tensor(motion, dtype=torch.int64), self.appearance[rows][:, rows])
+
+    def _motion_between(self, i: int, j: int) -> Tensor:
+        steps = self.motion[i:j] if i < j else self.motion
+        if (steps == NULL_MOTION).any():
+            return torch.tensor(NULL_MOTION)
+        return steps.sum().clamp(max=MOTION_MAX) if i < j else steps.double().mean().round().long()
 
     def rows(self) -> Tensor:
         """Appearance as the input of the denoiser, (f, 32): similarities to 32 evenly spaced positions of the clip."""

@@ -47,6 +47,11 @@ def classifier_free_guidance(
             v, *v_nulls = model(torch.cat([x] * n), time.repeat(n), **joined).chunk(n)
         else:
             v, *v_nulls = (model(x, time, **branch) for branch in branches)
-        return v + sum((scale - 1) * (v - v_null) for (scale, _), v_null in zip(active, v_nulls, strict=True))
+        return v + sum(guidance_term(v, v_null, scale) for (scale, _), v_null in zip(active, v_nulls, strict=True))
 
     return guided_velocity
+
+
+def guidance_term(conditioned: Tensor, null: Tensor, scale: float) -> Tensor:
+    """What guidance on one condition adds to a prediction under all conditions; `null` has this one null."""
+    return (scale - 1) * (conditioned - null)

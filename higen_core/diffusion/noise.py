@@ -20,6 +20,19 @@ def draw_video_noise(seed: int, shape: tuple[int, int, int, int, int]) -> tuple[
     return torch.randn(shape, generator=generator), torch.randn((*shape[:3], 1, 1), generator=generator)
 
 
+def draw_correlated_noise(
+    seed: int, shape: tuple[int, int, int, int, int], motion: Tensor, correlation: float
+) -> Tensor:
+    """The noise that the temporal stage starts from, (b, c, f, h, w): `draw_video_noise`, added up and correlated.
+
+    Args:
+        seed, shape: as in `draw_video_noise`.
+        motion, correlation: as in `correlate_noise`; motion may be (f - 1,), the same for all videos.
+    """
+    noise, offset_noise = draw_video_noise(seed, shape)
+    return correlate_noise(noise + OFFSET_NOISE * offset_noise, motion.expand(shape[0], -1), correlation)
+
+
 def correlate_noise(noise: Tensor, motion: Tensor, correlation: float) -> Tensor:
     """Noise whose correlation between neighboring frames rises as the motion between them falls.
 

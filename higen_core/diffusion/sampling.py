@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -25,6 +25,22 @@ class SamplerStep:
     steps: int
     x: Tensor
     x0: Tensor
+
+
+def velocity_from_denoiser(denoise: Callable[[Tensor, Tensor], Tensor], sigmas: Mapping[int, Tensor]) -> Velocity:
+    """The velocity of a network that a host gives as a denoiser in the convention of Karras et al. 2022, section 2.
+
+    Args:
+        denoise: `denoise(y, s)` estimates x0 from y = x0 + s eps, in the shape of y.
+        sigmas: s of each time step.
+    """
+
+    def velocity(x: Tensor, t: int) -> Tensor:
+        s = sigmas[t].to(x)
+        alpha = (1 + s.square()).rsqrt()
+        return (alpha * x - denoise(x / alpha, s)) / (s * alpha)
+
+    return velocity
 
 
 @torch.no_grad()

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
+from .layers import Ops
+
 APPEARANCE_WIDTH = 32
 """Entries of an appearance row: similarities of a frame to 32 positions evenly spaced over the clip."""
 
@@ -27,24 +29,26 @@ class FrameEmbedding(nn.Module):
     Motion between the f frames has f - 1 values; their sinusoids are interpolated to f frames.
     """
 
-    def __init__(self, dim: int, embed_dim: int):
+    def __init__(self, dim: int, embed_dim: int, ops: Ops = nn):
         super().__init__()
         self.dim = dim
-        self.time = _mlp(dim, embed_dim)
-        self.motion = _mlp(dim, embed_dim)
-        self.appearance = _mlp(APPEARANCE_WIDTH, embed_dim)
+        self.time = _mlp(dim, embed_dim, ops)
+        self.motion = _mlp(dim, embed_dim, ops)
+        self.appearance = _mlp(APPEARANCE_WIDTH, embed_dim, ops)
 
     def forward(self, t: Tensor, motion: Tensor, appearance: Tensor) -> Tensor:
-        """Embeds t (b,), motion (b, f - 1) or (b, f) and appearance (b, f, 32) -> (b f, embed_dim)."""
-        frames = appearance.shape[1]
-        dtype = next(self.parameters()).dtype
+        """Embeds t (b,), motion (b, f - 1) or (b, f) and appearance (b, f, 32) -> (b f, embed_dim).
+
+        The sinusoids are computed in float32, everything else in the dtype of `appearance`.
+        """
+        frames, dtype = appearance.shape[1], appearance.dtype
         time = self.time(sinusoid(t, self.dim).to(dtype))
         h = sinusoid(motion, self.dim)  # b f-1 c
         if motion.shape[1] != frames:
             h = F.interpolate(h.mT, size=frames, mode="linear").mT
-        emb = self.motion(h.to(dtype)) + self.appearance(appearance.to(dtype))
+        emb = self.motion(h.to(dtype)) + self.appearance(appearance)
         return rearrange(emb + repeat(time, "b c -> b f c", f=frames), "b f c -> (b f) c")
 
 
-def _mlp(width: int, out: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(width, out), nn.SiLU(), nn.Linear(out, out))
+def _mlp(width: int, out: int, ops: Ops) -> nn.Sequential:
+    return nn.Sequential(ops.Linear(width, out), nn.SiLU(), ops.Linear(out, out))

@@ -10,11 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
+
+Ops = Any
+"""Where a network takes its layer classes from: `torch.nn`, or the namespace of a host with the same names, whose
+layers cast their weights when they run."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +89,10 @@ class ConditionedSequential(nn.ModuleList):
 class ConvIn(nn.Module):
     """A convolution of the noisy latents, plus one of the spatial prior, added to every frame (paper, section 3.2)."""
 
-    def __init__(self, channels: int, width: int):
+    def __init__(self, channels: int, width: int, ops: Ops = nn):
         super().__init__()
-        self.conv = nn.Conv2d(channels, width, 3, padding=1)
-        self.prior = nn.Conv2d(channels, width, 3, padding=1)
+        self.conv = ops.Conv2d(channels, width, 3, padding=1)
+        self.prior = ops.Conv2d(channels, width, 3, padding=1)
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         h = rearrange(self.conv(x), "(b f) c h w -> b f c h w", f=cond.frames)
@@ -97,14 +102,14 @@ class ConvIn(nn.Module):
 class SpatialResBlock(nn.Module):
     """Two 3x3 convolutions with the per-frame embedding added in between, and a residual connection around them."""
 
-    def __init__(self, in_width: int, out_width: int, embed_dim: int):
+    def __init__(self, in_width: int, out_width: int, embed_dim: int, ops: Ops = nn):
         super().__init__()
-        self.in_norm = nn.GroupNorm(32, in_width)
-        self.in_conv = nn.Conv2d(in_width, out_width, 3, padding=1)
-        self.emb = nn.Linear(embed_dim, out_width)
-        self.out_norm = nn.GroupNorm(32, out_width)
-        self.out_conv = nn.Conv2d(out_width, out_width, 3, padding=1)
-        self.skip = nn.Conv2d(in_width, out_width, 1) if in_width != out_width else nn.Identity()
+        self.in_norm = ops.GroupNorm(32, in_width)
+        self.in_conv = ops.Conv2d(in_width, out_width, 3, padding=1)
+        self.emb = ops.Linear(embed_dim, out_width)
+        self.out_norm = ops.GroupNorm(32, out_width)
+        self.out_conv = ops.Conv2d(out_width, out_width, 3, padding=1)
+        self.skip = ops.Conv2d(in_width, out_width, 1) if in_width != out_width else nn.Identity()
         zero_module(self.out_conv)
 
     @frame_chunked
@@ -117,9 +122,9 @@ class SpatialResBlock(nn.Module):
 class Downsample(nn.Module):
     """Halves height and width with a convolution of stride 2."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, ops: Ops = nn):
         super().__init__()
-        self.conv = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        self.conv = ops.Conv2d(width, width, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         return self.conv(x)
@@ -128,9 +133,9 @@ class Downsample(nn.Module):
 class Upsample(nn.Module):
     """Doubles height and width, followed by a convolution."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, ops: Ops = nn):
         super().__init__()
-        self.conv = nn.Conv2d(width, width, 3, padding=1)
+        self.conv = ops.Conv2d(width, width, 3, padding=1)
 
     @frame_chunked
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
@@ -140,14 +145,14 @@ class Upsample(nn.Module):
 class Attention(nn.Module):
     """Multi-head attention from x (b, n, c) to `source` (b, l, d), by default x itself."""
 
-    def __init__(self, width: int, heads: int, head_dim: int, source_width: int | None = None):
+    def __init__(self, width: int, heads: int, head_dim: int, source_width: int | None = None, ops: Ops = nn):
         super().__init__()
         inner = heads * head_dim
         self.heads = heads
-        self.q = nn.Linear(width, inner, bias=False)
-        self.k = nn.Linear(source_width or width, inner, bias=False)
-        self.v = nn.Linear(source_width or width, inner, bias=False)
-        self.out = nn.Linear(inner, width)
+        self.q = ops.Linear(width, inner, bias=False)
+        self.k = ops.Linear(source_width or width, inner, bias=False)
+        self.v = ops.Linear(source_width or width, inner, bias=False)
+        self.out = ops.Linear(inner, width)
 
     def forward(self, x: Tensor, source: Tensor | None = None) -> Tensor:
         source = x if source is None else source
@@ -161,10 +166,10 @@ class Attention(nn.Module):
 class FeedForward(nn.Module):
     """GEGLU (Shazeer 2020) with a hidden width of four times the input's."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, ops: Ops = nn):
         super().__init__()
-        self.gate = nn.Linear(width, 8 * width)
-        self.out = nn.Linear(4 * width, width)
+        self.gate = ops.Linear(width, 8 * width)
+        self.out = ops.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         h, gate = self.gate(x).chunk(2, dim=-1)
@@ -178,15 +183,20 @@ class TransformerBlock(nn.Module):
     """
 
     def __init__(
-        self, width: int, heads: int, head_dim: int, source_widths: tuple[int | None, int | None] = (None, None)
+        self,
+        width: int,
+        heads: int,
+        head_dim: int,
+        source_widths: tuple[int | None, int | None] = (None, None),
+        ops: Ops = nn,
     ):
         super().__init__()
-        self.norm1 = nn.LayerNorm(width)
-        self.attn1 = Attention(width, heads, head_dim, source_widths[0])
-        self.norm2 = nn.LayerNorm(width)
-        self.attn2 = Attention(width, heads, head_dim, source_widths[1])
-        self.norm3 = nn.LayerNorm(width)
-        self.ff = FeedForward(width)
+        self.norm1 = ops.LayerNorm(width)
+        self.attn1 = Attention(width, heads, head_dim, source_widths[0], ops)
+        self.norm2 = ops.LayerNorm(width)
+        self.attn2 = Attention(width, heads, head_dim, source_widths[1], ops)
+        self.norm3 = ops.LayerNorm(width)
+        self.ff = FeedForward(width, ops)
 
     def forward(self, x: Tensor, source1: Tensor | None = None, source2: Tensor | None = None) -> Tensor:
         x = x + self.attn1(self.norm1(x), source1)
@@ -197,12 +207,12 @@ class TransformerBlock(nn.Module):
 class SpatialTransformer(nn.Module):
     """Self-attention over the positions of each frame, then cross-attention to the text tokens."""
 
-    def __init__(self, width: int, head_dim: int, context_dim: int):
+    def __init__(self, width: int, head_dim: int, context_dim: int, ops: Ops = nn):
         super().__init__()
-        self.norm = nn.GroupNorm(32, width, eps=1e-6)
-        self.proj_in = nn.Linear(width, width)
-        self.block = TransformerBlock(width, width // head_dim, head_dim, source_widths=(None, context_dim))
-        self.proj_out = nn.Linear(width, width)
+        self.norm = ops.GroupNorm(32, width, eps=1e-6)
+        self.proj_in = ops.Linear(width, width)
+        self.block = TransformerBlock(width, width // head_dim, head_dim, (None, context_dim), ops)
+        self.proj_out = ops.Linear(width, width)
         zero_module(self.proj_out)
 
     @frame_chunked
@@ -223,14 +233,14 @@ class TextResampler(nn.Module):
     attentions of a block attend to the text.
     """
 
-    def __init__(self, y_dim: int, width: int, context_dim: int, depth: int, tokens: int, head_dim: int):
+    def __init__(self, y_dim: int, width: int, context_dim: int, depth: int, tokens: int, head_dim: int, ops: Ops = nn):
         super().__init__()
         self.tokens = nn.Parameter(torch.randn(1, tokens, width) * width**-0.5)
-        self.input_mapping = nn.Linear(y_dim, width)
+        self.input_mapping = ops.Linear(y_dim, width)
         self.blocks = nn.ModuleList(
-            TransformerBlock(width, width // head_dim, head_dim, source_widths=(width, width)) for _ in range(depth)
+            TransformerBlock(width, width // head_dim, head_dim, (width, width), ops) for _ in range(depth)
         )
-        self.output_mapping = nn.Linear(width, context_dim)
+        self.output_mapping = ops.Linear(width, context_dim)
 
     def forward(self, text: Tensor) -> Tensor:
         text = self.input_mapping(text)

@@ -13,14 +13,11 @@ class Network(nn.Module):
 
     Attributes:
         info: what the weights were trained on.
-        execution_device: set by a host that keeps weights on one device and moves each layer to another when it runs;
-            None computes where the weights are.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.info = ModelInfo()
-        self.execution_device: torch.device | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -28,8 +25,7 @@ class Network(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """The device that the network computes on."""
-        return self.execution_device or next(self.parameters()).device
+        return next(self.parameters()).device
 
     def cast(self, x: Tensor) -> Tensor:
         """Moves a tensor to the network's device; floating-point numbers also get its dtype."""

@@ -6,15 +6,15 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from .layers import Cond, SpatialResBlock, TransformerBlock, map_chunks, zero_module
+from .layers import Cond, Ops, SpatialResBlock, TransformerBlock, map_chunks, zero_module
 
 
 class ResBlock(SpatialResBlock):
     """A spatial residual block followed by a temporal one."""
 
-    def __init__(self, in_width: int, out_width: int, embed_dim: int):
-        super().__init__(in_width, out_width, embed_dim)
-        self.temporal = TemporalConv(out_width)
+    def __init__(self, in_width: int, out_width: int, embed_dim: int, ops: Ops = nn):
+        super().__init__(in_width, out_width, embed_dim, ops)
+        self.temporal = TemporalConv(out_width, ops=ops)
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         return self.temporal(super().forward(x, cond), cond)
@@ -23,10 +23,10 @@ class ResBlock(SpatialResBlock):
 class TemporalConv(nn.Module):
     """Four convolutions over the frames of each position, with one residual connection around all of them."""
 
-    def __init__(self, width: int, depth: int = 4):
+    def __init__(self, width: int, depth: int = 4, ops: Ops = nn):
         super().__init__()
-        self.norms = nn.ModuleList(nn.GroupNorm(32, width) for _ in range(depth))
-        self.convs = nn.ModuleList(nn.Conv3d(width, width, (3, 1, 1), padding=(1, 0, 0)) for _ in range(depth))
+        self.norms = nn.ModuleList(ops.GroupNorm(32, width) for _ in range(depth))
+        self.convs = nn.ModuleList(ops.Conv3d(width, width, (3, 1, 1), padding=(1, 0, 0)) for _ in range(depth))
         zero_module(self.convs[-1])
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
@@ -41,13 +41,13 @@ class TemporalConv(nn.Module):
 class TemporalTransformer(nn.Module):
     """Self-attention over the frames of each position."""
 
-    def __init__(self, width: int, heads: int, head_dim: int):
+    def __init__(self, width: int, heads: int, head_dim: int, ops: Ops = nn):
         super().__init__()
         inner = heads * head_dim
-        self.norm = nn.GroupNorm(32, width, eps=1e-6)
-        self.proj_in = nn.Conv1d(width, inner, 1)
-        self.block = TransformerBlock(inner, heads, head_dim)
-        self.proj_out = nn.Conv1d(inner, width, 1)
+        self.norm = ops.GroupNorm(32, width, eps=1e-6)
+        self.proj_in = ops.Conv1d(width, inner, 1)
+        self.block = TransformerBlock(inner, heads, head_dim, ops=ops)
+        self.proj_out = ops.Conv1d(inner, width, 1)
         zero_module(self.proj_out)
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:

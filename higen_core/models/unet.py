@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -14,6 +16,7 @@ from .layers import (
     ConditionedSequential,
     ConvIn,
     Downsample,
+    Ops,
     SpatialTransformer,
     TextResampler,
     Upsample,
@@ -22,19 +25,24 @@ from .layers import (
 from .network import Network
 from .temporal import ResBlock, TemporalTransformer
 
+SkipPatch = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Takes and returns the features of an upsampling layer and the skip connection that is concatenated to them."""
+
 
 class UNet(Network):
     """Predicts the velocity v of noisy latents, given text, a spatial prior, and motion and appearance cues.
 
     In the spatial stage there is one frame, and the temporal layers are skipped.
+
+    `ops` is where the layer classes come from: `torch.nn`, or the namespace of a host that casts and moves weights.
     """
 
-    def __init__(self, config: UNetConfig):
+    def __init__(self, config: UNetConfig, ops: Ops = nn):
         super().__init__()
         self.config = config
         widths = [config.dim * m for m in config.dim_mult]
         embed_dim = config.embed_dim
-        self.embedding = FrameEmbedding(config.dim, embed_dim)
+        self.embedding = FrameEmbedding(config.dim, embed_dim, ops)
         self.text_resampler = TextResampler(
             config.y_dim,
             embed_dim,
@@ -42,42 +50,43 @@ class UNet(Network):
             config.context_embedding_depth,
             config.num_tokens,
             config.head_dim,
+            ops,
         )
 
         def attention(width: int) -> list[nn.Module]:
             return [
-                SpatialTransformer(width, config.head_dim, config.context_dim),
-                TemporalTransformer(width, width // config.head_dim, config.head_dim),
+                SpatialTransformer(width, config.head_dim, config.context_dim, ops),
+                TemporalTransformer(width, width // config.head_dim, config.head_dim, ops),
             ]
 
         width = config.dim
-        first_attention = TemporalTransformer(width, config.num_heads, config.head_dim)
-        self.down = nn.ModuleList([ConditionedSequential([ConvIn(config.in_dim, width), first_attention])])
+        first_attention = TemporalTransformer(width, config.num_heads, config.head_dim, ops)
+        self.down = nn.ModuleList([ConditionedSequential([ConvIn(config.in_dim, width, ops), first_attention])])
         skips = [width]
         for level, level_width in enumerate(widths):
             has_attention = 0.5**level in config.attn_scales
             for _ in range(config.num_res_blocks):
-                block = ResBlock(width, level_width, embed_dim)
+                block = ResBlock(width, level_width, embed_dim, ops)
                 self.down.append(ConditionedSequential([block, *(attention(level_width) if has_attention else [])]))
                 width = level_width
                 skips.append(width)
             if level < len(widths) - 1:
-                self.down.append(ConditionedSequential([Downsample(width)]))
+                self.down.append(ConditionedSequential([Downsample(width, ops)]))
                 skips.append(width)
         self.middle = ConditionedSequential(
-            [ResBlock(width, width, embed_dim), *attention(width), ResBlock(width, width, embed_dim)]
+            [ResBlock(width, width, embed_dim, ops), *attention(width), ResBlock(width, width, embed_dim, ops)]
         )
         self.up = nn.ModuleList()
         for level, level_width in reversed(list(enumerate(widths))):
             has_attention = 0.5**level in config.attn_scales
             for i in range(config.num_res_blocks + 1):
-                layers = [ResBlock(width + skips.pop(), level_width, embed_dim)]
+                layers = [ResBlock(width + skips.pop(), level_width, embed_dim, ops)]
                 layers += attention(level_width) if has_attention else []
-                layers += [Upsample(level_width)] if level > 0 and i == config.num_res_blocks else []
+                layers += [Upsample(level_width, ops)] if level > 0 and i == config.num_res_blocks else []
                 self.up.append(ConditionedSequential(layers))
                 width = level_width
-        self.norm_out = nn.GroupNorm(32, width)
-        self.conv_out = nn.Conv2d(width, config.out_dim, 3, padding=1)
+        self.norm_out = ops.GroupNorm(32, width)
+        self.conv_out = ops.Conv2d(width, config.out_dim, 3, padding=1)
         zero_module(self.conv_out)
 
     def forward(
@@ -90,6 +99,7 @@ class UNet(Network):
         motion: Tensor | None = None,
         appearance: Tensor | None = None,
         chunk: int | None = None,
+        skip_patches: Sequence[SkipPatch] = (),
     ) -> Tensor:
         """Predicts v = alpha eps - sigma x0 (Salimans and Ho 2022).
 
@@ -103,6 +113,7 @@ class UNet(Network):
             motion: motion cues 0..1000, (b, f - 1) or (b, f); None means 0.
             appearance: appearance rows in 0..1, (b, f, 32); None means ones.
             chunk: frames that a layer processes at a time; fewer need less memory and more time. None means all.
+            skip_patches: change features (b f, c, h, w) where an upsampling layer reads a skip connection.
 
         Returns:
             v (b, c, f, h, w), in the dtype and on the device of x.
@@ -120,23 +131,28 @@ class UNet(Network):
             _check_shape("motion", motion, (b, f - 1))
         if chunk is not None and chunk < 1:
             raise ValueError(f"chunk must be at least 1 frame, got {chunk}")
+        dtype, device = x.dtype, x.device
+        x = self.cast(x)
         cond = Cond(
-            emb=self.embedding(*(value.to(self.device) for value in (t, motion, appearance))),
-            context=self.text_resampler(self.cast(text)),
-            prior=self.cast(prior),
+            emb=self.embedding(t.to(x.device), motion.to(x.device), appearance.to(x)),
+            context=self.text_resampler(text.to(x)),
+            prior=prior.to(x),
             frames=f,
             chunk=chunk,
         )
-        hidden = rearrange(self.cast(x), "b c f h w -> (b f) c h w")
+        hidden = rearrange(x, "b c f h w -> (b f) c h w")
         skips = []
         for layers in self.down:
             hidden = layers(hidden, cond)
             skips.append(hidden)
         hidden = self.middle(hidden, cond)
         for layers in self.up:
-            hidden = layers(torch.cat([hidden, skips.pop()], dim=1), cond)
+            skip = skips.pop()
+            for patch in skip_patches:
+                hidden, skip = patch(hidden, skip)
+            hidden = layers(torch.cat([hidden, skip], dim=1), cond)
         v = self.conv_out(F.silu(self.norm_out(hidden)))
-        return rearrange(v, "(b f) c h w -> b c f h w", f=f).to(x)
+        return rearrange(v, "(b f) c h w -> b c f h w", f=f).to(device, dtype)
 
     def _check(self, x: Tensor, text: Tensor) -> torch.Size:
         if x.ndim != 5 or x.shape[1] != self.config.in_dim:

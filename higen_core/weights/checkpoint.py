@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -25,11 +25,17 @@ if TYPE_CHECKING:
     from ..models.clip import CLIP
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
+AnyUNet = TypeVar("AnyUNet", bound=UNet)
 AnyConfig = TypeVar("AnyConfig", UNetConfig, VAEConfig, CLIPConfig)
 MINI_DIR = Path(__file__).parents[1] / "mini"
 
 
-def load_unet(source: str | Path, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> UNet:
+def load_unet(
+    source: str | Path,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    build: Callable[[UNetConfig], AnyUNet] = UNet,
+) -> AnyUNet:
     """Loads a denoiser for inference: in eval mode, without gradients.
 
     Args:
@@ -37,6 +43,7 @@ def load_unet(source: str | Path, dtype: torch.dtype = torch.float32, device: to
             Without a `config` in its metadata it is taken for the released full-size model.
         dtype: precision of the weights, whatever that of the file is.
         device: where the weights go.
+        build: makes the network of a config; a host may give one with layers of its own (see `UNet`).
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -44,7 +51,7 @@ def load_unet(source: str | Path, dtype: torch.dtype = torch.float32, device: to
     """
     file = open_weights(_path(source, "denoiser"))
     with torch.device("meta"):
-        unet = UNet(_config(file, UNetConfig, RELEASED))
+        unet = build(_config(file, UNetConfig, RELEASED))
     return _load(unet, file, unet_names(unet, file.shapes), "the released HiGen denoiser", dtype, device)
 
 

@@ -17,18 +17,20 @@ from ... import higen_core as hg
 from ...higen_core.cues.cues import measure_motion, similarity
 from ...higen_core.cues.curves import fit_factors
 from ...higen_core.models.clip import CLIP
-from ..models.model import HigenModel
 
-SAMPLER, SCHEDULE = "HiGenTemporalSampler", "HiGenCueSchedule"
+TAKES_CUES = ("HiGenTemporalSampler", "HiGenApplyCues")
+SCHEDULE = ("HiGenCueSchedule",)
 
 
-def measured_curves(images: torch.Tensor, model: HigenModel, prompt: dict[str, Any], node_id: str) -> dict[str, list]:
+def measured_curves(
+    images: torch.Tensor, info: hg.ModelInfo, tower: str, prompt: dict[str, Any], node_id: str
+) -> dict[str, list]:
     """Measures the cues of a finished video.
 
     Args:
         images: frames (f, h, w, 3) in [0, 1] that the node has received.
-        model: gives the motion scale, and the image tower and similarity floor that appearance is measured with.
-            Without a tower or a floor only motion is measured.
+        info: has the motion scale and the similarity floor of the model.
+        tower: file of the image tower that measures appearance. Without a tower or a floor only motion is measured.
         prompt: the API prompt that is running.
         node_id: of the node.
 
@@ -38,12 +40,12 @@ def measured_curves(images: torch.Tensor, model: HigenModel, prompt: dict[str, A
     schedules = schedules_of(prompt, node_id)
     if not schedules or len(images) < 2:
         return {}
-    scale = model.info.motion_scale
+    scale = info.motion_scale
     entry = {"schedules": schedules, "kind": "measured", "motion_scale": scale}
     entry["motion"] = measure_motion(images, scale).tolist()
-    if model.image_tower and model.info.similarity_floor is not None:
-        embeddings = image_tower(model.image_tower).encode_image(images)
-        entry["appearance"] = rounded_factors(similarity(embeddings, model.info.similarity_floor))
+    if tower and info.similarity_floor is not None:
+        embeddings = image_tower(tower).encode_image(images)
+        entry["appearance"] = rounded_factors(similarity(embeddings, info.similarity_floor))
     return {"higen_curves": [entry]}
 
 
@@ -70,14 +72,14 @@ def image_tower(source: str) -> CLIP:
 
 
 def schedules_of(prompt: dict[str, Any], node_id: str) -> list[str]:
-    """Ids of the schedules whose cues the frames at a node were sampled with, through the nearest samplers upstream."""
-    samplers = nearest_upstream(prompt, prompt.get(node_id, {}).get("inputs", {}).values(), SAMPLER)
-    cues = [prompt[sampler]["inputs"].get("cues") for sampler in samplers]
+    """Ids of the schedules whose cues the frames at a node were sampled with."""
+    nodes = nearest_upstream(prompt, prompt.get(node_id, {}).get("inputs", {}).values(), TAKES_CUES)
+    cues = [prompt[node]["inputs"].get("cues") for node in nodes]
     return nearest_upstream(prompt, cues, SCHEDULE)
 
 
-def nearest_upstream(prompt: dict[str, Any], inputs: Iterable[Any], class_type: str) -> list[str]:
-    """Ids of the nodes of a type that input values link to, directly or through nodes of other types."""
+def nearest_upstream(prompt: dict[str, Any], inputs: Iterable[Any], class_types: tuple[str, ...]) -> list[str]:
+    """Ids of the nodes of some types that input values link to, directly or through nodes of other types."""
     matches, visited, queue = [], set(), list(inputs)
     while queue:
         value = queue.pop(0)
@@ -85,7 +87,7 @@ def nearest_upstream(prompt: dict[str, Any], inputs: Iterable[Any], class_type: 
         if not isinstance(node_id, str) or node_id in visited or node_id not in prompt:
             continue
         visited.add(node_id)
-        if prompt[node_id]["class_type"] == class_type:
+        if prompt[node_id]["class_type"] in class_types:
             matches.append(node_id)
         else:
             queue.extend(prompt[node_id]["inputs"].values())

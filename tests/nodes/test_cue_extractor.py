@@ -56,7 +56,7 @@ def extract(model, **inputs):
 
 
 def core_cues(model, tower, source, **options):
-    return hg.extract_cues(source, hg.load_clip(tower), **(hg.cue_options(model.info) | options))
+    return hg.extract_cues(source, hg.load_clip(tower), **(hg.cue_options(model.model.info) | options))
 
 
 def check_same(cues, expected):

@@ -31,8 +31,8 @@ def loaded(tmp_path_factory):
 
 def test_the_model_has_the_requested_precision(loaded):
     model, _, _ = loaded
-    assert {parameter.dtype for parameter in model.unet.parameters()} == {torch.bfloat16}
-    assert model.unet.config.to_dict() == SIZES.unet.to_dict()
+    assert {parameter.dtype for parameter in model.model.parameters()} == {torch.bfloat16}
+    assert model.model.diffusion_model.config.to_dict() == SIZES.unet.to_dict()
 
 
 @pytest.mark.parametrize("frames", [8, *(pytest.param(n, marks=pytest.mark.medium) for n in (24, 32))])

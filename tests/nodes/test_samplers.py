@@ -6,7 +6,8 @@ import comfy.model_management
 import pytest
 import torch
 from higen_pack import higen_core as hg
-from higen_pack.nodes.models.model import DTYPES, HigenModel, load_model
+from higen_pack.nodes.models.model import load_model
+from higen_pack.nodes.models.precision import DTYPES
 from higen_pack.nodes.samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
 
 from . import networks
@@ -22,7 +23,7 @@ def path(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model(path) -> HigenModel:
+def model(path):
     return load_model(str(path), "fp32")
 
 
@@ -82,7 +83,7 @@ def test_the_scale_on_the_appearance_cue_is_that_of_the_input_or_of_the_weights(
     unguided = sample()
     with pytest.raises(ValueError, match="appearance guidance is 30.0, but these weights were trained without a null"):
         sample(appearance_cfg=30.0)
-    monkeypatch.setattr(model.unet, "info", replace(model.info, appearance_guidance=30.0))
+    monkeypatch.setattr(model.model.diffusion_model, "info", replace(model.model.info, appearance_guidance=30.0))
     guided = sample()
     assert guided.equal(sample(appearance_cfg=30.0))
     assert not torch.allclose(guided, unguided, atol=1e-2)
@@ -118,45 +119,41 @@ def test_every_sampler_runs(model, sampler):
 def test_half_precision_is_close_to_full_precision(path, model, dtype, bound):
     """The error of ten random networks of this size was 3.7 to 5.3 % in bf16 and 0.4 to 0.7 % in fp16."""
     half = load_model(str(path), dtype)
-    assert {parameter.dtype for parameter in half.unet.parameters()} == {DTYPES[dtype]}
+    assert {parameter.dtype for parameter in half.model.parameters()} == {DTYPES[dtype]}
     exact, approximate = (sample_prior(m)["samples"] for m in (model, half))
     assert (approximate - exact).abs().mean() < bound * exact.abs().mean()
 
 
 def test_comfyui_manages_the_weights(model):
     sample_prior(model)
-    assert model.patcher in [loaded.model for loaded in comfy.model_management.current_loaded_models]
-    weights = sum(p.numel() * p.element_size() for p in model.unet.parameters())
-    assert model.patcher.model_size() == weights
+    assert model in [loaded.model for loaded in comfy.model_management.current_loaded_models]
+    assert model.model_size() >= sum(p.numel() * p.element_size() for p in model.model.diffusion_model.parameters())
 
 
 def test_with_little_memory_the_branches_of_guidance_are_evaluated_one_by_one(model, monkeypatch):
     sizes = []
-    model.unet.register_forward_pre_hook(lambda _, arguments: sizes.append(len(arguments[0])))
+    model.model.diffusion_model.register_forward_pre_hook(lambda _, arguments: sizes.append(len(arguments[0])))
     batched = sample_prior(model)["samples"]
-    monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda device=None: model.activations(1, 4, 8))
+    one = model.model.memory_required([1, 4, 4, 8])
+    monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda *_, **__: one)
     one_by_one = sample_prior(model)["samples"]
     assert sizes == [2] * STEPS + [1] * 2 * STEPS
     torch.testing.assert_close(one_by_one, batched, atol=1e-4, rtol=1e-4)
 
 
-def test_the_denoiser_computes_on_the_device_of_comfyui(path):
-    """ComfyUI may leave any of the weights elsewhere, so it cannot be inferred from their device."""
-    model = load_model(str(path), "fp32")
-    assert model.unet.execution_device is None
-    model.load(1, 4, 8)
-    assert model.unet.execution_device == model.device
-
-
-def test_weights_are_cast_when_their_layer_runs(path):
-    """As for offloaded layers, here from another dtype; tests/nodes/models/test_offload.py has another device."""
-    model = load_model(str(path), "fp32")
-    exact = sample_prior(model)["samples"]
-    for module in model.unet.modules():
-        if hasattr(module, "comfy_cast_weights"):
-            module.to(torch.float64)
-    model.unet.embedding.time[0].to(torch.float32)  # the first layer, whose dtype is that of the activations
-    torch.testing.assert_close(sample_prior(model)["samples"], exact, atol=1e-4, rtol=1e-4)
+def test_long_clips_are_processed_in_chunks_that_fit_into_the_free_memory(model, monkeypatch):
+    chunks = []
+    model.model.diffusion_model.register_forward_pre_hook(
+        lambda _, __, options: chunks.append(options.get("chunk")), with_kwargs=True
+    )
+    prior = sample_prior(model)
+    whole = sample_video(model, prior)["samples"]
+    enough_for_two = hg.activations(networks.UNET, 8, 4, 8, torch.float32, chunk=2)
+    monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda *_, **__: enough_for_two)
+    in_chunks = sample_video(model, prior)["samples"]
+    assert set(chunks[STEPS : 2 * STEPS]) == {8}
+    assert set(chunks[2 * STEPS :]) == {2}
+    torch.testing.assert_close(in_chunks, whole, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +162,7 @@ def test_weights_are_cast_when_their_layer_runs(path):
         ({"width": 72}, "width must be a positive multiple of 16 pixels for this model, got 72"),
         ({"height": 40}, "height must be a positive multiple of 16 pixels for this model, got 40"),
         ({"positive": conditioning(1, width=768)}, r"positive has text states of shape \(1, 77, 768\), expected .*32"),
-        ({"negative": []}, "negative must be one prompt, got 0"),
+        ({"negative": conditioning(2, tokens=0)}, r"negative has text states of shape \(1, 0, 32\)"),
     ],
 )
 def test_an_invalid_input_of_the_first_stage_is_named(model, changed, message):

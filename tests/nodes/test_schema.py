@@ -23,6 +23,12 @@ INPUTS = {
         *("model", "positive", "negative", "prior", "cues", "seed", "steps", "cfg", "sampler"),
         *("prior_strength", "appearance_cfg"),
     ],
+    "HiGenApplyCues": ["positive", "negative", "cues", "prior", "prior_strength"],
+    "HiGenVideoNoise": ["model", "cues", "noise_seed"],
+    "HiGenGuider": [
+        *("model", "positive", "negative", "cfg", "appearance_cfg"),
+        *("cfg_start", "cfg_end", "appearance_start", "appearance_end"),
+    ],
     "HiGenVideoCombine": ["images", "fps", "format", "filename_prefix", "audio", "model"],
 }
 """In the order of their release. Workflows store widget values by position: append inputs, never reorder them."""
@@ -39,12 +45,15 @@ CHOICES = {
 """Saved workflows contain these values: more may be added, none renamed."""
 
 OUTPUTS = {
-    "HiGenLoader": ["HIGEN_MODEL", "CLIP", "VAE"],
+    "HiGenLoader": ["MODEL", "CLIP", "VAE"],
     "HiGenSpatialPriorSampler": ["LATENT"],
     "HiGenImagePrior": ["LATENT"],
     "HiGenCueExtractor": ["HIGEN_CUES", "IMAGE"],
     "HiGenCueSchedule": ["HIGEN_CUES", "IMAGE"],
     "HiGenTemporalSampler": ["LATENT"],
+    "HiGenApplyCues": ["CONDITIONING", "CONDITIONING", "LATENT"],
+    "HiGenVideoNoise": ["NOISE"],
+    "HiGenGuider": ["GUIDER"],
     "HiGenVideoCombine": ["VIDEO"],
 }
 NODES = asyncio.run(HiGenExtension().get_node_list())

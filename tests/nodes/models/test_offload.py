@@ -1,20 +1,25 @@
 """Weights that ComfyUI leaves on the CPU when GPU memory is short. Fake tensors stand in for a GPU."""
 
+from functools import partial
+
+import comfy.ops
 import pytest
 import torch
 from comfy.ops import CastWeightBiasOp
 from higen_pack import higen_core as hg
-from higen_pack.nodes.models.model import move_lone_parameters, use_casting_layers
+from higen_pack.nodes.conditioning import FrameCues
+from higen_pack.nodes.models.denoiser import StockUNet
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from .. import networks
 
 FRAMES, HEIGHT, WIDTH = 4, 4, 6
+CUES = FrameCues(hg.Cues.constant(FRAMES), torch.zeros(4, HEIGHT, WIDTH))
 
 
 @pytest.fixture
 def gpu():
-    with FakeTensorMode(), torch.no_grad():
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
         yield torch.device("cuda")
 
 
@@ -25,22 +30,14 @@ def move(layer: torch.nn.Module, device: torch.device | str) -> None:
 
 
 def call(unet, device):
-    return unet(
-        torch.zeros(1, 4, FRAMES, HEIGHT, WIDTH, device=device),
-        torch.zeros(1, device=device),
-        text=torch.zeros(1, 77, networks.TEXT_WIDTH, device=device),
-        prior=torch.zeros(1, 4, HEIGHT, WIDTH, device=device),
-        motion=torch.zeros(1, FRAMES - 1, device=device),
-        appearance=torch.ones(1, FRAMES, 32, device=device),
-    )
+    latents = torch.zeros(2 * FRAMES, 4, HEIGHT, WIDTH, device=device)
+    text = torch.zeros(2 * FRAMES, 77, networks.TEXT_WIDTH, device=device)
+    return unet(latents, torch.zeros(2 * FRAMES, device=device), text, [CUES, CUES])
 
 
 @pytest.mark.parametrize("offloaded_layers", ["every layer", "every other layer", "the first layer", "the last layer"])
 def test_all_layers_compute_on_the_gpu_with_weights_on_the_cpu(gpu, offloaded_layers):
-    unet = hg.UNet(networks.UNET)
-    use_casting_layers(unet)
-    move_lone_parameters(unet, gpu)
-    unet.execution_device = gpu
+    unet = StockUNet(networks.UNET, comfy.ops.manual_cast)
     layers = [module for module in unet.modules() if isinstance(module, CastWeightBiasOp)]
     offloaded = {
         "every layer": layers,
@@ -58,9 +55,17 @@ def test_all_layers_compute_on_the_gpu_with_weights_on_the_cpu(gpu, offloaded_la
     assert {parameter.device.type for layer in offloaded for parameter in layer.parameters()} == {"cpu"}
 
 
-def test_without_casting_layers_weights_on_the_cpu_are_an_error(gpu):
-    """So the test above would fail for a kind of layer that `use_casting_layers` leaves out."""
-    unet = hg.UNet(networks.UNET)
-    unet.execution_device = gpu
+def test_with_layers_of_torch_weights_on_the_cpu_are_an_error(gpu):
+    """So the test above would fail for a layer that does not come from ComfyUI's namespace."""
     with pytest.raises(Exception, match="device"):
-        call(unet, gpu)
+        call(StockUNet(networks.UNET), gpu)
+
+
+@pytest.mark.parametrize("stored", [torch.float8_e4m3fn, torch.bfloat16, torch.float16, torch.float64])
+def test_weights_are_cast_to_the_dtype_of_the_activations(tmp_path, stored):
+    path = networks.random_file(tmp_path / "unet.safetensors", hg.UNet, networks.UNET, **networks.METADATA)
+    unet = hg.load_unet(path, stored, build=partial(StockUNet, ops=comfy.ops.manual_cast))
+    exact = hg.load_unet(path, build=partial(StockUNet, ops=comfy.ops.manual_cast))
+    exact.load_state_dict({name: tensor.to(stored).float() for name, tensor in exact.state_dict().items()})
+    assert {parameter.dtype for parameter in unet.parameters()} == {stored}
+    torch.testing.assert_close(call(unet, "cpu"), call(exact, "cpu"), atol=1e-5, rtol=1e-5)

@@ -4,7 +4,6 @@ import pytest
 import torch
 from higen_pack import higen_core as hg
 from higen_pack.higen_core.models.clip import CLIP
-from higen_pack.nodes.models.model import HigenModel
 from higen_pack.nodes.output.measured_curves import extracted_curves, measured_curves, schedules_of
 
 from .. import networks
@@ -31,6 +30,16 @@ def test_the_schedule_of_a_video_is_found():
     assert schedules_of({**PROMPT, "8": node("HiGenVideoCombine", images=["3", 0])}, "8") == ["1"]
 
 
+def test_the_schedule_of_a_video_of_a_stock_sampler_is_found():
+    stock = {
+        "2": node("HiGenApplyCues", cues=["1", 0], positive=["9", 0]),
+        "10": node("KSampler", latent_image=["2", 2], positive=["2", 0]),
+        "3": node("VAEDecode", samples=["10", 0]),
+        "8": node("HiGenVideoCombine", images=["3", 0]),
+    }
+    assert schedules_of(PROMPT | stock, "8") == ["1"]
+
+
 def test_the_schedule_of_a_video_that_the_prior_was_taken_from_is_not_found():
     assert schedules_of(PROMPT, "8") == ["4:7"]
 
@@ -47,14 +56,14 @@ def test_a_cycle_of_links_ends():
 
 @pytest.fixture
 def model(tmp_path):
-    """A model without a denoiser, which measuring does not need."""
+    """The info and the image tower of a model."""
     towers = networks.random_file(tmp_path / "clip.safetensors", CLIP, networks.CLIP)
-    return HigenModel(None, hg.ModelInfo(motion_scale=2000, similarity_floor=0.0), str(towers))
+    return hg.ModelInfo(motion_scale=2000, similarity_floor=0.0), str(towers)
 
 
 def test_motion_and_appearance_of_a_clip_are_measured(model):
     images = torch.tensor([0.0, 0.1, 0.3, 0.3])[:, None, None, None].expand(-1, 32, 32, 3)
-    (curves,) = measured_curves(images, model, PROMPT, "8")["higen_curves"]
+    (curves,) = measured_curves(images, *model, PROMPT, "8")["higen_curves"]
     assert curves["schedules"] == ["4:7"]
     assert curves["kind"] == "measured"
     assert curves["motion_scale"] == 2000
@@ -65,18 +74,17 @@ def test_motion_and_appearance_of_a_clip_are_measured(model):
 
 def test_a_static_clip_has_no_motion_and_no_change(model):
     images = torch.rand(1, 32, 32, 3, generator=torch.Generator().manual_seed(1)).expand(4, -1, -1, -1)
-    (curves,) = measured_curves(images, model, PROMPT, "8")["higen_curves"]
+    (curves,) = measured_curves(images, *model, PROMPT, "8")["higen_curves"]
     assert curves["motion"] == [0, 0, 0]
     assert curves["appearance"] == pytest.approx([0, 0, 0, 0], abs=1e-3)
 
 
 def test_a_single_frame_is_not_measured(model):
-    assert measured_curves(torch.rand(1, 32, 32, 3), model, PROMPT, "8") == {}
+    assert measured_curves(torch.rand(1, 32, 32, 3), *model, PROMPT, "8") == {}
 
 
 def test_without_a_similarity_floor_only_motion_is_measured():
-    model = HigenModel(None, hg.ModelInfo())
-    (curves,) = measured_curves(torch.zeros(3, 8, 8, 3), model, PROMPT, "8")["higen_curves"]
+    (curves,) = measured_curves(torch.zeros(3, 8, 8, 3), hg.ModelInfo(), "", PROMPT, "8")["higen_curves"]
     assert curves["motion"] == [0, 0]
     assert "appearance" not in curves
 

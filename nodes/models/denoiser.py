@@ -1,0 +1,72 @@
+"""The denoiser as ComfyUI calls any diffusion model: frames in the batch, several conditionings one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from comfy.patcher_extension import WrapperExecutor, WrappersMP, get_all_wrappers
+from einops import rearrange
+
+from ... import higen_core as hg
+from ..conditioning import FrameCues
+
+
+class StockUNet(hg.UNet):
+    """`hg.UNet` under ComfyUI's care.
+
+    ComfyUI casts the inputs to the device and the dtype that it computes in, and its layers cast their weights to the
+    inputs. So weights may be stored in another dtype and on another device.
+    """
+
+    def cast(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        timesteps: torch.Tensor,
+        context: torch.Tensor,
+        cues: Sequence[FrameCues] = (),
+        chunk: int | None = None,
+        control: Any = None,
+        transformer_options: dict[str, Any] | None = None,
+    ) -> torch.Tensor:
+        """Velocity of x (p f, 4, h, w) for p conditionings with cues of f frames each; without cues, of p images.
+
+        Args:
+            timesteps: 0..999, (p f,).
+            context: text states (p f, l, d), the same for all frames of a conditioning.
+            cues: those of each conditioning.
+            chunk: frames that a layer processes at a time; None means all.
+            control: None; `conditioning.text_and_cues` refuses ControlNet.
+            transformer_options: wrappers, the context window and patches of skip connections take effect.
+        """
+        options = transformer_options or {}
+        wrappers = get_all_wrappers(WrappersMP.DIFFUSION_MODEL, options)
+        executor = WrapperExecutor.new_class_executor(self._predict, self, wrappers)
+        return executor.execute(x, timesteps, context, cues, chunk, options)  # caches of ComfyUI read the last one
+
+    def _predict(
+        self,
+        x: torch.Tensor,
+        timesteps: torch.Tensor,
+        context: torch.Tensor,
+        cues: Sequence[FrameCues],
+        chunk: int | None,
+        options: dict[str, Any],
+    ) -> torch.Tensor:
+        frames = len(x) // len(cues) if cues else 1
+        window = options.get("context_window")
+        conditions = FrameCues.stack([part.in_window(window) for part in cues], x) if cues else {}
+        patches = options.get("patches", {}).get("output_block_patch", ())
+        velocity = super().forward(
+            rearrange(x, "(p f) c h w -> p c f h w", f=frames),
+            timesteps[::frames],
+            text=context[::frames],
+            **conditions,
+            chunk=chunk,
+            skip_patches=[lambda hidden, skip, patch=patch: patch(hidden, skip, options) for patch in patches],
+        )
+        return rearrange(velocity, "p c f h w -> (p f) c h w")

@@ -1,0 +1,1 @@
+"""HiGen's noise, guidance and samplers as ComfyUI's NOISE, GUIDER and SAMPLER."""

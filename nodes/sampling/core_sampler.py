@@ -1,0 +1,57 @@
+"""The samplers of `higen_core` as SAMPLERs of ComfyUI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.model_management
+import comfy.utils
+import latent_preview
+import torch
+from comfy.samplers import KSamplerX0Inpaint, Sampler
+
+from ... import higen_core as hg
+from ...higen_core.diffusion.sampling import velocity_from_denoiser
+from ...higen_core.diffusion.schedule import timesteps
+
+
+class CoreSampler(Sampler):
+    """One of `hg.SAMPLERS` at given time steps. It starts from noise alone."""
+
+    def __init__(self, name: str, timesteps: list[int]):
+        self.steps, self.timesteps = hg.SAMPLERS[name], timesteps
+
+    def sigmas(self, patcher: Any) -> torch.Tensor:
+        """ComfyUI's noise levels of the time steps, and 0 at the end."""
+        levels = patcher.get_model_object("model_sampling").sigmas[self.timesteps]
+        return torch.cat([levels, levels.new_zeros(1)])
+
+    def sample(
+        self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False
+    ) -> torch.Tensor:
+        model = KSamplerX0Inpaint(model_wrap, sigmas)
+        model.noise, model.latent_image = noise, latent_image
+
+        def denoise(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+            return model(x, sigma.expand(len(x)), denoise_mask=denoise_mask, **extra_args)
+
+        velocity = velocity_from_denoiser(denoise, dict(zip(self.timesteps, sigmas, strict=False)))
+        for step in self.steps(velocity, noise, self.timesteps):
+            callback(step.index - 1, step.x0, step.x, step.steps)
+        return step.x
+
+
+def sample(guider: Any, noise: torch.Tensor, name: str, steps: int, seed: int) -> dict[str, torch.Tensor]:
+    """Samples a LATENT of the shape of the noise, with ComfyUI's progress bar, previews and cancellation."""
+    patcher = guider.model_patcher
+    sampler = CoreSampler(name, timesteps(steps, patcher.model.info.timestep_spacing))
+    samples = guider.sample(
+        noise,
+        torch.zeros_like(noise),
+        sampler,
+        sampler.sigmas(patcher),
+        callback=latent_preview.prepare_callback(patcher, steps),
+        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+        seed=seed,
+    )
+    return {"samples": samples.to(comfy.model_management.intermediate_device())}

@@ -1,0 +1,85 @@
+"""NOISE of a video, with the offset noise and the correlation between frames that the weights were trained with."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+from einops import rearrange
+
+from ... import higen_core as hg
+from ..conditioning import cues_of
+
+if TYPE_CHECKING:
+    from ..models.model import HigenModel
+
+
+class VideoNoise:
+    """NOISE of a seed for motion cues (f - 1,), correlated as in `hg.draw_correlated_noise`."""
+
+    def __init__(self, seed: int, motion: torch.Tensor, correlation: float):
+        self.seed, self.motion, self.correlation = seed, motion, correlation
+
+    def generate_noise(self, latent: dict[str, Any]) -> torch.Tensor:
+        """Noise for a video LATENT, (f, 4, h, w), on the CPU.
+
+        Raises:
+            ValueError: the latent has another number of frames than the cues.
+        """
+        frames, channels, height, width = latent["samples"].shape
+        if frames != len(self.motion) + 1:
+            raise ValueError(f"the latent has {frames} frames, but the noise is for cues of {len(self.motion) + 1}")
+        noise = hg.draw_correlated_noise(self.seed, (1, channels, frames, height, width), self.motion, self.correlation)
+        return rearrange(noise, "1 c f h w -> f c h w")
+
+
+def sample_with_video_noise(
+    sample: Any,
+    guider: Any,
+    sigmas: Any,
+    extra_args: dict,
+    callback: Any,
+    noise: torch.Tensor,
+    *args: Any,
+    **options: Any,
+) -> torch.Tensor:
+    """Wraps every sampler that ComfyUI runs on a HiGen model.
+
+    A video that would start from the plain noise of a seed starts from the VideoNoise of that seed. Other noise is
+    left alone: that of HiGen Video Noise, and the zeros of KSampler (Advanced) with add_noise off.
+    """
+    cues = cues_of(guider.conds)
+    if cues is not None:
+        handler = extra_args["model_options"].get("context_handler")
+        check_length(cues.frames, guider.inner_model, handler)
+        if handler is not None:
+            extra_args["model_options"]["context_handler"] = with_frames_in_the_batch(handler)
+        seed = extra_args.get("seed")
+        if seed is not None and torch.equal(noise.cpu(), hg.draw_noise(seed, tuple(noise.shape)).to(noise.dtype)):
+            video_noise = VideoNoise(seed, cues.motion, guider.inner_model.info.noise_correlation)
+            noise = video_noise.generate_noise({"samples": noise}).to(noise)
+    return sample(guider, sigmas, extra_args, callback, noise, *args, **options)
+
+
+def check_length(frames: int, model: HigenModel, context_handler: Any) -> None:
+    """Raises ValueError for more frames than the weights were trained on, unless they are sampled in windows."""
+    length = frames if context_handler is None else context_handler.context_length
+    if length > model.info.frames:
+        where = "HiGen Cue Schedule" if context_handler is None else "the context windows"
+        raise ValueError(
+            f"cues are for {length} frames, this model was trained on {model.info.frames}: lower frames in {where}"
+        )
+
+
+def with_frames_in_the_batch(context_handler: Any) -> Any:
+    """The handler of context windows for a batch of frames, all at one noise level.
+
+    That of ComfyUI 0.3.75 fails with more than one noise level, so it is given the first.
+    """
+    if context_handler.dim != 0:
+        raise ValueError(f"context windows must be along dim 0, the frames, for HiGen, got dim {context_handler.dim}")
+    handler = copy(context_handler)
+    set_step = handler.set_step
+    handler.set_step = lambda timestep, model_options: set_step(timestep[:1], model_options)
+    return handler
