@@ -12,6 +12,7 @@ import comfy.ops
 import comfy.supported_models_base
 import torch
 from comfy.model_base import BaseModel, ModelType
+from comfy.model_sampling import V_PREDICTION, ModelSamplingDiscrete
 from comfy.patcher_extension import WrappersMP
 
 from ... import higen_core as hg
@@ -38,6 +39,15 @@ class HigenConfig(comfy.supported_models_base.BASE):
             self.latent_format.taesd_decoder_name = None
 
 
+class HigenSampling(ModelSamplingDiscrete, V_PREDICTION):
+    """ComfyUI's noise levels and v-prediction."""
+
+    def noise_scaling(self, sigma, noise, latent_image, max_denoise=False) -> torch.Tensor:
+        """Scales the noise that sampling starts from. An empty latent starts from noise of variance 1 at any first
+        time step, as in the released implementation; ComfyUI's own scaling would leave a share for the latent."""
+        return super().noise_scaling(sigma, noise, latent_image, max_denoise or not latent_image.any())
+
+
 class HigenModel(BaseModel):
     """A denoiser with v-prediction and zero terminal SNR. Latents have their frames in the batch.
 
@@ -46,6 +56,7 @@ class HigenModel(BaseModel):
 
     def __init__(self, unet: StockUNet, weights: torch.dtype, compute: torch.dtype | None, image_tower: str = ""):
         super().__init__(HigenConfig(unet, weights, compute), ModelType.V_PREDICTION)
+        self.model_sampling = HigenSampling(self.model_config)
         self.diffusion_model = unet
         self.image_tower = image_tower
 

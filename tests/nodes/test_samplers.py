@@ -153,7 +153,7 @@ def test_long_clips_are_processed_in_chunks_that_fit_into_the_free_memory(model,
     in_chunks = sample_video(model, prior)["samples"]
     assert set(chunks[STEPS : 2 * STEPS]) == {8}
     assert set(chunks[2 * STEPS :]) == {2}
-    torch.testing.assert_close(in_chunks, whole, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(in_chunks, whole, atol=1e-3, rtol=1e-4)
 
 
 @pytest.mark.parametrize(

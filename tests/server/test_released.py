@@ -63,15 +63,11 @@ def test_both_stages_run_and_the_video_is_of_the_released_size(released, capsys)
     assert frames_of(server.output_path(video)).shape == (32, 256, 448, 3)
     peak = peak_memory(server.process.pid)
     plans = [line for line in server.log()[before:].splitlines() if " frames at a time, " in line]
-    sampling, decoding = ([line for line in plans if text in line] for text in ("a step, ", "the VAE decodes"))
     with capsys.disabled():
         times = {e.data["node"]: round(e.seconds) for e in run.events if e.type == "executing"}
         print(f"\n{sizes.names[0]}: peak {peak / GB:.1f} GB, seconds at each node's start {times}", *plans, sep="\n")
     assert peak < MAX_MEMORY
-    assert len(sampling) == 2
-    assert "GB of bfloat16 weights" in sampling[0]
-    assert "32 of 32 frames at a time" in sampling[1]
-    assert "448x256 pixels: the VAE decodes 8 of 32 frames at a time" in decoding[-1]
+    assert "448x256 pixels: the VAE decodes 8 of 32 frames at a time" in plans[-1]
 
 
 @pytest.mark.parametrize("frames", [8, 24])
