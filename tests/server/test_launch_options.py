@@ -1,0 +1,35 @@
+"""ComfyUI's launch options for memory and precision: how weights are kept is not how they compute."""
+
+import pytest
+import torch
+
+from ..comfyui.graphs import VideoGraph, sampled
+from ..comfyui.server import ComfyServer
+
+OPTIONS = {
+    "--lowvram": 1.0,
+    "--novram": 1.0,
+    "--force-fp32": 1.0,
+    "--fp16-unet": 0.999,
+    "--bf16-unet": 0.99,
+    "--fp8_e4m3fn-unet": 0.9,
+}
+"""And the least cosine similarity of the videos with those of the default options."""
+
+
+@pytest.fixture(scope="module")
+def expected(server):
+    graph = VideoGraph()
+    return sampled(server, graph, graph.ksampler(), graph.easy())
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("option", OPTIONS)
+def test_both_samplers_work_with_a_launch_option(tmp_path, expected, option):
+    with ComfyServer(tmp_path, options=(option,)) as server:
+        graph = VideoGraph()
+        videos = sampled(server, graph, graph.ksampler(), graph.easy())
+    for video, default in zip(videos, expected, strict=True):
+        assert torch.cosine_similarity(video.flatten(), default.flatten(), dim=0) > OPTIONS[option] - 1e-6
+        if OPTIONS[option] < 1:
+            assert not video.equal(default)

@@ -1,0 +1,153 @@
+"""ComfyUI's own nodes on the MODEL of HiGen Loader: samplers, schedulers, masks, context windows, caches."""
+
+import pytest
+import torch
+
+from ..comfyui.graphs import STEPS, VideoGraph, sampled
+
+SAMPLERS = ["euler", "dpmpp_2m", "uni_pc", "lcm"]
+SCHEDULERS = ["ddim_uniform", "simple", "sgm_uniform", "beta"]
+
+
+@pytest.fixture
+def graph():
+    return VideoGraph()
+
+
+@pytest.fixture(scope="module")
+def plain(server):
+    """The video of KSampler with nothing between it and the loader."""
+    graph = VideoGraph()
+    return sampled(server, graph, graph.ksampler())[0]
+
+
+def similarity(a, b):
+    return torch.cosine_similarity(a.flatten(), b.flatten(), dim=0).item()
+
+
+def difference(a, b):
+    """Mean absolute difference over the standard deviation of the second."""
+    return ((a - b).abs().mean() / b.std()).item()
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_every_sampler_and_scheduler_makes_the_same_video(server, graph, plain, scheduler):
+    """But for what each does differently; lcm draws new noise in every step."""
+    links = [graph.ksampler(sampler_name=name, scheduler=scheduler, steps=8) for name in SAMPLERS]
+    for name, samples in zip(SAMPLERS, sampled(server, graph, *links), strict=True):
+        assert samples.shape == plain.shape
+        assert similarity(samples, plain) > 0.8, name
+
+
+def test_the_three_ways_to_sample_give_one_video(server, graph, plain):
+    sigmas = graph.add("BasicScheduler", model=graph.model, scheduler="ddim_uniform", steps=STEPS, denoise=1.0)
+    euler = graph.add("KSamplerSelect", sampler_name="euler")
+    guider = graph.add(
+        "HiGenGuider",
+        model=graph.model,
+        positive=graph.positive,
+        negative=graph.negative,
+        cfg=2.0,
+        appearance_cfg=1.0,
+    )
+    noise = graph.add("HiGenVideoNoise", model=graph.model, cues=graph.cues, noise_seed=7)
+    links = {"noise": noise, "guider": guider, "sampler": euler, "sigmas": sigmas, "latent_image": graph.latent}
+    custom = graph.add("SamplerCustomAdvanced", **links)
+    options = {"noise_seed": 7, "steps": STEPS, "cfg": 2.0, "sampler_name": "euler", "scheduler": "ddim_uniform"}
+    links = {"model": graph.model, "positive": graph.positive, "negative": graph.negative}
+    halves = {"latent_image": graph.latent, "add_noise": "enable", "start_at_step": 0, "end_at_step": 2}
+    first = graph.add("KSamplerAdvanced", **options, **links, **halves, return_with_leftover_noise="enable")
+    halves = {"latent_image": first, "add_noise": "disable", "start_at_step": 2, "end_at_step": 100}
+    second = graph.add("KSamplerAdvanced", **options, **links, **halves, return_with_leftover_noise="disable")
+    custom, second, easy = sampled(server, graph, custom, second, graph.easy())
+    torch.testing.assert_close(custom, plain, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(second, plain, atol=1e-3, rtol=1e-3)
+    assert difference(easy, plain) < 0.05
+
+
+def test_without_cues_ksampler_makes_a_prior_that_the_video_follows(server, graph):
+    empty = graph.add("EmptyLatentImage", width=64, height=64, batch_size=1)
+    prior = graph.ksampler(positive=graph.prompts[0], negative=graph.prompts[1], latent_image=empty, cfg=3.0, seed=1)
+    graph.prior = prior
+    graph.apply_cues(*graph.prompts)
+    prior, video = sampled(server, graph, prior, graph.ksampler())
+    assert prior.shape == (1, 4, 8, 8)
+    assert similarity(video[0], prior[0]) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("node", "inputs", "changes"),
+    [
+        ("RescaleCFG", {"multiplier": 0.7}, True),
+        ("FreeU", {"b1": 1.1, "b2": 1.2, "s1": 0.9, "s2": 0.2}, True),
+        ("FreeU", {"b1": 1.0, "b2": 1.0, "s1": 1.0, "s2": 1.0}, False),
+        ("EasyCache", {"reuse_threshold": 0.5, "start_percent": 0.1, "end_percent": 0.95, "verbose": False}, True),
+        ("ModelSamplingDiscrete", {"sampling": "v_prediction", "zsnr": True}, False),
+        ("ModelSamplingDiscrete", {"sampling": "v_prediction", "zsnr": False}, True),
+    ],
+)
+def test_nodes_that_change_a_model_take_effect_in_both_samplers(server, graph, plain, node, inputs, changes):
+    graph_model = graph.model
+    graph.model = graph.add(node, model=graph_model, **inputs)
+    stock, easy = sampled(server, graph, graph.ksampler(), graph.easy())
+    assert similarity(stock, plain) > 0.8
+    assert similarity(easy, plain) > 0.8
+    assert difference(easy, stock) < 0.1
+    if changes:
+        assert difference(stock, plain) > 1e-3
+    else:
+        assert difference(stock, plain) < 1e-3
+
+
+@pytest.mark.slow
+def test_a_compiled_model_gives_the_same_video(server, graph, plain):
+    graph.model = graph.add("TorchCompileModel", model=graph.model, backend="inductor")
+    (compiled,) = sampled(server, graph, graph.ksampler())
+    assert difference(compiled, plain) < 1e-3
+
+
+def test_a_noise_mask_keeps_the_rest_of_a_video(server, graph, plain):
+    video = graph.ksampler()
+    mask = graph.add("SolidMask", value=0.0, width=64, height=64)
+    right = graph.add("SolidMask", value=1.0, width=32, height=64)
+    mask = graph.add("MaskComposite", destination=mask, source=right, x=32, y=0, operation="add")
+    masked = graph.add("SetLatentNoiseMask", samples=video, mask=mask)
+    (repainted,) = sampled(server, graph, graph.ksampler(latent_image=masked, seed=9))
+    torch.testing.assert_close(repainted[..., :4], plain[..., :4], atol=1e-3, rtol=1e-3)
+    assert difference(repainted[..., 4:], plain[..., 4:]) > 0.01
+
+
+def test_a_lower_denoise_stays_closer_to_the_video_it_starts_from(server, graph, plain):
+    video = graph.ksampler()
+    half, whole = (graph.ksampler(latent_image=video, denoise=denoise, seed=9) for denoise in (0.5, 1.0))
+    half, whole = sampled(server, graph, half, whole)
+    assert 0 < difference(half, plain) < 0.8 * difference(whole, plain)
+
+
+def test_context_windows_make_longer_videos(server):
+    graph = VideoGraph(frames=24)
+    options = {"context_length": 16, "context_overlap": 8, "context_schedule": "standard_static", "context_stride": 1}
+    options |= {"closed_loop": False, "fuse_method": "pyramid", "dim": 0}
+    plain_model = graph.model
+    graph.model = graph.add("ContextWindowsManual", model=plain_model, **options)
+    stock, easy, prior = sampled(server, graph, graph.ksampler(), graph.easy(), graph.prior)
+    assert stock.shape == easy.shape == (24, 4, 8, 8)
+    assert difference(easy, stock) < 0.1
+    changes = stock.diff(dim=0).abs().mean(dim=(1, 2, 3))
+    assert changes.max() < 3 * changes.median()
+    assert similarity(stock[-1], prior[0]) > 0.7
+
+
+def test_a_window_as_long_as_the_clip_changes_nothing(server, graph, plain):
+    options = {"context_length": 8, "context_overlap": 4, "context_schedule": "standard_static", "context_stride": 1}
+    options |= {"closed_loop": False, "fuse_method": "pyramid", "dim": 0}
+    graph.model = graph.add("ContextWindowsManual", model=graph.model, **options)
+    assert sampled(server, graph, graph.ksampler())[0].equal(plain)
+
+
+def test_a_clip_longer_than_the_model_knows_is_an_error_without_windows(server):
+    graph = VideoGraph(frames=24)
+    graph.add("SaveLatent", samples=graph.ksampler(), filename_prefix="tests/latent")
+    run = server.run(graph.prompt)
+    assert run.ending == "error"
+    assert "cues are for 24 frames, this model was trained on 16" in run.error
