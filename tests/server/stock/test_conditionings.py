@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ..comfyui.graphs import VideoGraph, sampled
+from .graphs import VideoGraph, sampled
 
 
 @pytest.fixture
@@ -60,9 +60,8 @@ def test_areas_and_masks_limit_a_prompt(server, graph, plain):
     masked = graph.add(
         "ConditioningSetMask", conditioning=graph.text(OTHER), mask=mask, strength=1.0, set_cond_area="default"
     )
-    area = graph.add(
-        "ConditioningSetArea", conditioning=graph.text(OTHER), width=32, height=64, x=32, y=0, strength=1.0
-    )
+    size = {"width": 0.5, "height": 1.0, "x": 0.5, "y": 0.0}
+    area = graph.add("ConditioningSetAreaPercentage", conditioning=graph.text(OTHER), strength=1.0, **size)
     links = []
     for limited in (masked, area):
         positive = graph.add("ConditioningCombine", conditioning_1=graph.prompts[0], conditioning_2=limited)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from .server import ComfyServer
+from ...comfyui.server import ComfyServer
 
 Link = list
 """[node id, output slot]"""

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 import higen_core as hg
 from higen_core.weights.checkpoint import save_network
 
-from ..comfyui.graphs import VideoGraph, sampled
+from .graphs import VideoGraph, sampled
 
 RANK, STRENGTH = 2, 0.8
 
@@ -63,8 +63,8 @@ def test_a_lora_changes_the_video_as_the_merged_weights_do(server, graph, lora):
     links = [graph.ksampler(model=model) for model in (graph.model, applied, off, merged)]
     links += [graph.easy(model=model) for model in (graph.model, applied, merged)]
     plain, changed, unchanged, expected, easy, easy_changed, easy_expected = sampled(server, graph, *links)
-    assert largest(changed, plain) > 0.1
-    assert largest(easy_changed, easy) > 0.1
+    assert largest(changed, plain) > 0.05
+    assert largest(easy_changed, easy) > 0.05
     assert largest(changed, expected) < 1e-4
     assert largest(easy_changed, easy_expected) < 1e-4
     assert unchanged.equal(plain)

@@ -3,18 +3,14 @@
 import pytest
 import torch
 
-from ..comfyui.graphs import VideoGraph, sampled
-from ..comfyui.server import ComfyServer
+from ...comfyui.server import ComfyServer
+from .graphs import VideoGraph, sampled
 
-OPTIONS = {
-    "--lowvram": 1.0,
-    "--novram": 1.0,
-    "--force-fp32": 1.0,
-    "--fp16-unet": 0.999,
-    "--bf16-unet": 0.99,
-    "--fp8_e4m3fn-unet": 0.9,
-}
-"""And the least cosine similarity of the videos with those of the default options."""
+OPTIONS = {"--force-fp32": 1.0, "--fp16-unet": 1.0, "--bf16-unet": 0.99, "--fp8_e4m3fn-unet": 0.9}
+"""And the least cosine similarity of the videos with those of the default options. Mini's file is in fp16.
+
+--lowvram and --novram need a GPU; tests/nodes/models/test_offload.py has what they do to the layers.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -31,5 +27,4 @@ def test_both_samplers_work_with_a_launch_option(tmp_path, expected, option):
         videos = sampled(server, graph, graph.ksampler(), graph.easy())
     for video, default in zip(videos, expected, strict=True):
         assert torch.cosine_similarity(video.flatten(), default.flatten(), dim=0) > OPTIONS[option] - 1e-6
-        if OPTIONS[option] < 1:
-            assert not video.equal(default)
+        assert video.equal(default) == (OPTIONS[option] == 1)

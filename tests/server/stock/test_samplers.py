@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ..comfyui.graphs import STEPS, VideoGraph, sampled
+from .graphs import STEPS, VideoGraph, sampled
 
 SAMPLERS = ["euler", "dpmpp_2m", "uni_pc", "lcm"]
 SCHEDULERS = ["ddim_uniform", "simple", "sgm_uniform", "beta"]
@@ -76,27 +76,24 @@ def test_without_cues_ksampler_makes_a_prior_that_the_video_follows(server, grap
 
 
 @pytest.mark.parametrize(
-    ("node", "inputs", "changes"),
+    ("node", "inputs", "least", "most"),
     [
-        ("RescaleCFG", {"multiplier": 0.7}, True),
-        ("FreeU", {"b1": 1.1, "b2": 1.2, "s1": 0.9, "s2": 0.2}, True),
-        ("FreeU", {"b1": 1.0, "b2": 1.0, "s1": 1.0, "s2": 1.0}, False),
-        ("EasyCache", {"reuse_threshold": 0.5, "start_percent": 0.1, "end_percent": 0.95, "verbose": False}, True),
-        ("ModelSamplingDiscrete", {"sampling": "v_prediction", "zsnr": True}, False),
-        ("ModelSamplingDiscrete", {"sampling": "v_prediction", "zsnr": False}, True),
+        ("RescaleCFG", {"multiplier": 0.7}, 0.01, 1),
+        ("FreeU", {"b1": 1.1, "b2": 1.2, "s1": 0.9, "s2": 0.2}, 0.01, 1),
+        ("FreeU", {"b1": 1.0, "b2": 1.0, "s1": 1.0, "s2": 1.0}, 0, 1e-3),
+        ("EasyCache", {"reuse_threshold": 0.5, "start_percent": 0.1, "end_percent": 0.95, "verbose": False}, 1e-3, 1),
+        ("ModelSamplingDiscrete", {"sampling": "v_prediction", "zsnr": True}, 0, 5e-3),
+        ("ModelSamplingDiscrete", {"sampling": "v_prediction", "zsnr": False}, 0.01, 1),
     ],
 )
-def test_nodes_that_change_a_model_take_effect_in_both_samplers(server, graph, plain, node, inputs, changes):
+def test_nodes_that_change_a_model_take_effect_in_both_samplers(server, graph, plain, node, inputs, least, most):
     graph_model = graph.model
     graph.model = graph.add(node, model=graph_model, **inputs)
     stock, easy = sampled(server, graph, graph.ksampler(), graph.easy())
     assert similarity(stock, plain) > 0.8
     assert similarity(easy, plain) > 0.8
     assert difference(easy, stock) < 0.1
-    if changes:
-        assert difference(stock, plain) > 1e-3
-    else:
-        assert difference(stock, plain) < 1e-3
+    assert least <= difference(stock, plain) <= most
 
 
 @pytest.mark.slow
