@@ -76,15 +76,22 @@ comfyui: python  ## keep a ComfyUI with this pack running and print its address
 	@$(BIN)/python -m tests.comfyui.serve --port $(PORT)
 
 test-fast: python  ## tests of the core and the nodes, without server and browser: under three minutes
-	$(BIN)/pytest tests/core tests/nodes -m "not slow and not medium"
+	$(PARALLEL) -m "not slow and not medium"
 
 test: setup  ## every test but the slow ones
-	$(BIN)/pytest -m "not slow"
+	$(PARALLEL) -m "not slow"
+	$(SERIAL) -m "not slow"
 	$(NODE_TESTS)
 
 test-all: setup  ## every test
-	$(BIN)/pytest
+	$(PARALLEL)
+	$(SERIAL)
 	$(NODE_TESTS)
+
+# Tests of the core and the nodes run in one process per core, with one thread each. Those of the server, the browser and
+# the packaging start processes of their own.
+PARALLEL = OMP_NUM_THREADS=1 $(BIN)/pytest tests/core tests/nodes -n logical --dist loadfile
+SERIAL = $(BIN)/pytest --ignore tests/core --ignore tests/nodes
 
 NODE_TESTS = find tests/web -name '*.test.*js' -print0 | xargs -0 -r node --test
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import comfy.model_management
 import comfy.ops
 import pytest
 import torch
@@ -9,6 +10,8 @@ from comfy.ops import CastWeightBiasOp
 from higen_pack import higen_core as hg
 from higen_pack.nodes.conditioning import FrameCues
 from higen_pack.nodes.models.denoiser import StockUNet
+from higen_pack.nodes.models.model import load_model
+from higen_pack.nodes.samplers import HiGenSpatialPriorSampler
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from .. import networks
@@ -69,3 +72,23 @@ def test_weights_are_cast_to_the_dtype_of_the_activations(tmp_path, stored):
     exact.load_state_dict({name: tensor.to(stored).float() for name, tensor in exact.state_dict().items()})
     assert {parameter.dtype for parameter in unet.parameters()} == {stored}
     torch.testing.assert_close(call(unet, "cpu"), call(exact, "cpu"), atol=1e-5, rtol=1e-5)
+
+
+def test_a_model_that_is_loaded_in_part_gives_the_same_prior(tmp_path):
+    """What --lowvram and --novram do on a GPU: most layers stay where they are and cast when they run."""
+    path = networks.random_file(tmp_path / "unet.safetensors", hg.UNet, networks.UNET, **networks.METADATA)
+    model = load_model(str(path), "fp32")
+    prompts = [[[torch.randn(1, 77, networks.TEXT_WIDTH, generator=torch.Generator().manual_seed(1)), {}]]] * 2
+    sampling = {"width": 64, "height": 64, "seed": 1, "steps": 2, "cfg": 2.0, "sampler": "ddim"}
+    whole = HiGenSpatialPriorSampler.execute(model, *prompts, **sampling)[0]["samples"]
+    comfy.model_management.unload_all_models()
+    with torch.no_grad():
+        model.load(torch.device("cpu"), lowvram_model_memory=1)
+        assert model.model.model_lowvram
+        assert model.loaded_size() < 0.1 * model.model_size()
+        latent = torch.zeros(2, 4, 8, 8)
+        states = prompts[0][0][0].expand(2, -1, -1)
+        velocity = model.model.diffusion_model(latent, torch.zeros(2), states)
+    torch.testing.assert_close(velocity, hg.load_unet(path)(latent[:, :, None], torch.zeros(2), text=states)[:, :, 0])
+    model.detach()
+    assert HiGenSpatialPriorSampler.execute(model, *prompts, **sampling)[0]["samples"].equal(whole)
