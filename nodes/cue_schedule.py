@@ -8,6 +8,7 @@ from comfy_api.latest import io
 from .. import higen_core as hg
 from ..higen_core.cues.curves import MOTION_MAX, Curve
 from .output.measured_curves import extracted_curves
+from .schema import advanced, known_fields
 from .validation import validated
 
 HigenCuesType = io.Custom("HIGEN_CUES")
@@ -77,15 +78,17 @@ class HiGenCueSchedule(io.ComfyNode):
                     tooltip="Appearance over the clip, drawn on the node, as JSON (see the help page): height 1 is "
                     "factor 1. Empty: the constant appearance.",
                 ),
-                io.Float.Input(
-                    "fps",
-                    default=8.0,
-                    min=0.1,
-                    max=120.0,
-                    step=0.1,
-                    optional=True,
-                    tooltip="Frames per second, for the time axes only. HiGen is made for 8. Video Combine sets the "
-                    "playback speed.",
+                advanced(
+                    io.Float.Input(
+                        "fps",
+                        default=8.0,
+                        min=0.1,
+                        max=120.0,
+                        step=0.1,
+                        optional=True,
+                        tooltip="Frames per second, for the time axes only. HiGen is made for 8. Video Combine sets "
+                        "the playback speed.",
+                    )
                 ),
                 HigenCuesType.Input(
                     "motion_from",
@@ -105,6 +108,11 @@ class HiGenCueSchedule(io.ComfyNode):
                 HigenCuesType.Output(display_name="cues", tooltip="For HiGen Temporal Sampler."),
                 io.Image.Output(display_name="plot", tooltip="Both cues drawn over the frames, for Preview Image."),
             ],
+            not_idempotent=True,  # the answer names the node, so an equal node needs one of its own
+            **known_fields(
+                search_aliases=["motion curve", "motion schedule", "animation curve", "keyframes", "motion strength"],
+                has_intermediate_output=True,
+            ),
         )
 
     @classmethod
