@@ -1,6 +1,7 @@
 """The two ways in which users install the pack: ComfyUI-Manager from a git address, and the archive of the registry.
 
-Nothing of the network is used but the package index: ComfyUI-Manager 4 reads the list of packs that is part of it.
+Of the network, only the package index is used: the command line of ComfyUI-Manager 4 reads the list of packs that is
+part of it, and its server is set to do the same.
 """
 
 import json
@@ -45,7 +46,13 @@ def managed(comfyui, repository):
 
 
 def manager_options(comfyui: Installation) -> list[str]:
-    return ["--enable-manager"] if comfyui.knows("--enable-manager") else []
+    """The option that starts the manager with the server, where there is one; set to fetch no lists of packs."""
+    if not comfyui.knows("--enable-manager"):
+        return []
+    config = comfyui.comfyui / "user" / "__manager" / "config.ini"
+    config.parent.mkdir(exist_ok=True)
+    config.write_text("[default]\nnetwork_mode = offline\n")
+    return ["--enable-manager"]
 
 
 @pytest.fixture(scope="module")
