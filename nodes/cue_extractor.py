@@ -17,6 +17,7 @@ from .models.folders import AUTO
 from .models.image_encoders import dinov2_folder, dinov2_names
 from .models.model import HigenModel, higen_model
 from .output.measured_curves import image_tower
+from .schema import advanced, known_fields
 from .validation import validated
 
 FROM_START, WHOLE = "from start, at the model's rate", "whole footage, fitted to the length"
@@ -86,15 +87,17 @@ class HiGenCueExtractor(io.ComfyNode):
                     step=0.1,
                     tooltip="Seconds to skip at the beginning.",
                 ),
-                io.Float.Input(
-                    "blur",
-                    default=0.0,
-                    min=0.0,
-                    max=20.0,
-                    step=0.1,
-                    tooltip="Blur before motion is measured, in pixels (standard deviation), against noise and "
-                    "compression. 1 pixel reduces the apparent motion of noise to 28 %, 2 pixels to 14 %; the motion "
-                    "of edges is unchanged.",
+                advanced(
+                    io.Float.Input(
+                        "blur",
+                        default=0.0,
+                        min=0.0,
+                        max=20.0,
+                        step=0.1,
+                        tooltip="Blur before motion is measured, in pixels (standard deviation), against noise and "
+                        "compression. 1 pixel reduces the apparent motion of noise to 28 %, 2 pixels to 14 %; the "
+                        "motion of edges is unchanged.",
+                    )
                 ),
                 io.Combo.Input(
                     "cuts",
@@ -110,24 +113,28 @@ class HiGenCueExtractor(io.ComfyNode):
                     tooltip="Measures appearance. auto is the image tower that comes with the model; DINOv2 folders in "
                     "models/clip_vision are listed too.",
                 ),
-                io.Float.Input(
-                    "similarity_floor",
-                    default=FLOOR_OF_MODEL,
-                    min=-1.0,
-                    max=0.99,
-                    step=0.01,
-                    tooltip="Cosine similarity of pictures that have nothing in common; it becomes appearance 0. -1 is "
-                    "the value stored with the model.",
+                advanced(
+                    io.Float.Input(
+                        "similarity_floor",
+                        default=FLOOR_OF_MODEL,
+                        min=-1.0,
+                        max=0.99,
+                        step=0.01,
+                        tooltip="Cosine similarity of pictures that have nothing in common; it becomes appearance 0. "
+                        "-1 is the value stored with the model.",
+                    )
                 ),
-                io.Float.Input(
-                    "motion_scale",
-                    default=SCALE_OF_MODEL,
-                    min=0.0,
-                    max=1_000_000.0,
-                    step=100.0,
-                    tooltip="Motion cue for a mean change of a pixel by full brightness. 0 is the model's value; lower "
-                    "it for videos with more motion than the model was trained on, where the curve is cut off at "
-                    "1000.",
+                advanced(
+                    io.Float.Input(
+                        "motion_scale",
+                        default=SCALE_OF_MODEL,
+                        min=0.0,
+                        max=1_000_000.0,
+                        step=100.0,
+                        tooltip="Motion cue for a mean change of a pixel by full brightness. 0 is the model's value; "
+                        "lower it for videos with more motion than the model was trained on, where the curve is cut "
+                        "off at 1000.",
+                    )
                 ),
             ],
             outputs=[
@@ -138,6 +145,10 @@ class HiGenCueExtractor(io.ComfyNode):
                     display_name="plot", tooltip="Both cues and the detected scene cuts, for Preview Image."
                 ),
             ],
+            **known_fields(
+                search_aliases=["motion transfer", "extract motion", "optical flow", "video analysis", "scene cuts"],
+                has_intermediate_output=True,
+            ),
         )
 
     @classmethod

@@ -6,8 +6,10 @@ import torch
 from comfy_api.latest import io
 
 from .. import higen_core as hg
-from ..higen_core.cues.curves import MOTION_MAX, Curve
+from ..higen_core.cues.curves import MOTION_MAX, Curve, EvaluatedCurve
+from .output.curve_value import CurveType, CurveValue, curve_value
 from .output.measured_curves import extracted_curves
+from .schema import advanced, known_fields
 from .validation import validated
 
 HigenCuesType = io.Custom("HIGEN_CUES")
@@ -23,6 +25,17 @@ def strength_input(name: str, cues: str) -> io.Input:
         step=0.01,
         optional=True,
         tooltip=f"Weight of {cues}, while it is connected: 0 is the curve on this node, 1 the connected cues.",
+    )
+
+
+def curve_input(name: str, cue: str, unit: str) -> io.Input:
+    """A socket for a curve that takes the place of the drawn one. Without forceInput it would be a curve editor."""
+    return CurveType.Input(
+        name,
+        optional=True,
+        tooltip=f"A curve, such as that of Curve Editor, for {cue} over the clip: {unit}. While it is connected, the "
+        "curve drawn here does not count.",
+        extra_dict={"forceInput": True},
     )
 
 
@@ -77,15 +90,17 @@ class HiGenCueSchedule(io.ComfyNode):
                     tooltip="Appearance over the clip, drawn on the node, as JSON (see the help page): height 1 is "
                     "factor 1. Empty: the constant appearance.",
                 ),
-                io.Float.Input(
-                    "fps",
-                    default=8.0,
-                    min=0.1,
-                    max=120.0,
-                    step=0.1,
-                    optional=True,
-                    tooltip="Frames per second, for the time axes only. HiGen is made for 8. Video Combine sets the "
-                    "playback speed.",
+                advanced(
+                    io.Float.Input(
+                        "fps",
+                        default=8.0,
+                        min=0.1,
+                        max=120.0,
+                        step=0.1,
+                        optional=True,
+                        tooltip="Frames per second, for the time axes only. HiGen is made for 8. Video Combine sets "
+                        "the playback speed.",
+                    )
                 ),
                 HigenCuesType.Input(
                     "motion_from",
@@ -99,12 +114,29 @@ class HiGenCueSchedule(io.ComfyNode):
                 ),
                 strength_input("motion_strength", "motion_from"),
                 strength_input("appearance_strength", "appearance_from"),
+                curve_input("motion_curve_from", "motion", f"height 1 is motion {MOTION_MAX}"),
+                curve_input("appearance_curve_from", "appearance", "height 1 is factor 1"),
             ],
             hidden=[io.Hidden.unique_id],
             outputs=[
                 HigenCuesType.Output(display_name="cues", tooltip="For HiGen Temporal Sampler."),
                 io.Image.Output(display_name="plot", tooltip="Both cues drawn over the frames, for Preview Image."),
+                CurveType.Output(
+                    display_name="motion_curve",
+                    tooltip="The motion curve that applies, before other cues are blended in, for nodes that take a "
+                    f"curve: height 1 is motion {MOTION_MAX}.",
+                ),
+                CurveType.Output(
+                    display_name="appearance_curve",
+                    tooltip="The appearance curve that applies, before other cues are blended in, for nodes that take "
+                    "a curve: height 1 is factor 1.",
+                ),
             ],
+            not_idempotent=True,  # the answer names the node, so an equal node needs one of its own
+            **known_fields(
+                search_aliases=["motion curve", "motion schedule", "animation curve", "keyframes", "motion strength"],
+                has_intermediate_output=True,
+            ),
         )
 
     @classmethod
@@ -131,10 +163,18 @@ class HiGenCueSchedule(io.ComfyNode):
         appearance_from=None,
         motion_strength=1.0,
         appearance_strength=1.0,
+        motion_curve_from=None,
+        appearance_curve_from=None,
     ) -> io.NodeOutput:
+        if motion_curve_from is None:
+            motion_curve_from = CurveValue(read_curve("motion_curve", motion_curve, motion / MOTION_MAX))
+        if appearance_curve_from is None:
+            appearance_curve_from = CurveValue(read_curve("appearance_curve", appearance_curve, appearance))
+        motion_curve = curve_value("motion_curve_from", motion_curve_from)
+        appearance_curve = curve_value("appearance_curve_from", appearance_curve_from)
         drawn = hg.Cues.from_curves(
-            read_curve("motion_curve", motion_curve, motion / MOTION_MAX),
-            read_curve("appearance_curve", appearance_curve, appearance),
+            EvaluatedCurve(motion_curve.interp_array, "motion_curve_from"),
+            EvaluatedCurve(appearance_curve.interp_array, "appearance_curve_from"),
             frames,
         )
         cues = hg.blend_cues(
@@ -145,7 +185,8 @@ class HiGenCueSchedule(io.ComfyNode):
             appearance_strength=appearance_strength,
         )
         plot = torch.from_numpy(hg.plot_cues(cues, fps=fps))[None]
-        return io.NodeOutput(cues, plot, ui=extracted_curves(cls.hidden.unique_id, motion_from, appearance_from))
+        shown = extracted_curves(cls.hidden.unique_id, motion_from, appearance_from)
+        return io.NodeOutput(cues, plot, motion_curve, appearance_curve, ui=shown)
 
 
 def read_curve(name: str, text: str | None, constant: float) -> Curve:

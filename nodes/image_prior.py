@@ -9,6 +9,7 @@ from .. import higen_core as hg
 from ..higen_core.media.image import FITS
 from .latents import check_size
 from .models.model import HigenModel, higen_model
+from .schema import known_fields
 from .validation import parse_color, validated
 
 VAE_STEP = 8
@@ -71,6 +72,7 @@ class HiGenImagePrior(io.ComfyNode):
                     tooltip="A prior for each picture, for HiGen Temporal Sampler; VAE Decode shows it.",
                 )
             ],
+            **known_fields(search_aliases=["image to video", "i2v", "animate image", "first frame"]),
         )
 
     @classmethod

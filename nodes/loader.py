@@ -13,6 +13,7 @@ from .models.model import HigenModel, load_model
 from .models.precision import DTYPES
 from .models.text_encoder import load_text_encoder
 from .models.vae import load_vae
+from .schema import advanced, known_fields
 from .validation import validated
 
 
@@ -46,14 +47,17 @@ class HiGenLoader(io.ComfyNode):
                     tooltip="auto: for mini its own, otherwise the Stable Diffusion 2.1 file in models/vae or "
                     "models/checkpoints.",
                 ),
-                io.Combo.Input(
-                    "dtype",
-                    options=list(DTYPES),
-                    default="auto",
-                    tooltip="Precision of the denoiser. auto: bf16 where the device supports it well, fp16 on other "
-                    "GPUs, fp32 on a CPU, or bf16 if the CPU supports it and the model is large.",
+                advanced(
+                    io.Combo.Input(
+                        "dtype",
+                        options=list(DTYPES),
+                        default="auto",
+                        tooltip="Precision of the denoiser. auto: bf16 where the device supports it well, fp16 on other "
+                        "GPUs, fp32 on a CPU, or bf16 if the CPU supports it and the model is large.",
+                    )
                 ),
             ],
+            **known_fields(search_aliases=["load checkpoint", "load model", "text to video", "t2v"]),
             outputs=[
                 io.Model.Output(
                     display_name="model", tooltip="For HiGen's samplers, KSampler and nodes that change a model."

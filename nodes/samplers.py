@@ -7,20 +7,21 @@ from comfy_api.latest import io
 from .. import higen_core as hg
 from ..higen_core.diffusion.pipeline import resolve_appearance_guidance
 from .conditioning import apply_cues
-from .inputs import (
+from .latents import LATENT_CHANNELS, check_prior, check_size, empty_video
+from .models.model import higen_model
+from .sampling.core_sampler import sample
+from .sampling.guider import Guidance, TextAndAppearanceGuider
+from .sampling.noise import VideoNoise
+from .schema import (
     appearance_cfg_input,
     cfg_input,
+    known_fields,
     model_input,
     prior_inputs,
     prior_strength_input,
     prompt_inputs,
     seed_input,
 )
-from .latents import LATENT_CHANNELS, check_prior, check_size, empty_video
-from .models.model import higen_model
-from .sampling.core_sampler import sample
-from .sampling.guider import Guidance, TextAndAppearanceGuider
-from .sampling.noise import VideoNoise
 from .validation import validated
 
 
@@ -71,6 +72,7 @@ class HiGenSpatialPriorSampler(io.ComfyNode):
                 ),
                 *sampling_inputs(),
             ],
+            **known_fields(search_aliases=["text to video", "t2v", "text to image", "spatial stage"]),
             outputs=[io.Latent.Output(display_name="prior", tooltip="One picture; VAE Decode shows it.")],
         )
 
@@ -104,6 +106,7 @@ class HiGenTemporalSampler(io.ComfyNode):
                 prior_strength_input(),
                 appearance_cfg_input(),
             ],
+            **known_fields(search_aliases=["text to video", "t2v", "video sampler", "animate"]),
             outputs=[io.Latent.Output(display_name="video", tooltip="One latent a frame, in order, for VAE Decode.")],
         )
 

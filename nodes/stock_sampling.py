@@ -7,19 +7,21 @@ from comfy_api.latest import io
 from ..higen_core.diffusion.pipeline import resolve_appearance_guidance
 from .conditioning import apply_cues
 from .cue_schedule import HigenCuesType
-from .inputs import (
+from .latents import empty_video
+from .models.model import higen_model
+from .sampling.guider import Guidance, TextAndAppearanceGuider
+from .sampling.noise import VideoNoise
+from .schema import (
+    advanced,
     appearance_cfg_input,
     cfg_input,
+    known_fields,
     model_input,
     prior_inputs,
     prior_strength_input,
     prompt_inputs,
     seed_input,
 )
-from .latents import empty_video
-from .models.model import higen_model
-from .sampling.guider import Guidance, TextAndAppearanceGuider
-from .sampling.noise import VideoNoise
 from .validation import validated
 
 
@@ -34,6 +36,7 @@ class HiGenApplyCues(io.ComfyNode):
             description="Puts a spatial prior and cues into the conditioning, so that KSampler and ComfyUI's other "
             "samplers make a HiGen video. Without it they make a spatial prior.",
             inputs=[*prompt_inputs(), cues, prior, prior_strength_input()],
+            **known_fields(search_aliases=["ksampler", "image to video", "motion", "conditioning"]),
             outputs=[
                 io.Conditioning.Output(display_name="positive", tooltip="For a sampler."),
                 io.Conditioning.Output(display_name="negative", tooltip="For a sampler."),
@@ -62,6 +65,7 @@ class HiGenVideoNoise(io.ComfyNode):
                 HigenCuesType.Input("cues", tooltip="The cues of the video, from HiGen Cue Schedule."),
                 seed_input("noise_seed"),
             ],
+            **known_fields(search_aliases=["random noise", "correlated noise"]),
             outputs=[io.Noise.Output(display_name="noise", tooltip="For SamplerCustomAdvanced.")],
         )
 
@@ -74,14 +78,16 @@ class HiGenVideoNoise(io.ComfyNode):
 def range_inputs(name: str, guidance: str) -> list[io.Input]:
     """The part of sampling in which a guidance applies."""
     return [
-        io.Float.Input(
-            f"{name}_{end}",
-            default=default,
-            min=0.0,
-            max=1.0,
-            step=0.01,
-            optional=True,
-            tooltip=f"Fraction of sampling, 0 to 1, at which {guidance} {end}s.",
+        advanced(
+            io.Float.Input(
+                f"{name}_{end}",
+                default=default,
+                min=0.0,
+                max=1.0,
+                step=0.01,
+                optional=True,
+                tooltip=f"Fraction of sampling, 0 to 1, at which {guidance} {end}s.",
+            )
         )
         for end, default in (("start", 0.0), ("end", 1.0))
     ]
@@ -105,6 +111,7 @@ class HiGenGuider(io.ComfyNode):
                 *range_inputs("cfg", "the guidance on the text"),
                 *range_inputs("appearance", "the guidance on the appearance cue"),
             ],
+            **known_fields(search_aliases=["cfg guider", "dual cfg", "appearance guidance"]),
             outputs=[io.Guider.Output(display_name="guider", tooltip="For SamplerCustomAdvanced.")],
         )
 

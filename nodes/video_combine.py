@@ -18,6 +18,7 @@ from comfy_api.latest import InputImpl, Types, io
 from .models.model import higen_model
 from .output.measured_curves import measured_curves
 from .output.video_writer import FORMATS, PNG_FRAMES, Clip, complete_file, pad_even, to_uint8, write_png
+from .schema import known_fields
 from .validation import validated
 
 
@@ -65,6 +66,8 @@ class HiGenVideoCombine(io.ComfyNode):
                 )
             ],
             is_output_node=True,
+            not_idempotent=True,  # the answer names the node, so an equal node needs one of its own
+            **known_fields(search_aliases=["save video", "export video", "images to video", "mp4", "webm", "gif"]),
         )
 
     @classmethod

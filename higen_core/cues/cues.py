@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..models.embedding import APPEARANCE_WIDTH
 from ..models.info import ModelInfo
-from .curves import MOTION_MAX, Curve, appearance_factors, appearance_matrix, motion_values
+from .curves import MOTION_MAX, Curve, EvaluatedCurve, appearance_factors, appearance_matrix, motion_values
 
 MOTION_SCALE = ModelInfo.motion_scale
 """Motion cue per mean absolute change of a pixel in [0, 1], for weights that state no other."""
@@ -80,7 +80,7 @@ class Cues:
         return cls(torch.full((frames - 1,), NULL_MOTION), torch.full((frames, frames), NULL_APPEARANCE))
 
     @classmethod
-    def from_curves(cls, motion: Curve, appearance: Curve, frames: int) -> Cues:
+    def from_curves(cls, motion: Curve | EvaluatedCurve, appearance: Curve | EvaluatedCurve, frames: int) -> Cues:
         """Cues from curves over the clip, where y = 1 is motion 1000 or appearance factor 1; see `curves`."""
         return cls(motion_values(motion, frames), appearance_matrix(appearance_factors(appearance, frames)))
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from reprlib import repr as short_repr
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +22,8 @@ MOTION_MAX = 1000
 """Motion cue at y = 1."""
 STEP_TOLERANCE = 1e-5
 """Steps take effect this much before their x, which may have been rounded to five decimals."""
+RANGE_TOLERANCE = 1e-6
+"""How far an EvaluatedCurve may leave 0..1, by rounding, before it is an error."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,24 @@ class Curve:
             raise ValueError(f"a curve must be JSON like {_EXAMPLE}, got {text[:80]!r}: {error}") from None
         if not isinstance(value, dict) or not isinstance(value.get("points"), list):
             raise ValueError(f"a curve must be a JSON object with a list of points like {_EXAMPLE}, got {text[:80]!r}")
-        unknown = sorted(value.keys() - {"points", "interpolation"})
+        return cls.from_value(value)
+
+    @classmethod
+    def from_value(cls, value: Any) -> Curve:
+        """Reads `{"points": [[x, y], ...], "interpolation": ...}`, or the list of points alone: a monotone cubic.
+
+        Raises:
+            ValueError: not of that form; the message names the offending value.
+        """
+        entries = value if isinstance(value, dict) else {"points": value}
+        points = entries.get("points")
+        if not isinstance(points, list | tuple):
+            raise ValueError(f"a curve must be a list of points or like {_EXAMPLE}, got {short_repr(value)}")
+        unknown = sorted(map(str, entries.keys() - {"points", "interpolation"}))
         if unknown:
             raise ValueError(f"a curve has points and interpolation only, got {unknown[0]!r}")
-        points = tuple(tuple(point) if isinstance(point, list) else point for point in value["points"])
-        return cls(points, value.get("interpolation", "monotone_cubic"))
+        points = tuple(tuple(point) if isinstance(point, list) else point for point in points)
+        return cls(points, entries.get("interpolation", "monotone_cubic"))
 
     def to_json(self) -> str:
         """JSON text that `from_json` reads back as the same curve."""
@@ -104,9 +121,33 @@ class Curve:
             - t**2 * (1 - t) * width * slope[k + 1]
         ).clamp(0, 1)
 
-    def sample(self, n: int) -> Tensor:
-        """y at n evenly spaced positions from the first frame to the last: (n,) float64."""
-        return self.at(torch.linspace(0, 1, n, dtype=torch.float64))
+
+@dataclass(frozen=True)
+class EvaluatedCurve:
+    """A curve that is known only by its values, such as one of another library.
+
+    Attributes:
+        function: y, 0..1, at an array of positions x, 0..1, in the same shape.
+        name: what error messages call the curve.
+    """
+
+    function: Callable[[np.ndarray], np.ndarray]
+    name: str = "curve"
+
+    def at(self, x: Tensor | Sequence[float]) -> Tensor:
+        """y, 0..1, at the positions x, 0..1: float64 in the shape of x.
+
+        Raises:
+            ValueError: the function gives another shape, or a value that is not a number in 0..1.
+        """
+        x = torch.as_tensor(x, dtype=torch.float64)
+        y = torch.as_tensor(self.function(x.numpy()), dtype=torch.float64)
+        if y.shape != x.shape:
+            raise ValueError(f"{self.name} must have one y for each of {len(x)} x, got shape {tuple(y.shape)}")
+        outside = ~((y >= -RANGE_TOLERANCE) & (y <= 1 + RANGE_TOLERANCE))  # NaN compares false
+        if outside.any():
+            raise ValueError(f"{self.name} must be in 0..1, got {y[outside][0]:g} at x = {x[outside][0]:g}")
+        return y.clamp(0, 1)
 
 
 _EXAMPLE = '{"points": [[0, 0.5], [1, 0.5]], "interpolation": "linear"}'
@@ -137,7 +178,7 @@ def monotone_slopes(xs: Sequence[float], ys: Sequence[float]) -> list[float]:
     return slopes
 
 
-def motion_values(curve: Curve, frames: int) -> Tensor:
+def motion_values(curve: Curve | EvaluatedCurve, frames: int) -> Tensor:
     """Motion cues 0..1000 of the steps between frames: (frames - 1,) int64.
 
     Value i is that of the step from frame i to i + 1, so the curve is evaluated half-way between the two.
@@ -149,9 +190,9 @@ def motion_values(curve: Curve, frames: int) -> Tensor:
     return torch.floor(curve.at(x) * MOTION_MAX + 0.5).long()
 
 
-def appearance_factors(curve: Curve, frames: int) -> Tensor:
+def appearance_factors(curve: Curve | EvaluatedCurve, frames: int) -> Tensor:
     """Appearance factor 0..1 of each frame: (frames,) float64."""
-    return curve.sample(_at_least_two(frames))
+    return curve.at(torch.linspace(0, 1, _at_least_two(frames), dtype=torch.float64))
 
 
 def appearance_matrix(factors: Tensor) -> Tensor:

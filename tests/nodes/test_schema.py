@@ -3,7 +3,9 @@
 import asyncio
 
 import pytest
+from comfy_api.latest import io
 from higen_pack.nodes import HiGenExtension
+from higen_pack.nodes.schema import NEWER_FIELDS, known_fields
 
 INPUTS = {
     "HiGenLoader": ["weights", "text_encoder", "vae", "dtype"],
@@ -18,6 +20,7 @@ INPUTS = {
     "HiGenCueSchedule": [
         *("frames", "motion", "appearance", "motion_curve", "appearance_curve", "fps"),
         *("motion_from", "appearance_from", "motion_strength", "appearance_strength"),
+        *("motion_curve_from", "appearance_curve_from"),
     ],
     "HiGenTemporalSampler": [
         *("model", "positive", "negative", "prior", "cues", "seed", "steps", "cfg", "sampler"),
@@ -49,13 +52,34 @@ OUTPUTS = {
     "HiGenSpatialPriorSampler": ["LATENT"],
     "HiGenImagePrior": ["LATENT"],
     "HiGenCueExtractor": ["HIGEN_CUES", "IMAGE"],
-    "HiGenCueSchedule": ["HIGEN_CUES", "IMAGE"],
+    "HiGenCueSchedule": ["HIGEN_CUES", "IMAGE", "CURVE", "CURVE"],
     "HiGenTemporalSampler": ["LATENT"],
     "HiGenApplyCues": ["CONDITIONING", "CONDITIONING", "LATENT"],
     "HiGenVideoNoise": ["NOISE"],
     "HiGenGuider": ["GUIDER"],
     "HiGenVideoCombine": ["VIDEO"],
 }
+KNOWN = io.Schema.__dataclass_fields__
+ADVANCED = [
+    ("HiGenLoader", "dtype"),
+    ("HiGenCueSchedule", "fps"),
+    ("HiGenTemporalSampler", "prior_strength"),
+    ("HiGenTemporalSampler", "appearance_cfg"),
+    *(("HiGenGuider", f"{guidance}_{end}") for guidance in ("cfg", "appearance") for end in ("start", "end")),
+    *(("HiGenCueExtractor", name) for name in ("blur", "similarity_floor", "motion_scale")),
+]
+ALIASES = [
+    ("HiGenLoader", "load checkpoint"),
+    ("HiGenSpatialPriorSampler", "text to video"),
+    ("HiGenTemporalSampler", "t2v"),
+    ("HiGenApplyCues", "ksampler"),
+    ("HiGenVideoNoise", "random noise"),
+    ("HiGenGuider", "cfg guider"),
+    ("HiGenCueSchedule", "motion curve"),
+    ("HiGenCueExtractor", "motion transfer"),
+    ("HiGenImagePrior", "image to video"),
+    ("HiGenVideoCombine", "save video"),
+]
 NODES = asyncio.run(HiGenExtension().get_node_list())
 SCHEMAS = {schema.node_id: schema for schema in (node.define_schema() for node in NODES)}
 
@@ -98,3 +122,49 @@ def test_comfyui_accepts_the_schema(node):
     info = node.GET_NODE_INFO_V1()
     assert info["name"] in SCHEMAS
     assert info["output_node"] == (info["name"] == "HiGenVideoCombine")
+
+
+def info(node_id):
+    """What /object_info says of a node."""
+    (node,) = [node for node in NODES if node.define_schema().node_id == node_id]
+    return node.GET_NODE_INFO_V1()
+
+
+def options(node_id):
+    """(options, name) of every input."""
+    inputs = info(node_id)["input"]
+    return {name: spec[1] for group in ("required", "optional") for name, spec in inputs.get(group, {}).items()}
+
+
+@pytest.mark.parametrize(("node_id", "name"), ADVANCED)
+def test_inputs_that_are_rarely_set_are_advanced(node_id, name):
+    assert options(node_id)[name]["advanced"] is True
+
+
+@pytest.mark.parametrize(("node_id", "name"), [("HiGenCueSchedule", "motion"), ("HiGenVideoCombine", "fps")])
+def test_the_others_are_not(node_id, name):
+    assert not options(node_id)[name].get("advanced")
+
+
+@pytest.mark.skipif("search_aliases" not in KNOWN, reason="this ComfyUI has no search aliases")
+@pytest.mark.parametrize(("node_id", "alias"), ALIASES)
+def test_other_words_find_a_node(node_id, alias):
+    assert alias in info(node_id)["search_aliases"]
+
+
+@pytest.mark.skipif("has_intermediate_output" not in KNOWN, reason="this ComfyUI has no intermediate outputs")
+@pytest.mark.parametrize("node_id", ["HiGenCueSchedule", "HiGenCueExtractor"])
+def test_what_a_node_shows_of_its_run_survives_a_reload_of_the_page(node_id):
+    assert info(node_id)["has_intermediate_output"] is True
+
+
+def test_fields_that_this_comfyui_does_not_know_are_left_out():
+    fields = dict.fromkeys(NEWER_FIELDS)
+    assert known_fields(**fields).keys() == fields.keys() & KNOWN.keys()
+    with pytest.raises(TypeError, match="display"):
+        known_fields(display="x")
+
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+def test_nodes_whose_answer_names_them_do_not_share_it(schema):
+    assert schema.not_idempotent == (io.Hidden.unique_id in (schema.hidden or []))

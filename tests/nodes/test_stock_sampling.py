@@ -188,10 +188,10 @@ def test_noise_that_is_off_is_left_off(random_model):
     """The second half of KSampler (Advanced) goes on from the latent of the first."""
     positive, negative, latent = apply_cues(random_model)
 
-    def run(add_noise, start, end, samples, leftover):
+    def run(add_noise, start, end, samples, keep_noise):
         return KSamplerAdvanced().sample(
             *(random_model, add_noise, SEED, 6, CFG, "euler", "ddim_uniform", positive, negative, samples),
-            *(start, end, leftover),
+            *(start, end, keep_noise),
         )[0]
 
     whole = run("enable", 0, 6, latent, "disable")

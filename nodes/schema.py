@@ -1,0 +1,99 @@
+"""What the schemas of several nodes share: inputs, and fields that not every supported ComfyUI knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+NEWER_FIELDS = ("search_aliases", "has_intermediate_output")
+"""Fields of io.Schema that ComfyUI 0.3.75 does not have."""
+
+
+def known_fields(**fields: Any) -> dict[str, Any]:
+    """Those of NEWER_FIELDS that the schema of the running ComfyUI has, as its keyword arguments.
+
+    Raises:
+        TypeError: a name that is not one of NEWER_FIELDS.
+    """
+    if unknown := fields.keys() - set(NEWER_FIELDS):
+        raise TypeError(f"a field must be one of {', '.join(NEWER_FIELDS)}, got {sorted(unknown)[0]}")
+    return {name: value for name, value in fields.items() if name in io.Schema.__dataclass_fields__}
+
+
+def advanced(entry: io.Input) -> io.Input:
+    """The same input, which the graph editor shows only on request: for what is rarely set."""
+    entry.extra_dict["advanced"] = True  # 0.3.75 has no argument for it, but passes it on to the graph editor
+    return entry
+
+
+def model_input() -> io.Input:
+    return io.Model.Input("model", tooltip="From HiGen Loader.")
+
+
+def prompt_inputs() -> list[io.Input]:
+    return [
+        io.Conditioning.Input("positive", tooltip="The prompt, from CLIP Text Encode with HiGen Loader's CLIP."),
+        io.Conditioning.Input(
+            "negative", tooltip="What to avoid, from CLIP Text Encode; HiGen was trained with an empty text."
+        ),
+    ]
+
+
+def seed_input(name: str = "seed") -> io.Input:
+    return io.Int.Input(
+        name,
+        default=0,
+        min=0,
+        max=0xFFFFFFFFFFFFFFFF,
+        control_after_generate=True,
+        tooltip="Seed of the noise, which is drawn on the CPU: a seed gives the same result on every device.",
+    )
+
+
+def cfg_input() -> io.Input:
+    return io.Float.Input(
+        "cfg",
+        default=12.0,
+        min=0.0,
+        max=100.0,
+        step=0.1,
+        tooltip="Classifier-free guidance scale, without unit: 1 ignores the negative prompt, higher follows the "
+        "positive one more closely. HiGen's default is 12.",
+    )
+
+
+def appearance_cfg_input() -> io.Input:
+    return advanced(
+        io.Float.Input(
+            "appearance_cfg",
+            default=0.0,
+            min=0.0,
+            max=10.0,
+            step=0.1,
+            optional=True,
+            tooltip="Guidance scale of the appearance cue, without unit: 1 is none, higher makes small changes smaller "
+            "and large ones larger. 0 is the model's own value (mini 3, released 1).",
+        )
+    )
+
+
+def prior_inputs() -> list[io.Input]:
+    return [
+        io.Latent.Input("prior", tooltip="The latent of one picture: it sets the size and the content of the video."),
+        io.Custom("HIGEN_CUES").Input("cues", tooltip="From HiGen Cue Schedule: frames, motion and appearance."),
+    ]
+
+
+def prior_strength_input() -> io.Input:
+    return advanced(
+        io.Float.Input(
+            "prior_strength",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            optional=True,
+            tooltip="How closely the frames follow the prior, without unit: 1 as in training, 0 not at all.",
+        )
+    )
