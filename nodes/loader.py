@@ -52,8 +52,8 @@ class HiGenLoader(io.ComfyNode):
                         "dtype",
                         options=list(DTYPES),
                         default="auto",
-                        tooltip="Precision of the denoiser. auto: bf16 where the device supports it well, fp16 on other "
-                        "GPUs, fp32 on a CPU, or bf16 if the CPU supports it and the model is large.",
+                        tooltip="Precision of the denoiser. auto: bf16 where the device supports it well, fp16 on "
+                        "other GPUs, fp32 on a CPU, or bf16 if the CPU supports it and the model is large.",
                     )
                 ),
             ],
