@@ -24,3 +24,7 @@ def needs(owner: type, method: str) -> pytest.MarkDecorator:
     """Skips a test where ComfyUI does not have a method yet."""
     version = ".".join(map(str, VERSION))
     return pytest.mark.skipif(not hasattr(owner, method), reason=f"ComfyUI {version} has no {owner.__name__}.{method}")
+
+
+HAS_PANELS = pytest.mark.skipif(VERSION == OLDEST, reason="frontend 1.32 has no side panel and no app mode")
+"""For tests of the side panel that shows the widgets of the selected node, and of the app mode."""
