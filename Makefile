@@ -43,7 +43,7 @@ setup: python system  ## install everything: .venv, ComfyUI, a browser for the t
 python: $(STAMPS)/requirements $(COMFYUI_STAMP)
 
 system:
-	@tests/comfyui/system_packages.sh
+	@tests/comfyui/setup/system_packages.sh
 
 $(STAMPS)/venv:
 	@case "$(PY_VERSION)" in 3.10|3.11|3.12) ;; *) \
@@ -63,9 +63,9 @@ $(STAMPS)/requirements: requirements.txt tests/requirements.txt $(STAMPS)/torch
 	$(PIP) -r requirements.txt -r tests/requirements.txt
 	@touch $@
 
-.comfyui/ComfyUI/main.py: tests/comfyui/fetch_comfyui.py | $(STAMPS)/venv
+.comfyui/ComfyUI/main.py: tests/comfyui/setup/fetch_comfyui.py | $(STAMPS)/venv
 	@echo "== Fetching ComfyUI"
-	$(BIN)/python tests/comfyui/fetch_comfyui.py .comfyui
+	$(BIN)/python tests/comfyui/setup/fetch_comfyui.py .comfyui
 	@touch $@
 
 $(COMFYUI_STAMP): $(COMFYUI_PATH)/main.py $(wildcard $(COMFYUI_PATH)/requirements.txt) $(STAMPS)/torch
