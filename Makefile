@@ -25,8 +25,13 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 PY_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 STAMPS := $(VENV)/stamps/$(PY_VERSION)
 COMFYUI_STAMP := $(STAMPS)/comfyui-$(shell printf %s "$(COMFYUI_PATH)" | cksum | cut -d' ' -f1)
-# Requirements of ComfyUI that the tests do not need: torch is installed before; audio and template packages are large.
+# Requirements of ComfyUI that are not installed from its list: the template packages are large, and torch must stay.
 LEFT_OUT := ^(torch|torchvision|torchaudio|comfyui-workflow-templates)([^a-zA-Z]|$$)
+# ComfyUI 0.3.75, which is fetched, starts without torchaudio; later versions do not.
+COMFYUI_VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' $(COMFYUI_PATH)/comfyui_version.py)
+# The build of torch, such as cpu or cu130. A torchaudio of another build does not load.
+TORCH_BUILD = $(shell $(BIN)/python -c 'import torch; print(torch.__version__.partition("+")[2])')
+TORCHAUDIO_INDEX = $(or $(TORCH_INDEX_URL),$(if $(filter cpu,$(TORCH_BUILD)),https://download.pytorch.org/whl/cpu))
 
 .PHONY: help setup python system demo comfyui test test-fast test-all lint clean
 
@@ -38,7 +43,7 @@ setup: python system  ## install everything: .venv, ComfyUI, a browser for the t
 python: $(STAMPS)/requirements $(COMFYUI_STAMP)
 
 system:
-	@tests/comfyui/system_packages.sh
+	@tests/comfyui/setup/system_packages.sh
 
 $(STAMPS)/venv:
 	@case "$(PY_VERSION)" in 3.10|3.11|3.12) ;; *) \
@@ -58,16 +63,25 @@ $(STAMPS)/requirements: requirements.txt tests/requirements.txt $(STAMPS)/torch
 	$(PIP) -r requirements.txt -r tests/requirements.txt
 	@touch $@
 
-.comfyui/ComfyUI/main.py: tests/comfyui/fetch_comfyui.py | $(STAMPS)/venv
+.comfyui/ComfyUI/main.py: tests/comfyui/setup/fetch_comfyui.py | $(STAMPS)/venv
 	@echo "== Fetching ComfyUI"
-	$(BIN)/python tests/comfyui/fetch_comfyui.py .comfyui
+	$(BIN)/python tests/comfyui/setup/fetch_comfyui.py .comfyui
 	@touch $@
 
 $(COMFYUI_STAMP): $(COMFYUI_PATH)/main.py $(wildcard $(COMFYUI_PATH)/requirements.txt) $(STAMPS)/torch
 	@echo "== Installing the requirements of $(COMFYUI_PATH)"
 	grep -vE '$(LEFT_OUT)' $(COMFYUI_PATH)/requirements.txt > $(STAMPS)/comfyui-requirements.txt
 	$(PIP) -r $(STAMPS)/comfyui-requirements.txt torchsde requests
-	@touch $@
+	$(if $(filter-out 0.3.75,$(COMFYUI_VERSION)),$(INSTALL_TORCHAUDIO))
+	@rm -f $(STAMPS)/comfyui-* && touch $@  # each ComfyUI has its own frontend: another one must install it again
+
+# Without its dependencies, of which old wheels have one: another version of torch.
+define INSTALL_TORCHAUDIO
+	$(PIP) --no-deps $(if $(TORCHAUDIO_INDEX),--extra-index-url $(TORCHAUDIO_INDEX)) torchaudio
+	@$(BIN)/python -c 'import torchaudio' || { \
+	  echo "ComfyUI $(COMFYUI_VERSION) needs a torchaudio of the build '$(TORCH_BUILD)' of torch: set TORCH_INDEX_URL to" \
+	    "the index that this torch is from, such as https://download.pytorch.org/whl/$(TORCH_BUILD)" >&2; exit 1; }
+endef
 
 demo: python  ## make a video from a prompt in a real, headless ComfyUI
 	@$(BIN)/python -m tests.comfyui.demo

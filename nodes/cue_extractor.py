@@ -201,10 +201,26 @@ def video_source(images: torch.Tensor | None, images_fps: float, video: Any) -> 
         raise ValueError(f"connect either images or video, got {'neither' if images is None else 'both'}")
     if images is not None:
         return {"source": images, "source_fps": images_fps}
-    if isinstance(video, InputImpl.VideoFromFile):
-        return {"source": video.get_stream_source()}
+    if isinstance(video, InputImpl.VideoFromFile) and (trim := trim_of(video)):
+        return {"source": video.get_stream_source(), "trim": trim}
     components = video.get_components()
     return {"source": components.images, "source_fps": float(components.frame_rate)}
+
+
+def trim_of(video: Any) -> tuple[float, float] | None:
+    """Start and duration, in seconds, of the part of its file that a video shows; duration 0 is up to the end.
+
+    ComfyUI 0.3.75 cannot trim, and the first versions that can do not state the part. None stands for such a trim and
+    for a cropped picture, where only ComfyUI itself can read the video.
+    """
+    file = InputImpl.VideoFromFile(video.get_stream_source())
+    if hasattr(video, "as_cropped") and video.get_dimensions() != file.get_dimensions():
+        return None
+    if hasattr(video, "get_active_trim_window"):
+        return video.get_active_trim_window()
+    if hasattr(video, "as_trimmed") and video.get_duration() != file.get_duration():
+        return None
+    return 0.0, 0.0
 
 
 def image_encoder(model: HigenModel, clip_vision: Any, encoder: str) -> Any:

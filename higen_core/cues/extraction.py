@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from ..media.video_reader import TimedFrame, VideoReader, VideoSource, open_video
+from ..media.video_reader import TIME_TOLERANCE, TimedFrame, VideoReader, VideoSource, open_video, trimmed
 from ..models.info import ModelInfo
 from .cues import MOTION_SCALE, Cues, motion_cue, similarity
 from .scene_cuts import SceneCutDetector, interpolate_steps
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 ImageEncoder = Callable[[Tensor], Tensor]
 """Images (b, h, w, 3) in [0, 1] -> embeddings (b, d)."""
-TIME_TOLERANCE = 4e-4
-"""Seconds by which a frame may be late: some containers round times to milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,7 @@ def extract_cues(
     frames: int | None = None,
     fps: float = 8.0,
     source_fps: float | None = None,
+    trim: tuple[float, float] = (0.0, 0.0),
     start: float = 0.0,
     whole: bool = False,
     scale: float = MOTION_SCALE,
@@ -80,7 +79,8 @@ def extract_cues(
         fps: frames per second of the model. A source with a higher rate is sampled at the model's times; one with a
             lower rate is interpolated linearly between its frames.
         source_fps: frames per second of a source that is not a file; None is `fps`.
-        start: seconds to skip at the beginning.
+        trim: start and duration, in seconds, of the part of the source that is the video; duration 0 is up to the end.
+        start: seconds to skip at the beginning of the video.
         whole: measure the whole video at `fps` and average motion down (or repeat it up) to `frames`, in place of
             measuring the first `frames` / `fps` seconds.
         scale: motion cue per mean absolute change of a pixel in [0, 1]; `ModelInfo.motion_scale`.
@@ -96,8 +96,10 @@ def extract_cues(
             says what and where.
         FileNotFoundError: no such file.
     """
-    _check_options(frames, fps, source_fps, start, scale, floor, blur)
+    _check_options(frames, fps, source_fps, trim, start, scale, floor, blur)
     video = open_video(source, source_fps or fps)
+    if any(trim):
+        video = trimmed(video, *trim)
     samples = _sample_count(video, frames, fps, start, whole)
     indices = _evenly_spaced(samples, frames) if samples and frames else None
     measured = _Measurement(_as_encoder(image_encoder), blur, indices)
@@ -236,6 +238,7 @@ def _check_options(
     frames: int | None,
     fps: float,
     source_fps: float | None,
+    trim: tuple[float, float],
     start: float,
     scale: float,
     floor: float,
@@ -246,7 +249,8 @@ def _check_options(
     for name, value in (("fps", fps), ("source_fps", fps if source_fps is None else source_fps), ("scale", scale)):
         if not 0 < value < math.inf:
             raise ValueError(f"{name} must be a positive number, got {value}")
-    for name, value in (("start", start), ("blur", blur)):
+    times = (("start of trim", trim[0]), ("duration of trim", trim[1]), ("start", start))
+    for name, value in (*times, ("blur", blur)):
         if not 0 <= value < math.inf:
             raise ValueError(f"{name} must be 0 or more, got {value}")
     if not -1 <= floor < 1:

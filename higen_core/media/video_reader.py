@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from .image import as_image
 VideoSource: TypeAlias = "Tensor | Iterable[Any] | str | os.PathLike[str] | IO[bytes]"
 TimedFrame: TypeAlias = tuple[float, Tensor]
 """Seconds from the start of the video at which a frame appears, and the frame (h, w, 3) in [0, 1]."""
+TIME_TOLERANCE = 4e-4
+"""Seconds by which a frame may be late: some containers round times to milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,25 @@ def open_video(source: VideoSource, fps: float) -> VideoReader:
         return _as_images("frames", ((i / fps, frame) for i, frame in enumerate(source)))
 
     return VideoReader("frames", fps, len(source) / fps if isinstance(source, Sized) else None, read)
+
+
+def trimmed(video: VideoReader, start: float, duration: float) -> VideoReader:
+    """The frames of a video that appear within `duration` seconds from `start` on, as a video of its own.
+
+    As in ComfyUI's trimmed videos, the frame on screen at `start` counts only if it appears then, and a duration of 0
+    is up to the end.
+    """
+    end = start + (duration or math.inf)
+    rest = None if video.duration is None else max(0.0, min(end, video.duration) - start)
+
+    def read(skip: float) -> Iterator[TimedFrame]:
+        for seconds, frame in video.read(start + skip):
+            if seconds > end - TIME_TOLERANCE:
+                return
+            if seconds > start - TIME_TOLERANCE:
+                yield seconds - start, frame
+
+    return VideoReader(video.name, video.rate, rest, read)
 
 
 def _as_images(name: str, frames: Iterable[tuple[float, Any]]) -> Iterator[TimedFrame]:

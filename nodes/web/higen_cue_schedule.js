@@ -42,6 +42,7 @@ function addEditor(node) {
   const widget = node.addDOMWidget("curves", "HIGEN_CURVES", editor.element, {
     serialize: false,
     hideOnZoom: false,
+    hideInPanel: true, // the side panel would take the element away from the node
     getMinHeight: () => 290,
   });
   widget.serialize = false;
@@ -88,10 +89,11 @@ const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === 
 
 const asText = (value) => (typeof value === "string" ? value : value == null ? "" : JSON.stringify(value));
 
-/** Hide a widget in both renderers. It keeps its value. */
+/** Hide a widget in both renderers. It keeps its value, and its options, which the page may have read already. */
 function hide(widget) {
   if (!widget) return;
   widget.hidden = true;
   widget.computeSize = () => [0, -4]; // no height: LiteGraph adds 4 pixels between rows
-  widget.options = { ...widget.options, hidden: true };
+  widget.options ??= {};
+  widget.options.hidden = true;
 }

@@ -3,22 +3,19 @@
 import base64
 import mimetypes
 import os
-import re
 import shutil
 import time
 from pathlib import Path
 
-from playwright.sync_api import BrowserType, ConsoleMessage, Page
+from playwright.sync_api import BrowserType, Page
 
+from .page_errors import PackErrors
 from .paths import SCREENSHOTS
-from .server import PACK_FOLDER, ComfyServer
+from .server import ComfyServer
 
 RENDERERS = ("litegraph", "vue")  # the classic canvas and "Nodes 2.0"
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
 FLAGS += "--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required".split()
-# Errors of the stock page of frontend 1.32 on a fresh offline server: files and sites that do not exist, and a settings
-# store that fails at its first settings.
-STOCK_ERRORS = re.compile(r"Failed to load resource|reading 'id'\)\s+at onChange \(\S*/assets/index-")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -35,15 +32,14 @@ class Editor:
 
     def __init__(self, page: Page, server: ComfyServer, renderer: str):
         self.page, self.server, self.renderer = page, server, renderer
-        self.errors: list[str] = []  # console errors and uncaught exceptions, with their location
-        page.on("console", self.note_console)
-        page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
+        self.errors = PackErrors(page).texts  # console errors and uncaught exceptions of this pack
         self.open()
 
     def open(self) -> None:
         """Loads or reloads the page, with settings that keep dialogs and banners off the canvas."""
         settings = {
             "Comfy.TutorialCompleted": True,
+            "Comfy.OnboardingCoachmarks.Seen": ["appMode", "firstRun"],
             "Comfy.Minimap.Visible": False,
             "Comfy.VueNodes.Enabled": self.renderer == "vue",
         }
@@ -53,13 +49,10 @@ class Editor:
         self.page.wait_for_selector("[data-testid=queue-button]")
         self.page.wait_for_function("window.app?.vueAppReady && app.graph")
 
-    def note_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.errors.append(f"{message.location.get('url', '')}: {message.text}")
-
-    def our_errors(self) -> list[str]:
-        """Errors without those of the stock page; an error that names a file of this pack always counts."""
-        return [error for error in self.errors if PACK_FOLDER in error or not STOCK_ERRORS.search(error)]
+    def reload(self) -> None:
+        """Reloads the page as a user does: after it has saved the workflow, 0.5 s after a change in frontend 1.49."""
+        self.page.wait_for_timeout(1500)
+        self.page.reload()
 
     def load(self, workflow: dict) -> None:
         """Shows a workflow, as opening its file does."""

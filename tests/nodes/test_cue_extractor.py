@@ -15,6 +15,7 @@ from higen_pack.nodes.cue_extractor import FROM_START, WHOLE, HiGenCueExtractor
 from higen_pack.nodes.cue_schedule import HiGenCueSchedule
 from higen_pack.nodes.models.model import load_model
 
+from ..comfyui.versions import needs
 from ..core import videos
 from . import networks
 
@@ -107,6 +108,26 @@ def test_a_video_file_is_measured_without_being_loaded(model, tower, clip, tmp_p
     video = InputImpl.VideoFromFile(str(path))
     monkeypatch.setattr(video, "get_components", lambda: pytest.fail("the whole video was decoded"))
     check_same(extract(model, video=video)[0], core_cues(model, tower, path))
+
+
+@pytest.mark.parametrize("inputs", [{"frames": 8}, {"span": WHOLE}, {"frames": 4, "start": 0.5}])
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        pytest.param("as_trimmed", (0.5, 1.5), marks=needs(InputImpl.VideoFromFile, "as_trimmed")),
+        pytest.param("as_trimmed", (1.0, 0.0), marks=needs(InputImpl.VideoFromFile, "as_trimmed")),
+        pytest.param("as_trimmed", (-1.5, 1.25), marks=needs(InputImpl.VideoFromFile, "as_trimmed")),
+        pytest.param("as_cropped", (16, 0, 32, 48), marks=needs(InputImpl.VideoFromFile, "as_cropped")),
+    ],
+)
+def test_an_edited_video_is_measured_as_comfyui_reads_it(model, clip, tmp_path, method, arguments, inputs):
+    whole = InputImpl.VideoFromFile(str(videos.write(tmp_path / "clip.mp4", clip, g="7")))
+    video = getattr(whole, method)(*arguments)
+    images = video.get_components().images
+    assert images.shape != clip.shape
+    cues, expected = (extract(model, **source, **inputs)[0] for source in ({"video": video}, {"images": images}))
+    assert (cues.motion - expected.motion).abs().max() <= 2  # ComfyUI decodes to floats
+    torch.testing.assert_close(cues.appearance, expected.appearance, atol=1e-3, rtol=0)
 
 
 def test_a_video_that_other_nodes_made_is_measured(model, tower, clip):

@@ -14,6 +14,8 @@ from higen_pack.nodes.output.video_writer import FORMATS, PNG_FRAMES
 from higen_pack.nodes.video_combine import HiGenVideoCombine
 from PIL import Image
 
+from ..comfyui.versions import AUTO_CODEC
+
 HIDDEN = SimpleNamespace(prompt={"1": {"class_type": "X"}}, extra_pnginfo={"workflow": {"nodes": []}})
 
 
@@ -81,7 +83,7 @@ def test_disable_metadata_is_respected(combine, tmp_path, monkeypatch, disabled)
 def test_save_video_accepts_the_video(combine, tmp_path, size, audio):
     video, _ = combine(frames(8, *size), audio=audio)
     saver = type("Saver", (SaveVideo,), {"hidden": HIDDEN})
-    (saved,) = saver.execute(video, "stock/video", "auto", "auto").ui.as_dict()["images"]
+    (saved,) = saver.execute(video, "stock/video", "auto", AUTO_CODEC).ui.as_dict()["images"]
     path = tmp_path / "stock" / saved["filename"]
     with av.open(str(path)) as container:
         assert sum(1 for _ in container.decode(video=0)) == 8
@@ -92,9 +94,10 @@ def test_save_video_accepts_the_video(combine, tmp_path, size, audio):
 
 def test_get_video_components_returns_the_frames(combine):
     images = frames()
-    returned, _, fps = GetVideoComponents.execute(combine(images)[0]).args
-    torch.testing.assert_close(returned, images)
-    assert fps == 8
+    names = [output.display_name for output in GetVideoComponents.define_schema().outputs]
+    returned = dict(zip(names, GetVideoComponents.execute(combine(images)[0]).args, strict=True))
+    torch.testing.assert_close(returned["images"], images)
+    assert returned["fps"] == 8
 
 
 def test_sound_longer_than_the_video_is_cut(combine, tmp_path):

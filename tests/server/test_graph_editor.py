@@ -34,7 +34,7 @@ def test_a_workflow_loads_with_no_missing_node_and_no_error(editor, server, work
     editor.fit()
     editor.screenshot(f"loaded-{workflow_file.stem}")
     assert editor.missing_types() == []
-    assert editor.our_errors() == []
+    assert editor.errors == []
     assert without_displays(editor.prompt(), server.object_info()) == prompt
 
 
@@ -54,7 +54,7 @@ def test_a_queued_run_finishes_and_its_video_plays_on_the_node_and_restores_the_
     editor.drop(server.output_path(saved))
     editor.page.wait_for_function("count => app.graph._nodes.length === count", arg=len(before[0]))
     assert nodes_and_links(editor.workflow()) == before
-    assert editor.our_errors() == []
+    assert editor.errors == []
 
 
 def test_an_invalid_value_marks_its_node(editor, text_to_video):

@@ -23,7 +23,7 @@ def editor(page_of_renderer):
     editor.load(EMPTY)
     editor.page.wait_for_function("() => document.querySelectorAll('svg.hc-plot').length === 0")
     yield editor
-    assert editor.our_errors() == []
+    assert editor.errors == []
 
 
 @pytest.fixture

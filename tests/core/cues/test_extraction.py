@@ -122,6 +122,17 @@ def test_start_skips_the_beginning(tmp_path):
     assert (extract_cues(path, mean_color, frames=8, start=2.0).motion - late.motion).abs().max() <= 5
 
 
+def test_a_trimmed_source_is_measured_like_the_frames_that_remain(tmp_path):
+    frames = square(torch.cat([STATIC, 20 + STEADY, torch.zeros(16)]))
+    path = videos.write(tmp_path / "clip.mp4", frames, g="12")
+    kept = torch.from_numpy(videos.pixels(path))[18:32]
+    for options in ({}, {"frames": 8, "start": 0.5}, {"frames": 8, "whole": True}):
+        cues = extract_cues(path, mean_color, trim=(2.25, 1.75), **options)
+        assert torch.equal(cues.motion, extract_cues(kept, mean_color, **options).motion)
+    with pytest.raises(ValueError, match="16 frames .* are needed, but it has only 14"):
+        extract_cues(path, mean_color, trim=(2.25, 1.75), frames=16)
+
+
 def test_whole_keeps_values_and_fits_the_length():
     long = square(torch.cat([torch.zeros(40), torch.arange(24) * 2]))
     cues = extract_cues(long, mean_color, frames=16, whole=True)
@@ -208,6 +219,7 @@ def with_nan():
         (square(STATIC), {"frames": 1}, "frames must be at least 2, got 1"),
         (square(STATIC), {"fps": 0}, "fps must be a positive number, got 0"),
         (square(STATIC), {"source_fps": float("nan")}, "source_fps must be a positive number, got nan"),
+        (square(STATIC), {"trim": (-1, 2)}, "start of trim must be 0 or more, got -1"),
         (square(STATIC), {"blur": -1}, "blur must be 0 or more, got -1"),
         (square(STATIC), {"floor": 1.0}, "floor must be a cosine from -1 to below 1, got 1.0"),
     ],

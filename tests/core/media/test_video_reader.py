@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from higen_core.media.video_reader import open_video
+from higen_core.media.video_reader import open_video, trimmed
 
 from .. import videos
 
@@ -51,6 +51,18 @@ def test_reading_starts_at_or_before_the_requested_time(tmp_path):
     times = [seconds for seconds, _ in read(path, start=1.5)]
     assert 0 < times[0] <= 1.5
     assert len(times) < 20
+
+
+@pytest.mark.parametrize(
+    ("start", "duration", "kept"), [(0.5, 1.0, range(4, 12)), (0.55, 1.0, range(5, 13)), (1.5, 0.0, range(12, 20))]
+)
+def test_a_trimmed_video_is_a_video_of_its_own(tmp_path, start, duration, kept):
+    path = videos.write(tmp_path / "clip.mp4", FRAMES, g="5")
+    video = trimmed(open_video(path, 8.0), start, duration)
+    assert video.duration == pytest.approx(duration or 20 / 8 - start)
+    times, frames = zip(*video.read(0.0), strict=True)
+    assert times == pytest.approx([i / 8 - start for i in kept], abs=1e-3)
+    assert torch.equal(torch.stack(frames), torch.from_numpy(videos.pixels(path)[kept]).float() / 255)
 
 
 @pytest.mark.parametrize(

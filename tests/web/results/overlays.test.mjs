@@ -4,6 +4,9 @@ import { blendsOf, deliver, motionScaleOf, nodeAt, overlaysOf } from "../../../n
 
 /** A graph as ids to nodes; a node with `subgraph` holds another. */
 const graph = (nodes) => ({ getNodeById: (id) => nodes[id] });
+
+/** A graph that finds its nodes by ids of one type only. */
+const strictGraph = (entries) => ({ getNodeById: (id) => new Map(entries).get(id) });
 let inner, outer, root;
 
 beforeEach(() => {
@@ -20,6 +23,11 @@ test("an execution id gives its node, also inside subgraphs", () => {
   assert.equal(nodeAt(root, "9"), undefined);
   assert.equal(nodeAt(root, "9:7"), undefined);
   assert.equal(nodeAt(root, "7:1"), undefined);
+});
+
+test("ids of nodes may be numbers or strings", () => {
+  for (const id of [7, "7"]) assert.equal(nodeAt(strictGraph([[id, outer]]), "7"), outer);
+  assert.equal(nodeAt(strictGraph([["a7", outer]]), "a7"), outer);
 });
 
 test("each node gets its own curves only", () => {

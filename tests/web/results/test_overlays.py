@@ -121,7 +121,7 @@ def test_the_extracted_cues_are_dotted_lines(extracted, editor):
     assert curves.panel.locator(".hc-legend").inner_text() == "extracted"
     editor.screenshot("cue-schedule-extracted")
 
-    editor.page.reload()
+    editor.reload()
     line(curves, "motion").wait_for(state="attached")
 
 
@@ -161,8 +161,7 @@ def test_a_schedule_in_a_subgraph_receives_them(editor):
     curves = Curves(editor, inner)
     line(curves, "motion").wait_for(state="attached")
     assert heights(curves, ".hc-extracted.hc-motion") == pytest.approx([v / 1000 for v in entry["motion"]], abs=1e-3)
-    editor.errors = [error for error in editor.errors if "cleanup event listeners" not in error]  # of the page itself
-    editor.open()  # after that error, frontend 1.32 shows no Vue node of the next workflow, of any pack
+    editor.open()  # frontend 1.32 may fail as it leaves a subgraph; then it shows no Vue node of any pack
 
 
 def test_disconnecting_a_source_removes_its_line(extracted, editor):

@@ -70,7 +70,7 @@ def test_the_slider_steps_through_the_frames(played):
 
 
 def test_it_is_shown_again_after_a_reload_of_the_page(played):
-    played.page.reload()
+    played.reload()
     played.page.wait_for_function("() => document.querySelector('.hp-media')?.videoWidth === 96")
     played.page.wait_for_function("() => +document.querySelector('.hp-slider').value >= 3")
 
@@ -111,11 +111,13 @@ def test_a_deleted_file_is_reported(played):
     shown = played.workflow()["nodes"][-1]["properties"]["higen_shown"][0]
     file = played.server.output_path(shown)
     moved = file.rename(file.with_suffix(".moved"))
-    played.page.reload()
-    message = f"{shown['filename']} no longer exists"
-    played.page.locator(".hp-file", has_text=message).wait_for()
-    assert played.page.locator(".hp-media").count() == 0
-    moved.rename(file)  # the server caches this run, and returns its file to the next run with the same inputs
+    try:
+        played.reload()
+        message = f"{shown['filename']} no longer exists"
+        played.page.locator(".hp-file", has_text=message).wait_for()
+        assert played.page.locator(".hp-media").count() == 0
+    finally:
+        moved.rename(file)  # the server caches this run, and returns its file to the next run with the same inputs
 
 
 def test_the_loaders_text_scrolls_inside_its_node(editor):

@@ -14,8 +14,11 @@ const PROPERTY = "higen_curves";
 export function nodeAt(graph, executionId) {
   return String(executionId)
     .split(":")
-    .reduce((node, id, depth) => (depth === 0 ? graph : node?.subgraph)?.getNodeById(Number(id)), null);
+    .reduce((node, id, depth) => inGraph(depth === 0 ? graph : node?.subgraph, id), null);
 }
+
+/** Ids of nodes are numbers in frontend 1.32 and strings in later ones. */
+const inGraph = (graph, id) => graph?.getNodeById(id) ?? graph?.getNodeById(Number(id));
 
 /** Store entries on their schedule nodes, where they replace those of the same kind. Returns the set of these nodes. */
 export function deliver(entries, graph) {

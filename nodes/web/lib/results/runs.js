@@ -21,12 +21,13 @@ export function onResult(key, receive) {
 
 function listen() {
   const queuePrompt = api.queuePrompt;
-  api.queuePrompt = async (...args) => {
-    const workflow = openWorkflow();
-    const request = queuePrompt.apply(api, args).then((prompt) => {
-      workflows.set(prompt.prompt_id, workflow);
-      return prompt;
-    });
+  const queued = async (workflow, args) => {
+    const prompt = await queuePrompt.apply(api, args); // another extension may have replaced it, and answer nothing
+    if (prompt?.prompt_id) workflows.set(prompt.prompt_id, workflow);
+    return prompt;
+  };
+  api.queuePrompt = (...args) => {
+    const request = queued(openWorkflow(), args);
     requests.add(request);
     return request.finally(() => requests.delete(request));
   };

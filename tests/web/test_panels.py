@@ -1,0 +1,69 @@
+"""The curve editor in the parts of the page that show widgets: on the node, in the side panel and in the app mode."""
+
+import json
+
+from ..comfyui.paths import WORKFLOWS
+from ..comfyui.versions import HAS_PANELS
+from .schedule import NODE, Curves
+
+VISIBLE = """id => {
+    const node = app.graph.getNodeById(id);
+    return node.widgets.filter(widget => node.isWidgetVisible(widget)).map(widget => widget.name);
+}"""
+SHOWN = ["frames", "motion", "appearance", "fps", "motion_strength", "appearance_strength"]
+SELECT = "id => app.canvas.selectNode(app.graph.getNodeById(id))"
+OPEN_PANEL = "open => app.extensionManager.setting.set('Comfy.RightSidePanel.IsOpen', open)"
+TOGGLE_APP_MODE = "() => app.extensionManager.command.execute('Comfy.ToggleLinear')"
+
+
+def test_the_texts_of_the_curves_are_hidden(schedule, editor):
+    assert editor.page.evaluate(VISIBLE, schedule.node) == [*SHOWN, "curves"]
+    if editor.renderer == "vue":
+        text = editor.page.locator(f"[data-node-id='{schedule.node}']").inner_text()
+        assert [name for name in SHOWN if name not in text] == []
+        assert "_curve" not in text
+
+
+@HAS_PANELS
+def test_the_side_panel_leaves_the_editor_on_its_node(schedule, editor):
+    editor.page.evaluate(SELECT, schedule.node)
+    editor.page.evaluate(OPEN_PANEL, True)
+    panel = editor.page.get_by_test_id("properties-panel")
+    panel.get_by_text("motion_strength").wait_for()
+    editor.page.wait_for_timeout(500)
+    editor.screenshot("side-panel")
+    assert panel.locator(".higen-curves").count() == 0
+    assert "_curve" not in panel.inner_text()
+    schedule.click(0.4, 0.9)
+    assert schedule.shown() == 3
+    editor.page.evaluate(OPEN_PANEL, False)
+
+
+@HAS_PANELS
+def test_a_video_is_made_in_the_app_mode(editor):
+    """The app shows the curve editor among its inputs, and the video that Video Combine saves."""
+    workflow = json.loads((WORKFLOWS / "text_to_video.json").read_text())
+    ids = {node["type"]: node["id"] for node in workflow["nodes"]}
+    inputs = [[ids[NODE], "frames"], [ids[NODE], "curves"]]
+    workflow["extra"] = {"linearData": {"inputs": inputs, "outputs": [ids["HiGenVideoCombine"]]}}
+    editor.load(workflow)
+    editor.page.evaluate(TOGGLE_APP_MODE)
+    app = editor.page.get_by_test_id("linear-widgets")
+    app.locator("svg.hc-plot").wait_for()
+    curves = Curves(editor, ids[NODE])
+    curves.click(0.4, 0.9)
+    assert curves.shown() == 3
+    with editor.page.expect_response(lambda r: r.url.endswith("/prompt") and r.request.method == "POST") as queued:
+        editor.page.get_by_test_id("linear-run-button").click()
+    record = editor.wait_for(editor.server.accepted(queued.value.json()))
+    assert record["status"]["status_str"] == "success", record["status"]
+    app.locator(".hc-measured.hc-motion").wait_for(state="attached")
+    editor.page.wait_for_function("() => [...document.querySelectorAll('video')].some(v => v.videoWidth === 64)")
+    editor.screenshot("app-mode")
+
+    editor.page.evaluate(TOGGLE_APP_MODE)
+    app.wait_for(state="detached")
+    editor.page.wait_for_timeout(500)
+    editor.fit()
+    curves.click(0.8, 0.2)
+    assert curves.shown() == 4
