@@ -104,10 +104,11 @@ def apply_cues(conditioning: list, cues: hg.Cues, prior: dict[str, Any], prior_s
 
 
 def with_null_appearance(conditioning: list) -> list:
-    """The CONDITIONING with the null appearance cue in place of its own."""
+    """The prompts of a CONDITIONING that have cues, with the null appearance cue in place of theirs."""
     return [
-        [states, options | {KEY: replace(options[KEY], null_appearance=True)} if KEY in options else options]
+        [states, options | {KEY: replace(options[KEY], null_appearance=True)}]
         for states, options in conditioning
+        if KEY in options
     ]
 
 

@@ -31,8 +31,8 @@ class TextAndAppearanceGuider(CFGGuider):
 
     def set_guidance(self, positive: list, negative: list, text: Guidance, appearance: Guidance) -> None:
         conds = {"positive": positive, "negative": negative}
-        if appearance.scale != 1:
-            conds["null_appearance"] = with_null_appearance(positive)
+        if appearance.scale != 1 and (null_appearance := with_null_appearance(positive)):
+            conds["null_appearance"] = null_appearance
         self.inner_set_conds(conds)
         self.text, self.appearance = text, appearance
 
@@ -45,7 +45,7 @@ class TextAndAppearanceGuider(CFGGuider):
         conds = [
             self.conds["positive"],
             self.conds["negative"] if needs_negative else None,
-            self.conds["null_appearance"] if appearance != 1 else None,
+            self.conds.get("null_appearance") if appearance != 1 else None,
         ]
         predictions = calc_cond_batch(model, conds, x, timestep, options)
         shared = {"cond_scale": text, "timestep": timestep, "sigma": timestep, "input": x, "model": model}

@@ -184,6 +184,15 @@ def test_a_guidance_applies_in_its_range(random_model, ranges, same_as):
         torch.testing.assert_close(in_range, expected, atol=1e-4, rtol=1e-4)
 
 
+def test_guidance_on_appearance_costs_a_prior_nothing(random_model):
+    calls = []
+    hook = random_model.model.diffusion_model.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
+    guider = HiGenGuider.execute(random_model, *prompts(random_model), CFG, appearance_cfg=3.0)[0]
+    advanced(random_model, RandomNoise.execute(SEED)[0], guider, empty(), steps=2)
+    hook.remove()
+    assert calls == [2, 2]
+
+
 def test_noise_that_is_off_is_left_off(random_model):
     """The second half of KSampler (Advanced) goes on from the latent of the first."""
     positive, negative, latent = apply_cues(random_model)

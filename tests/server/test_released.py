@@ -4,13 +4,18 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
+
+import higen_core as hg
 
 from ..comfyui import released_files
 from ..comfyui.demo import saved_files
 from ..comfyui.paths import WORKFLOWS
 from ..comfyui.server import ComfyServer
 from ..comfyui.video import frames_of
-from ..comfyui.workflow import load_prompt, with_inputs
+from ..comfyui.workflow import load_prompt, only, with_inputs
+from .stock.graphs import Graph, output, sampled
 
 GB = 1024**3
 MAX_MEMORY = 24 * GB
@@ -29,8 +34,9 @@ def released(request, tmp_path_factory):
     with ComfyServer(base) as server:
         prompt, _ = load_prompt(WORKFLOWS / "text_to_video_released.json", server.object_info())
         weights, text, vae = sizes.names
-        names = {"weights": weights, "text_encoder": text, "vae": vae}
-        files = {} if sizes is released_files.FULL else names  # "auto" selects networks of full size only
+        auto = ("auto",) * 3  # selects networks of full size only
+        names = auto if sizes is released_files.FULL else (weights, text, vae)
+        files = dict(zip(("weights", "text_encoder", "vae"), names, strict=True))
         prompt = with_inputs(prompt, "HiGenLoader", dtype="bf16", **files)
         prompt = with_inputs(prompt, "HiGenSpatialPriorSampler", steps=1)
         yield server, with_inputs(prompt, "HiGenTemporalSampler", steps=1), sizes
@@ -68,6 +74,46 @@ def test_both_stages_run_and_the_video_is_of_the_released_size(released, capsys)
         print(f"\n{sizes.names[0]}: peak {peak / GB:.1f} GB, seconds at each node's start {times}", *plans, sep="\n")
     assert peak < MAX_MEMORY
     assert "448x256 pixels: the VAE decodes 8 of 32 frames at a time" in plans[-1]
+
+
+def write_lora(path: Path, config: hg.UNetConfig) -> None:
+    """A LoRA of rank 4 with random values, on the query of every attention."""
+    with torch.device("meta"):
+        unet = hg.UNet(config)
+    tensors = {}
+    for name, tensor in unet.state_dict().items():
+        if name.endswith(".q.weight"):
+            out_width, in_width = tensor.shape
+            tensors[f"diffusion_model.{name.removesuffix('.weight')}.lora_up.weight"] = torch.randn(out_width, 4) * 0.01
+            tensors[f"diffusion_model.{name.removesuffix('.weight')}.lora_down.weight"] = torch.randn(4, in_width)
+    path.parent.mkdir(exist_ok=True)
+    save_file(tensors, path)
+
+
+def test_both_stages_run_in_ksampler_with_a_lora(released, capsys):
+    server, prompt, sizes = released
+    write_lora(server.base / "models/loras/random.safetensors", sizes.unet)
+    graph = Graph()
+    loader = graph.add("HiGenLoader", **prompt[only(prompt, "HiGenLoader")]["inputs"])
+    plain, clip = loader, output(loader, 1)
+    model = graph.add("LoraLoaderModelOnly", model=plain, lora_name="random.safetensors", strength_model=1.0)
+    positive, negative = (graph.add("CLIPTextEncode", clip=clip, text=text) for text in ("a panda", ""))
+    options = {"seed": 1, "steps": 1, "cfg": 12.0, "sampler_name": "euler", "scheduler": "ddim_uniform", "denoise": 1.0}
+    empty = graph.add("EmptyLatentImage", width=448, height=256, batch_size=1)
+    prompts = {"positive": positive, "negative": negative}
+    prior = graph.add("KSampler", model=model, latent_image=empty, **prompts, **options)
+    cues = graph.add("HiGenCueSchedule", frames=32, motion=500, appearance=1.0)
+    applied = graph.add("HiGenApplyCues", **prompts, cues=cues, prior=prior)
+    prompts = {"positive": applied, "negative": output(applied, 1)}
+    video = graph.add("KSampler", model=model, latent_image=output(applied, 2), **prompts, **options)
+    prior, video = sampled(server, graph, prior, video, seconds=7200)
+    assert prior.shape == (1, 4, 32, 56)
+    assert video.shape == (32, 4, 32, 56)
+    assert video.isfinite().all()
+    peak = peak_memory(server.process.pid)
+    with capsys.disabled():
+        print(f"\n{sizes.names[0]}: KSampler with a LoRA, peak {peak / GB:.1f} GB")
+    assert peak < MAX_MEMORY
 
 
 @pytest.mark.parametrize("frames", [8, 24])

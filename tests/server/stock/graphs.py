@@ -91,10 +91,10 @@ class VideoGraph(Graph):
         return self.add("KSampler", **links | options | {"denoise": 1.0} | inputs)
 
 
-def sampled(server: ComfyServer, graph: Graph, *latents: Link) -> list[torch.Tensor]:
+def sampled(server: ComfyServer, graph: Graph, *latents: Link, seconds: float = 600) -> list[torch.Tensor]:
     """Runs a graph and returns the samples of LATENT links."""
     savers = [graph.add("SaveLatent", samples=link, filename_prefix="tests/latent")[0] for link in latents]
-    run = server.run(graph.prompt)
+    run = server.run(graph.prompt, seconds=seconds)
     assert run.ending == "success", run.error
     files = [server.output_path(run.outputs[saver]["latents"][0]) for saver in savers]
     return [load_file(Path(file))["latent_tensor"] for file in files]
