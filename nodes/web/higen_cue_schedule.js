@@ -42,7 +42,7 @@ function addEditor(node) {
   const widget = node.addDOMWidget("curves", "HIGEN_CURVES", editor.element, {
     serialize: false,
     hideOnZoom: false,
-    hideInPanel: true, // the side panel would take the element away from the node
+    hideInPanel: true, // the side panel would show an empty row
     getMinHeight: () => 290,
   });
   widget.serialize = false;

@@ -64,7 +64,7 @@ function attach(node, view) {
   const widget = node.addDOMWidget(PROPERTY, PROPERTY, element, {
     serialize: false,
     hideOnZoom: false,
-    hideInPanel: true, // the side panel would take the element away from the node
+    hideInPanel: true, // the side panel would show an empty row
     getMinHeight: height,
     getValue: () => "",
     setValue: () => {},
