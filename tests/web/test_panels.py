@@ -54,7 +54,7 @@ def test_a_video_is_made_in_the_app_mode(editor):
     curves.click(0.4, 0.9)
     assert curves.shown() == 3
     with editor.page.expect_response(lambda r: r.url.endswith("/prompt") and r.request.method == "POST") as queued:
-        editor.page.get_by_test_id("linear-run-button").click()
+        editor.page.get_by_test_id("linear-run-button").get_by_role("button", name="Run", exact=True).click()
     record = editor.wait_for(editor.server.accepted(queued.value.json()))
     assert record["status"]["status_str"] == "success", record["status"]
     app.locator(".hc-measured.hc-motion").wait_for(state="attached")

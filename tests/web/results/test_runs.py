@@ -15,6 +15,18 @@ RESULTS = """() => Object.fromEntries(app.graph._nodes.flatMap(({ type, properti
     ["higen_curves", "higen_shown"].filter(name => p[name]).map(name => [`${type} ${name}`, p[name]])))"""
 MORE_STEPS = """() => { app.graph._nodes.find(n => n.comfyClass === "HiGenTemporalSampler")
     .widgets.find(w => w.name === "steps").value = 60; }"""
+(LOADER,) = (node for node in WORKFLOW["nodes"] if node["type"] == "HiGenLoader")
+SEND_DURING_NEXT_LOAD = """node => {
+    let sent = false;
+    app.registerExtension({
+        name: `Test.${Math.random()}`,
+        async afterConfigureGraph() {
+            if (!sent) app.api.dispatchCustomEvent("executed", { node, output: { text: ["late"] }, prompt_id: "" });
+            sent = true;
+            await new Promise(done => setTimeout(done, 100));
+        },
+    });
+}"""
 TAB = "() => app.extensionManager.workflow.activeWorkflow.filename"
 
 
@@ -51,6 +63,21 @@ def test_a_run_that_ends_while_another_tab_is_open(curves, editor):
     assert editor.page.evaluate(RESULTS) == {}
     show(editor, first)
     assert editor.page.evaluate(RESULTS) == results
+
+
+def test_a_result_that_arrives_while_another_workflow_is_loaded(editor):
+    """The page replaces the graph before it opens the other workflow."""
+    editor.load(WORKFLOW)
+    first = editor.page.evaluate(TAB)
+    editor.page.evaluate(SEND_DURING_NEXT_LOAD, str(LOADER["id"]))
+    editor.load(WORKFLOW)
+    second = editor.page.evaluate(TAB)
+    assert second != first
+    assert editor.page.evaluate(RESULTS) == {}
+    show(editor, first)
+    assert editor.page.evaluate(RESULTS) == {"HiGenLoader higen_shown": ["late"]}
+    show(editor, second)
+    assert editor.page.evaluate(RESULTS) == {}
 
 
 def show(editor: Editor, name: str) -> None:

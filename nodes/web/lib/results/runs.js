@@ -10,8 +10,16 @@ const receivers = new Map(); // key of a node's ui output -> callback
 const workflows = new Map(); // prompt id -> workflow
 const requests = new Set(); // requests to queue a prompt that the server has not answered yet
 const pending = new WeakMap(); // workflow -> messages that arrived while another one was open
+let loading = false; // the graph is being replaced: its nodes may not be those of the open workflow until that changes
 
 const openWorkflow = () => app.extensionManager.workflow.activeWorkflow;
+
+app.registerExtension({
+  name: "HiGen.Runs",
+  beforeConfigureGraph() {
+    loading = receivers.size > 0; // not before listen()
+  },
+});
 
 /** Call `receive(value, executionId)` with each node's ui output of this key, as soon as its workflow is open. */
 export function onResult(key, receive) {
@@ -39,11 +47,16 @@ function listen() {
     deliverPending();
   });
   app.extensionManager.workflow.$onAction(({ name, after }) => {
-    if (name === "openWorkflow") after(() => setTimeout(deliverPending));
+    if (name !== "openWorkflow") return;
+    after(() => {
+      loading = false;
+      setTimeout(deliverPending);
+    });
   });
 }
 
 function deliverPending() {
+  if (loading) return;
   const messages = pending.get(openWorkflow()) ?? [];
   pending.delete(openWorkflow());
   for (const { output, node, display_node } of messages)
