@@ -1,8 +1,11 @@
 """The pack's blueprints in the node library of the editor."""
 
+import json
 import re
 
 import pytest
+
+from ..comfyui.paths import BLUEPRINTS as FOLDER
 
 WIDGETS = {
     "prompt": "a panda moving to the right on a yellow background",
@@ -19,6 +22,9 @@ OF_NODE = """() => {
     const widgets = node.widgets.map(widget => [widget.name, widget.value]);
     return { title: node.title, inputs: names(node.inputs), outputs: names(node.outputs), widgets };
 }"""
+
+PLAYING = """() => [...document.querySelectorAll(".hp-media")].some(
+    video => video.videoWidth === 64 && video.getBoundingClientRect().width > 0)"""
 
 
 @pytest.mark.parametrize("name", BLUEPRINTS)
@@ -41,3 +47,17 @@ def test_a_blueprint_from_the_node_library_is_a_node_with_these_widgets(editor, 
     assert node["title"] == name
     assert (node["inputs"], node["outputs"]) == (BLUEPRINTS[name], ["video", "images"])
     assert dict(node["widgets"]) == WIDGETS
+
+
+def test_the_video_plays_on_the_node_and_again_after_a_reload(editor):
+    editor.load(json.loads((FOLDER / "HiGen Text to Video.json").read_text()))
+    editor.fit()
+    record = editor.run()
+    assert record["status"]["status_str"] == "success", record["status"]
+    editor.page.wait_for_function(PLAYING)
+    editor.fit()
+    editor.screenshot("blueprint-finished")
+    editor.reload()
+    editor.page.wait_for_function("() => window.app?.vueAppReady && app.graph?._nodes.length")
+    editor.page.wait_for_function(PLAYING)
+    assert {name: value for name, value in editor.page.evaluate(OF_NODE)["widgets"] if name in WIDGETS} == WIDGETS
