@@ -44,6 +44,7 @@ app.registerExtension({
         const node = nodeAt(app.rootGraph, executionId);
         if (node?.comfyClass !== type) return; // deleted meanwhile, or another node type with an output of this key
         views.get(node)(items);
+        if (type === "HiGenVideoCombine") showOutside(executionId, items);
         noteChange();
       });
   },
@@ -51,8 +52,22 @@ app.registerExtension({
   nodeCreated(node) {
     const view = VIEWS[node.comfyClass];
     if (view) attach(node, view);
+    else if (node.isSubgraphNode?.())
+      chain(node, "onConfigure", () => node.properties[PROPERTY] && viewOfSubgraph(node)(node.properties[PROPERTY]));
   },
 });
+
+/** Show a video also on the subgraph nodes that its Video Combine is in, such as that of a blueprint. */
+function showOutside(executionId, items) {
+  for (let ids = String(executionId).split(":").slice(0, -1); ids.length; ids.pop())
+    viewOfSubgraph(nodeAt(app.rootGraph, ids.join(":")))(items);
+}
+
+/** The view of a subgraph node, which has none until there is a video to show. */
+function viewOfSubgraph(node) {
+  if (!views.has(node)) attach(node, VIEWS.HiGenVideoCombine);
+  return views.get(node);
+}
 
 function attach(node, view) {
   followLanguage();

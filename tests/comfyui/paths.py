@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = ROOT / "workflows"
+BLUEPRINTS = ROOT / "subgraphs"
 EXAMPLE_INPUTS = (
     WORKFLOWS / "inputs"
 )  # images and videos that the workflows load; ComfyServer copies them to its inputs

@@ -141,7 +141,7 @@ def source(scope: Scope, link: int | None) -> Any:
         return NOTHING
     origin_id, slot, *_ = scope.links[link]
     if origin_id == SUBGRAPH_INPUT:
-        return source(scope.parent, scope.owner["inputs"][slot].get("link"))
+        return from_outside(scope, scope.owner["inputs"][slot])
     node = scope.nodes[origin_id]
     if node.get("mode", 0) == MUTED:
         return NOTHING
@@ -155,6 +155,15 @@ def source(scope: Scope, link: int | None) -> Any:
     if inside:
         return source(inside, link_to(inside, SUBGRAPH_OUTPUT, slot))
     return [scope.id(node), slot]
+
+
+def from_outside(scope: Scope, entry: dict) -> Any:
+    """What a subgraph node feeds into its content: an input's link, or else the value of the widget on the node."""
+    if entry.get("link") is not None:
+        return source(scope.parent, entry["link"])
+    widgets = [other["name"] for other in scope.owner["inputs"] if "widget" in other]
+    values = dict(zip(widgets, scope.owner.get("widgets_values") or [], strict=False))
+    return values.get(entry["name"], NOTHING)
 
 
 def bypass(node: dict, slot: int) -> int | None:

@@ -16,6 +16,8 @@ NEEDED = [
     "nodes/web/docs/HiGenLoader/en.md",
     "locales/en/nodeDefs.json",
     "locales/zh/nodeDefs.json",
+    "subgraphs/HiGen Text to Video.json",
+    "subgraphs/HiGen Image to Video.json",
     "workflows/text_to_video.json",
     "workflows/text_to_video.jpg",
     *(f"higen_core/mini/{name}.safetensors" for name in ("denoiser", "vae", "clip")),
