@@ -93,14 +93,10 @@ test-fast: python  ## tests of the core and the nodes, without server and browse
 	$(PARALLEL) -m "not slow and not medium"
 
 test: setup  ## every test but the slow ones
-	$(PARALLEL) -m "not slow"
-	$(SERIAL) -m "not slow"
-	$(NODE_TESTS)
+	@status=0; set -x; $(PARALLEL) -m "not slow" || status=1; $(SERIAL) -m "not slow" || status=1; $(NODE_TESTS) || status=1; exit $$status
 
 test-all: setup  ## every test
-	$(PARALLEL)
-	$(SERIAL)
-	$(NODE_TESTS)
+	@status=0; set -x; $(PARALLEL) || status=1; $(SERIAL) || status=1; $(NODE_TESTS) || status=1; exit $$status
 
 # Tests of the core and the nodes run in one process per core, with one thread each. Those of the server, the browser and
 # the packaging start processes of their own.

@@ -12,7 +12,7 @@ import torch
 
 from .. import higen_core as hg
 from ..higen_core.cues.cues import NULL_APPEARANCE
-from .latents import check_prior
+from .latents import check_prior, frames_and_size
 
 if TYPE_CHECKING:
     from .models.model import HigenModel
@@ -60,9 +60,7 @@ class FrameCues:
         """The cues of the frames in a context window of ComfyUI; all cues where it is None."""
         if window is None:
             return self
-        anchor = getattr(window, "causal_anchor_index", None)  # newer than 0.3.75: a frame put before the others
-        anchors = [] if anchor is None or anchor < 0 else [anchor]
-        return replace(self, cues=self.cues.select([*anchors, *window.index_list]))
+        return replace(self, cues=self.cues.select(window.index_list))
 
     def rows(self) -> torch.Tensor:
         """The appearance that the denoiser reads, (f, 32)."""
@@ -71,9 +69,15 @@ class FrameCues:
 
     @staticmethod
     def stack(parts: Sequence[FrameCues], like: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Conditions of the denoiser for a batch of these, on the device of `like`."""
+        """Conditions of the denoiser for a batch of these, on the device of `like`.
+
+        A single frame, as in the last window of some schedules, has the prior alone, as in the spatial stage.
+        """
+        prior = torch.stack([part.prior_strength * part.prior.to(like) for part in parts])
+        if parts[0].cues.frames == 1:
+            return {"prior": prior}
         return {
-            "prior": torch.stack([part.prior_strength * part.prior for part in parts]).to(like),
+            "prior": prior,
             "motion": torch.stack([part.cues.motion for part in parts]).to(like.device),
             "appearance": torch.stack([part.rows() for part in parts]).to(like.device),
         }
@@ -158,7 +162,7 @@ def check_text(prompt: str, text: torch.Tensor | None, width: int) -> torch.Tens
 
 def check_frames(cues: FrameCues, shape: Sequence[int]) -> None:
     """Raises ValueError unless a latent of this shape has the frames of the cues and the size of the prior."""
-    frames, _, height, width = shape
+    frames, height, width = frames_and_size(shape)
     if frames != cues.cues.frames:
         raise ValueError(
             f"the latent has {frames} frames, but the cues are for {cues.cues.frames}: connect the latent of HiGen "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,6 +17,20 @@ def check_size(name: str, pixels: int, step: int) -> None:
     """Raises ValueError unless `pixels` is a positive multiple of `step`."""
     if pixels < step or pixels % step:
         raise ValueError(f"{name} must be a positive multiple of {step} pixels for this model, got {pixels}")
+
+
+def frames_and_size(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Frames, height and width of a LATENT of this shape, in latent cells.
+
+    Raises:
+        ValueError: it is not that of pictures, (frames, 4, height, width).
+    """
+    if len(shape) != 4 or shape[1] != LATENT_CHANNELS:
+        raise ValueError(
+            f"the latent must be (frames, 4, height/8, width/8) for HiGen, got {tuple(shape)}: use Empty Latent Image "
+            "for a spatial prior, and the latent of HiGen Apply Cues for a video"
+        )
+    return shape[0], shape[2], shape[3]
 
 
 def check_prior(latent: dict[str, Any], step: int = 8) -> torch.Tensor:

@@ -50,9 +50,11 @@ def load_unet(
         ValueError: the file is damaged, or its tensors or its metadata are not those of the network.
     """
     file = open_weights(_path(source, "denoiser"))
+    config = _config(file, UNetConfig, RELEASED)
     with torch.device("meta"):
-        unet = build(_config(file, UNetConfig, RELEASED))
-    return _load(unet, file, unet_names(unet, file.shapes), "the released HiGen denoiser", dtype, device)
+        unet, plain = build(config), UNet(config)  # layers of a host may have no tensors before they are loaded
+    names = unet_names(plain, file.shapes)
+    return _load(unet, file, names, "the released HiGen denoiser", dtype, device, plain)
 
 
 def load_vae(source: str | Path, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> VAE:
@@ -135,6 +137,7 @@ def _load(
     default: str,
     dtype: torch.dtype,
     device: torch.device | str,
+    plain: Network | None = None,
 ) -> AnyNetwork:
     """Gives a network on the meta device its tensors and its `info`.
 
@@ -143,8 +146,9 @@ def _load(
     Args:
         names: names in the file -> names in the network.
         default: what a file without a config is taken for, for error messages.
+        plain: a network that has the same tensors, by default the network itself.
     """
-    _check(network, file, names, default)
+    _check(plain or network, file, names, default)
     network.info = _info(file)
     tensors = {names[name]: tensor.to(device, dtype) for name, tensor in file.tensors(names)}
     network.load_state_dict(tensors, assign=True)

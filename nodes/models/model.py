@@ -18,9 +18,13 @@ from comfy.patcher_extension import WrappersMP
 from ... import higen_core as hg
 from ...higen_core.diffusion.schedule import BETA_FIRST, BETA_LAST
 from ..conditioning import text_and_cues
+from ..latents import frames_and_size
 from ..sampling.noise import sample_with_video_noise
 from .denoiser import StockUNet
 from .precision import compute_dtype, weight_dtype
+
+MEMORY_MARGIN = 1.5
+"""ComfyUI, too, wants this many times the memory that a call is estimated to need."""
 
 
 class HigenConfig(comfy.supported_models_base.BASE):
@@ -42,10 +46,14 @@ class HigenConfig(comfy.supported_models_base.BASE):
 class HigenSampling(ModelSamplingDiscrete, V_PREDICTION):
     """ComfyUI's noise levels and v-prediction."""
 
-    def noise_scaling(self, sigma, noise, latent_image, max_denoise=False) -> torch.Tensor:
-        """Scales the noise that sampling starts from. An empty latent starts from noise of variance 1 at any first
-        time step, as in the released implementation; ComfyUI's own scaling would leave a share for the latent."""
-        return super().noise_scaling(sigma, noise, latent_image, max_denoise or not latent_image.any())
+    def noise_scaling(self, sigma, noise, latent_image, max_denoise=None) -> torch.Tensor:
+        """Adds noise to a latent. An empty one starts from noise of variance 1 at any first time step, as in the
+        released implementation; ComfyUI's own scaling would leave a share for the latent.
+
+        ComfyUI states `max_denoise` where sampling starts, and leaves it out where it noises what a mask keeps.
+        """
+        starts_empty = max_denoise is not None and not latent_image.any()
+        return super().noise_scaling(sigma, noise, latent_image, max_denoise or starts_empty)
 
 
 class HigenModel(BaseModel):
@@ -79,8 +87,12 @@ class HigenModel(BaseModel):
         return text_and_cues(self, conditioning)
 
     def memory_required(self, input_shape: list[int], cond_shapes: Any = None) -> int:
-        """Bytes of the activations in a call on latents (frames of all conditionings, 4, h, w)."""
-        frames, _, height, width = input_shape
+        """Bytes of the activations in a call on latents (frames of all conditionings, 4, h, w).
+
+        Raises:
+            ValueError: another shape.
+        """
+        frames, height, width = frames_and_size(input_shape)
         return hg.activations(self.diffusion_model.config, frames, height, width, self.computes_in)
 
     def _apply_model(self, x: torch.Tensor, *args: Any, **conds: Any) -> torch.Tensor:
@@ -88,6 +100,7 @@ class HigenModel(BaseModel):
         if cues := conds.get("cues"):
             frames, _, height, width = x.shape
             free = getattr(self.current_patcher, "get_free_memory", comfy.model_management.get_free_memory)(x.device)
+            free = int(free / MEMORY_MARGIN)
             size = (frames // len(cues), height, width)
             config = self.diffusion_model.config
             conds["chunk"] = hg.plan_chunk(config, *size, self.computes_in, free, batch=len(cues))

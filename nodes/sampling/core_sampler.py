@@ -8,11 +8,11 @@ import comfy.model_management
 import comfy.utils
 import latent_preview
 import torch
-from comfy.samplers import KSamplerX0Inpaint, Sampler
+from comfy.samplers import Sampler
 
 from ... import higen_core as hg
 from ...higen_core.diffusion.sampling import velocity_from_denoiser
-from ...higen_core.diffusion.schedule import timesteps
+from ...higen_core.diffusion.schedule import STEPS, timesteps
 
 
 class CoreSampler(Sampler):
@@ -23,19 +23,21 @@ class CoreSampler(Sampler):
 
     def sigmas(self, patcher: Any) -> torch.Tensor:
         """ComfyUI's noise levels of the time steps, and 0 at the end."""
-        levels = patcher.get_model_object("model_sampling").sigmas[self.timesteps]
-        return torch.cat([levels, levels.new_zeros(1)])
+        levels = patcher.get_model_object("model_sampling").sigmas
+        if len(levels) != STEPS:
+            raise ValueError(
+                f"model has {len(levels)} noise levels, HiGen's samplers need {STEPS}: sample it with KSampler, or do "
+                "not set lcm in ModelSamplingDiscrete"
+            )
+        return torch.cat([levels[self.timesteps], levels.new_zeros(1)])
 
     def sample(
         self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False
     ) -> torch.Tensor:
-        model = KSamplerX0Inpaint(model_wrap, sigmas)
-        model.noise, model.latent_image = noise, latent_image
-
         def denoise(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-            return model(x, sigma.expand(len(x)), denoise_mask=denoise_mask, **extra_args)
+            return model_wrap(x, sigma.expand(len(x)), **extra_args)
 
-        velocity = velocity_from_denoiser(denoise, dict(zip(self.timesteps, sigmas, strict=False)))
+        velocity = velocity_from_denoiser(denoise, dict(zip(self.timesteps, sigmas[:-1], strict=True)))
         for step in self.steps(velocity, noise, self.timesteps):
             callback(step.index - 1, step.x0, step.x, step.steps)
         return step.x

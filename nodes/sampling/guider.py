@@ -47,10 +47,15 @@ class TextAndAppearanceGuider(CFGGuider):
             self.conds["negative"] if needs_negative else None,
             self.conds.get("null_appearance") if appearance != 1 else None,
         ]
-        predictions = calc_cond_batch(model, conds, x, timestep, options)
-        shared = {"cond_scale": text, "timestep": timestep, "sigma": timestep, "input": x, "model": model}
+        shared = {"sigma": timestep, "input": x, "model": model, "model_options": options}
+        if evaluate := options.get("sampler_calc_cond_batch_function"):
+            *predictions, null = evaluate({"conds": conds, **shared})
+        else:
+            *predictions, null = calc_cond_batch(model, conds, x, timestep, options)
+        conditioned = predictions[0]
         for patch in options.get("sampler_pre_cfg_function", ()):
-            predictions = patch({"conds": conds, "conds_out": predictions, "model_options": options, **shared})
-        positive, negative, null = predictions
+            arguments = {"conds": conds[:2], "conds_out": predictions, "cond_scale": text, "timestep": timestep}
+            predictions = patch(arguments | shared)
+        positive, negative = predictions
         guided = cfg_function(model, positive, negative, text, x, timestep, options, cond=conds[0], uncond=conds[1])
-        return guided if conds[2] is None else guided + guidance_term(positive, null, appearance)
+        return guided if conds[2] is None else guided + guidance_term(conditioned, null, appearance)

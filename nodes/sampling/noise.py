@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from einops import rearrange
 
 from ... import higen_core as hg
 from ..conditioning import cues_of
+from ..latents import LATENT_CHANNELS, frames_and_size
 
 if TYPE_CHECKING:
     from ..models.model import HigenModel
@@ -27,10 +29,12 @@ class VideoNoise:
         Raises:
             ValueError: the latent has another number of frames than the cues.
         """
-        frames, channels, height, width = latent["samples"].shape
+        frames, height, width = frames_and_size(latent["samples"].shape)
         if frames != len(self.motion) + 1:
             raise ValueError(f"the latent has {frames} frames, but the noise is for cues of {len(self.motion) + 1}")
-        noise = hg.draw_correlated_noise(self.seed, (1, channels, frames, height, width), self.motion, self.correlation)
+        noise = hg.draw_correlated_noise(
+            self.seed, (1, LATENT_CHANNELS, frames, height, width), self.motion, self.correlation
+        )
         return rearrange(noise, "1 c f h w -> f c h w")
 
 
@@ -56,30 +60,41 @@ def sample_with_video_noise(
         if handler is not None:
             extra_args["model_options"]["context_handler"] = with_frames_in_the_batch(handler)
         seed = extra_args.get("seed")
-        if seed is not None and torch.equal(noise.cpu(), hg.draw_noise(seed, tuple(noise.shape)).to(noise.dtype)):
+        if seed is not None and is_plain_noise(noise, seed):
             video_noise = VideoNoise(seed, cues.motion, guider.inner_model.info.noise_correlation)
             noise = video_noise.generate_noise({"samples": noise}).to(noise)
     return sample(guider, sigmas, extra_args, callback, noise, *args, **options)
 
 
+def is_plain_noise(noise: torch.Tensor, seed: int) -> bool:
+    """Whether ComfyUI has drawn the noise from the seed; it may have rounded it to the dtype of the latent."""
+    return torch.allclose(noise.float().cpu(), hg.draw_noise(seed, tuple(noise.shape)), atol=0.03, rtol=0)
+
+
 def check_length(frames: int, model: HigenModel, context_handler: Any) -> None:
     """Raises ValueError for more frames than the weights were trained on, unless they are sampled in windows."""
-    length = frames if context_handler is None else context_handler.context_length
-    if length > model.info.frames:
-        where = "HiGen Cue Schedule" if context_handler is None else "the context windows"
+    trained = model.info.frames
+    if context_handler is None and frames > trained:
         raise ValueError(
-            f"cues are for {length} frames, this model was trained on {model.info.frames}: lower frames in {where}"
+            f"cues are for {frames} frames, this model was trained on {trained}: lower frames in HiGen Cue Schedule, or "
+            "sample in windows with Context Windows (Manual)"
+        )
+    if context_handler is not None and min(frames, context_handler.context_length) > trained:
+        raise ValueError(
+            f"context_length is {context_handler.context_length}, this model was trained on {trained} frames: lower it"
         )
 
 
 def with_frames_in_the_batch(context_handler: Any) -> Any:
     """The handler of context windows for a batch of frames, all at one noise level.
 
-    That of ComfyUI 0.3.75 fails with more than one noise level, so it is given the first.
+    That of ComfyUI 0.3.75 fails with more than one noise level, so it is given the first. That of later ones puts
+    a frame before each window, which HiGen, not being causal, does not need.
     """
     if context_handler.dim != 0:
         raise ValueError(f"context windows must be along dim 0, the frames, for HiGen, got dim {context_handler.dim}")
     handler = copy(context_handler)
-    set_step = handler.set_step
-    handler.set_step = lambda timestep, model_options: set_step(timestep[:1], model_options)
+    handler.causal_window_fix = False
+    set_step, reference = type(handler).set_step, weakref.ref(handler)  # a cycle would keep the weights in memory
+    handler.set_step = lambda timestep, model_options: set_step(reference(), timestep[:1], model_options)
     return handler

@@ -33,10 +33,9 @@ def conds(model, entry, noise=(6, 4, 4, 8)):
     return model.extra_conds(**arguments)
 
 
-def window(*indices, anchor=None):
+def window(*indices):
     class Window:
         index_list = list(indices)
-        causal_anchor_index = anchor
 
     return Window()
 
@@ -85,12 +84,17 @@ def test_an_area_crops_the_prior():
     assert not value.can_concat(value.process_cond(batch_size=6, area=(2, 4, 1, 3)))
 
 
-@pytest.mark.parametrize(("anchor", "frames"), [(None, [1, 2, 3]), (-1, [1, 2, 3]), (0, [0, 1, 2, 3])])
-def test_a_context_window_has_the_cues_of_its_frames(anchor, frames):
+@pytest.mark.parametrize("frames", [[1, 2, 3], [0, 1, 2, 3], [5]])
+def test_a_context_window_has_the_cues_of_its_frames(frames):
     cues = hg.Cues(torch.arange(7) * 100, torch.rand(8, 8).fill_diagonal_(1))
-    selected = conditioning.FrameCues(cues, prior()["samples"][0]).in_window(window(1, 2, 3, anchor=anchor)).cues
+    selected = conditioning.FrameCues(cues, prior()["samples"][0]).in_window(window(*frames)).cues
     assert selected.motion.tolist() == [100 * i for i in frames[:-1]]
     assert selected.appearance.equal(cues.appearance[frames][:, frames])
+
+
+def test_a_window_of_one_frame_has_the_prior_alone():
+    value = conditioning.FrameCues(hg.Cues.constant(6), prior()["samples"][0]).in_window(window(5))
+    assert conditioning.FrameCues.stack([value], torch.zeros(1)).keys() == {"prior"}
 
 
 @pytest.mark.parametrize(

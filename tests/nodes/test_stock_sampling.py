@@ -1,13 +1,18 @@
 """ComfyUI's own samplers on a HiGen MODEL, held against the samplers of the core."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
 import torch
+from comfy.context_windows import IndexListContextHandler, get_matching_context_schedule
 from comfy_extras.nodes_custom_sampler import BasicScheduler, KSamplerSelect, RandomNoise, SamplerCustomAdvanced
+from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
 from higen_pack import higen_core as hg
 from higen_pack.nodes.models.model import load_model
 from higen_pack.nodes.samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
+from higen_pack.nodes.sampling.noise import check_length, is_plain_noise, with_frames_in_the_batch
 from higen_pack.nodes.stock_sampling import HiGenApplyCues, HiGenGuider, HiGenVideoNoise
 from safetensors.torch import load_file
 
@@ -206,6 +211,83 @@ def test_noise_that_is_off_is_left_off(random_model):
     whole = run("enable", 0, 6, latent, "disable")
     half = run("enable", 0, 3, latent, "enable")
     torch.testing.assert_close(run("disable", 3, 6, half, "disable")["samples"], whole["samples"], atol=1e-3, rtol=1e-3)
+
+
+def test_a_mask_on_an_empty_latent_keeps_it_empty(random_model):
+    positive, negative, latent = apply_cues(random_model)
+    mask = torch.zeros(1, 8, 8)
+    mask[..., 4:] = 1
+    samples = ksampler(random_model, positive, negative, latent | {"noise_mask": mask}, steps=5)
+    assert samples[..., :4].abs().max() < 1e-4
+    assert samples[..., 4:].std() > 0.1
+    sigma, noise, kept = torch.ones(8), torch.ones(8, 4, 8, 8), torch.zeros(8, 4, 8, 8)
+    assert random_model.model.scale_latent_inpaint(sigma=sigma, noise=noise, latent_image=kept).equal(noise)
+
+
+def test_patches_of_predictions_see_those_of_the_prompts_alone(random_model):
+    """And leave guidance on the appearance cue as it is."""
+    positive, negative, latent = apply_cues(random_model)
+    counts = []
+    patched = random_model.clone()
+
+    def patch(arguments):
+        counts.append((len(arguments["conds"]), len(arguments["conds_out"])))
+        return arguments["conds_out"]
+
+    patched.set_model_sampler_pre_cfg_function(patch)
+    noise = HiGenVideoNoise.execute(random_model, CUES, SEED)[0]
+    videos = [
+        advanced(model, noise, HiGenGuider.execute(model, positive, negative, CFG)[0], latent, steps=2)
+        for model in (random_model, patched)
+    ]
+    assert counts == [(2, 2), (2, 2)]
+    assert videos[0].equal(videos[1])
+
+
+def test_the_noise_of_a_seed_is_known_also_after_rounding():
+    noise = hg.draw_noise(SEED, (8, 4, 8, 8))
+    assert is_plain_noise(noise.half().float(), SEED)
+    assert is_plain_noise(noise.bfloat16(), SEED)
+    assert not is_plain_noise(noise, SEED + 1)
+    assert not is_plain_noise(torch.zeros_like(noise), SEED)
+
+
+def test_windows_are_held_against_the_length_of_training(random_model):
+    def windows(length):
+        return IndexListContextHandler(get_matching_context_schedule("standard_static"), None, length, 4)
+
+    check_length(16, random_model.model, windows(32))
+    check_length(40, random_model.model, windows(16))
+    with pytest.raises(ValueError, match="context_length is 17, this model was trained on 16 frames"):
+        check_length(40, random_model.model, windows(17))
+
+
+def test_context_handlers_are_copied_without_a_cycle():
+    handler = IndexListContextHandler(get_matching_context_schedule("standard_static"), None, 8, 4)
+    copy = with_frames_in_the_batch(handler)
+    options = {"transformer_options": {"sample_sigmas": torch.tensor([3.0, 2.0, 1.0])}}
+    copy.set_step(torch.full((8,), 2.0), options)
+    assert (copy._step, handler._step) == (1, 0)
+    reference = weakref.ref(copy)
+    gc.disable()
+    del copy
+    gc.enable()
+    assert reference() is None
+    handler.dim = 2
+    with pytest.raises(ValueError, match="context windows must be along dim 0, the frames, for HiGen, got dim 2"):
+        with_frames_in_the_batch(handler)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 5, 8, 8), (4, 8, 8), (1, 16, 8, 8)])
+def test_latents_of_other_shapes_are_an_error(random_model, shape):
+    with pytest.raises(ValueError, match="the latent must be .frames, 4, height/8, width/8. for HiGen, got"):
+        random_model.model.memory_required(list(shape))
+
+
+def test_a_model_with_other_noise_levels_is_refused_by_the_easy_samplers(random_model):
+    distilled = ModelSamplingDiscrete().patch(random_model, "lcm", False)[0]
+    with pytest.raises(ValueError, match="model has 50 noise levels, HiGen's samplers need 1000"):
+        HiGenSpatialPriorSampler.execute(distilled, *prompts(random_model), 64, 64, SEED, 2, CFG, "ddim")
 
 
 def test_more_frames_than_trained_on_are_an_error_in_stock_samplers_too(random_model):

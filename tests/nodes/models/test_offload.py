@@ -74,6 +74,17 @@ def test_weights_are_cast_to_the_dtype_of_the_activations(tmp_path, stored):
     torch.testing.assert_close(call(unet, "cpu"), call(exact, "cpu"), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.skipif(not hasattr(comfy, "memory_management"), reason="this ComfyUI has no dynamic loading")
+def test_a_model_loads_where_layers_have_no_tensors_before_they_are_loaded(monkeypatch, tmp_path):
+    """So ComfyUI builds them where it loads weights dynamically, which it does on NVIDIA."""
+    path = networks.random_file(tmp_path / "unet.safetensors", hg.UNet, networks.UNET, **networks.METADATA)
+    monkeypatch.setattr(comfy.memory_management, "aimdo_enabled", True)
+    unet = hg.load_unet(path, build=partial(StockUNet, ops=comfy.ops.manual_cast))
+    plain = hg.load_unet(path)
+    assert unet.state_dict().keys() == plain.state_dict().keys()
+    assert all(tensor.equal(plain.state_dict()[name]) for name, tensor in unet.state_dict().items())
+
+
 def test_a_model_that_is_loaded_in_part_gives_the_same_prior(tmp_path):
     """What --lowvram and --novram do on a GPU: most layers stay where they are and cast when they run."""
     path = networks.random_file(tmp_path / "unet.safetensors", hg.UNet, networks.UNET, **networks.METADATA)
