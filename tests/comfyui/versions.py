@@ -28,3 +28,6 @@ def needs(owner: type, method: str) -> pytest.MarkDecorator:
 
 HAS_PANELS = pytest.mark.skipif(VERSION == OLDEST, reason="frontend 1.32 has no side panel and no app mode")
 """For tests of the side panel that shows the widgets of the selected node, and of the app mode."""
+
+NODES_SCROLL_WITH_FOCUS = VERSION > OLDEST
+"""Whether the wheel scrolls a text on a node of Nodes 2.0 only after a click; otherwise it zooms the canvas."""

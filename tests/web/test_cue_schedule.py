@@ -84,7 +84,7 @@ def test_each_node_has_its_own_curve(editor):
         "() => Object.fromEntries(app.graph._nodes.map(n => [n.id, n.widgets.map(w => w.value).join()]))"
     )
     assert len(values) == 14
-    assert [int(node) for node, value in values.items() if "points" in value] == [nodes[1].node]
+    assert [node for node, value in values.items() if "points" in value] == [str(nodes[1].node)]
 
 
 def test_inside_a_subgraph(schedule, editor):

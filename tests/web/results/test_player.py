@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ...comfyui.paths import WORKFLOWS
+from ...comfyui.versions import NODES_SCROLL_WITH_FOCUS
 
 GRAPH = """format => {
     const add = (type, x, values) => {
@@ -136,6 +137,8 @@ def test_the_loaders_text_scrolls_inside_its_node(editor):
         loader["id"],
     )
     editor.page.locator(".hp-text").hover()
+    if editor.renderer == "vue" and NODES_SCROLL_WITH_FOCUS:
+        editor.page.locator(".hp-text").click()
     scale = editor.page.evaluate("() => app.canvas.ds.scale")
     editor.page.mouse.wheel(0, 120)
     editor.page.wait_for_function("() => document.querySelector('.hp-text').scrollTop > 0")
