@@ -76,8 +76,8 @@ def check_length(frames: int, model: HigenModel, context_handler: Any) -> None:
     trained = model.info.frames
     if context_handler is None and frames > trained:
         raise ValueError(
-            f"cues are for {frames} frames, this model was trained on {trained}: lower frames in HiGen Cue Schedule, or "
-            "sample in windows with Context Windows (Manual)"
+            f"cues are for {frames} frames, this model was trained on {trained}: lower frames in HiGen Cue Schedule, "
+            "or sample in windows with Context Windows (Manual)"
         )
     if context_handler is not None and min(frames, context_handler.context_length) > trained:
         raise ValueError(

@@ -57,23 +57,6 @@ def devices_of_results(unet, vae, clip, inputs_on):
     return {name: result.device.type for name, result in results.items()}
 
 
-def offload(network, device, modules):
-    """Keeps the weights on the CPU until one of the modules runs, as a host does that is short of GPU memory."""
-
-    def move(module, _):
-        for layer in module.modules():
-            for name, parameter in list(layer.named_parameters(recurse=False)):
-                setattr(layer, name, torch.nn.Parameter(parameter.to(device), requires_grad=False))
-
-    for module in modules:
-        module.register_forward_pre_hook(move)
-    network.execution_device = device
-
-
-def layers_of(network):
-    return [module for module in network.modules() if not list(module.children())]
-
-
 @pytest.mark.medium
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("batch_guidance", [True, False])
@@ -102,17 +85,6 @@ def test_text_is_encoded_on_the_device_of_the_towers(cuda, monkeypatch):
     clip = networks(cuda)[2]
     monkeypatch.setattr(clip, "tokenize", lambda prompts: torch.zeros(len(prompts), 77, dtype=torch.long))
     assert clip.encode_text(["a cat"]).device.type == "cuda"
-
-
-@pytest.mark.parametrize("inputs_on", ["cpu", "cuda"])
-def test_the_networks_compute_on_the_execution_device(cuda, inputs_on):
-    unet, vae, clip = networks("cpu")
-    offload(unet, cuda, layers_of(unet))
-    offload(vae, cuda, layers_of(vae))
-    offload(clip, cuda, [*clip.model.children(), *clip.model.transformer.resblocks])
-    devices = devices_of_results(unet, vae, clip, inputs_on)
-    assert devices.pop("unet") == devices.pop("unet without cues") == inputs_on
-    assert set(devices.values()) == {"cuda"}
 
 
 def test_fake_tensors_on_two_devices_are_refused(cuda):
