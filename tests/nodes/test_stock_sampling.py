@@ -1,7 +1,5 @@
 """ComfyUI's own samplers on a HiGen MODEL, held against the samplers of the core."""
 
-import gc
-import weakref
 from dataclasses import replace
 
 import pytest
@@ -12,7 +10,7 @@ from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
 from higen_pack import higen_core as hg
 from higen_pack.nodes.models.model import load_model
 from higen_pack.nodes.samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
-from higen_pack.nodes.sampling.noise import check_length, is_plain_noise, with_frames_in_the_batch
+from higen_pack.nodes.sampling.noise import check_length
 from higen_pack.nodes.stock_sampling import HiGenApplyCues, HiGenGuider, HiGenVideoNoise
 from safetensors.torch import load_file
 
@@ -244,14 +242,6 @@ def test_patches_of_predictions_see_those_of_the_prompts_alone(random_model):
     assert videos[0].equal(videos[1])
 
 
-def test_the_noise_of_a_seed_is_known_also_after_rounding():
-    noise = hg.draw_noise(SEED, (8, 4, 8, 8))
-    assert is_plain_noise(noise.half().float(), SEED)
-    assert is_plain_noise(noise.bfloat16(), SEED)
-    assert not is_plain_noise(noise, SEED + 1)
-    assert not is_plain_noise(torch.zeros_like(noise), SEED)
-
-
 def test_windows_are_held_against_the_length_of_training(random_model):
     def windows(length):
         return IndexListContextHandler(get_matching_context_schedule("standard_static"), None, length, 4)
@@ -260,22 +250,6 @@ def test_windows_are_held_against_the_length_of_training(random_model):
     check_length(40, random_model.model, windows(16))
     with pytest.raises(ValueError, match="context_length is 17, this model was trained on 16 frames"):
         check_length(40, random_model.model, windows(17))
-
-
-def test_context_handlers_are_copied_without_a_cycle():
-    handler = IndexListContextHandler(get_matching_context_schedule("standard_static"), None, 8, 4)
-    copy = with_frames_in_the_batch(handler)
-    options = {"transformer_options": {"sample_sigmas": torch.tensor([3.0, 2.0, 1.0])}}
-    copy.set_step(torch.full((8,), 2.0), options)
-    assert (copy._step, handler._step) == (1, 0)
-    reference = weakref.ref(copy)
-    gc.disable()
-    del copy
-    gc.enable()
-    assert reference() is None
-    handler.dim = 2
-    with pytest.raises(ValueError, match="context windows must be along dim 0, the frames, for HiGen, got dim 2"):
-        with_frames_in_the_batch(handler)
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 5, 8, 8), (4, 8, 8), (1, 16, 8, 8)])
