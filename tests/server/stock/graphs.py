@@ -98,3 +98,14 @@ def sampled(server: ComfyServer, graph: Graph, *latents: Link, seconds: float = 
     assert run.ending == "success", run.error
     files = [server.output_path(run.outputs[saver]["latents"][0]) for saver in savers]
     return [load_file(Path(file))["latent_tensor"] for file in files]
+
+
+def fill_in_defaults(server: ComfyServer, graph: Graph, link: Link) -> None:
+    """Gives the node of a link the default of every widget that it was added without."""
+    node = graph.prompt[link[0]]
+    required = server.object_info()[node["class_type"]]["input"]["required"]
+    for name, (kind, *options) in required.items():
+        if options and "default" in options[0]:
+            node["inputs"].setdefault(name, options[0]["default"])
+        elif kind == "COMBO":
+            node["inputs"].setdefault(name, options[0]["options"][0])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from .graphs import STEPS, VideoGraph, sampled
+from .graphs import STEPS, VideoGraph, fill_in_defaults, sampled
 
 SAMPLERS = ["euler", "dpmpp_2m", "uni_pc", "lcm"]
 SCHEDULERS = ["ddim_uniform", "simple", "sgm_uniform", "beta"]
@@ -125,8 +125,8 @@ def test_context_windows_make_longer_videos(server):
     graph = VideoGraph(frames=24)
     options = {"context_length": 16, "context_overlap": 8, "context_schedule": "standard_static", "context_stride": 1}
     options |= {"closed_loop": False, "fuse_method": "pyramid", "dim": 0}
-    plain_model = graph.model
-    graph.model = graph.add("ContextWindowsManual", model=plain_model, **options)
+    graph.model = graph.add("ContextWindowsManual", model=graph.model, **options)
+    fill_in_defaults(server, graph, graph.model)
     stock, easy, prior = sampled(server, graph, graph.ksampler(), graph.easy(), graph.prior)
     assert stock.shape == easy.shape == (24, 4, 8, 8)
     assert difference(easy, stock) < 0.1
@@ -139,6 +139,7 @@ def test_a_window_as_long_as_the_clip_changes_nothing(server, graph, plain):
     options = {"context_length": 8, "context_overlap": 4, "context_schedule": "standard_static", "context_stride": 1}
     options |= {"closed_loop": False, "fuse_method": "pyramid", "dim": 0}
     graph.model = graph.add("ContextWindowsManual", model=graph.model, **options)
+    fill_in_defaults(server, graph, graph.model)
     assert sampled(server, graph, graph.ksampler())[0].equal(plain)
 
 

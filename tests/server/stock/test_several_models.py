@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from ...comfyui.inprocess import enter_comfyui
-from .graphs import VideoGraph, sampled
+from .graphs import VideoGraph, fill_in_defaults, sampled
 
 TEXT_WIDTH, POOLED_WIDTH = 64, 96
 """Of mini's text encoder, whose prompts this Stable Diffusion takes."""
@@ -83,20 +83,8 @@ def test_a_model_of_another_kind_is_refused_by_name(server, graph, node):
         "combine": lambda: graph.add("HiGenVideoCombine", images=image, model=other),
     }
     link = nodes[node]()
-    graph.prompt[link[0]]["inputs"] = defaults(server, graph.prompt[link[0]]) | graph.prompt[link[0]]["inputs"]
+    fill_in_defaults(server, graph, link)
     graph.add("PreviewAny", source=link)
     run = server.run(graph.prompt)
     assert run.ending == "error"
     assert "model must be a HiGen model, from HiGen Loader, got SD3" in run.error
-
-
-def defaults(server, node):
-    """The values of widgets that a prompt leaves out."""
-    required = server.object_info()[node["class_type"]]["input"]["required"]
-    values = {}
-    for name, (kind, *options) in required.items():
-        if options and "default" in options[0]:
-            values[name] = options[0]["default"]
-        elif kind == "COMBO":
-            values[name] = options[0]["options"][0]
-    return values
