@@ -19,6 +19,9 @@ NODES = {
     "HiGenCueExtractor": "HiGen Cue Extractor",
     "HiGenCueSchedule": "HiGen Cue Schedule",
     "HiGenTemporalSampler": "HiGen Temporal Sampler",
+    "HiGenApplyCues": "HiGen Apply Cues",
+    "HiGenVideoNoise": "HiGen Video Noise",
+    "HiGenGuider": "HiGen Guider",
     "HiGenVideoCombine": "HiGen Video Combine",
 }
 SAMPLERS = ("HiGenSpatialPriorSampler", "HiGenTemporalSampler")
