@@ -49,7 +49,7 @@ def test_nodes_have_their_chinese_names(chinese):
     assert title == texts["display_name"]
     with_widget = [name for name in texts["inputs"] if not name.endswith("_from")]
     assert widgets == [texts["inputs"][name]["name"] for name in with_widget]
-    assert outputs == names(texts, 2)
+    assert outputs == names(texts, 4)
 
 
 def test_the_editor_is_in_chinese(chinese):
