@@ -63,7 +63,7 @@ def test_double_click_on_an_empty_place_adds_one_point(schedule):
 @pytest.mark.parametrize("zoom", [0.6, 1.7])
 def test_drawing_works_at_any_zoom(schedule, zoom):
     schedule.page.evaluate(
-        "z => { app.canvas.ds.scale = z; app.canvas.ds.offset = [-200, -60]; app.canvas.setDirty(true, true); }", zoom
+        "z => { app.canvas.ds.scale = z; app.canvas.ds.offset = [-200, -160]; app.canvas.setDirty(true, true); }", zoom
     )
     schedule.page.wait_for_timeout(300)
     schedule.click(0.6, 0.25)
