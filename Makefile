@@ -93,11 +93,13 @@ test-fast: python  ## tests of the core and the nodes, without server and browse
 	$(PARALLEL) -m "not slow and not medium"
 
 test: setup  ## every test but the slow ones
-	@status=0; set -x; $(PARALLEL) -m "not slow" || status=1; $(SERIAL) -m "not slow" || status=1; $(NODE_TESTS) || status=1; exit $$status
+	$(call TESTS,-m "not slow")
 
 test-all: setup  ## every test
-	@status=0; set -x; $(PARALLEL) || status=1; $(SERIAL) || status=1; $(NODE_TESTS) || status=1; exit $$status
+	$(call TESTS)
 
+# All three parts run, also when one fails.
+TESTS = @status=0; set -x; $(PARALLEL) $(1) || status=1; $(SERIAL) $(1) || status=1; $(NODE_TESTS) || status=1; exit $$status
 # Tests of the core and the nodes run in one process per core, with one thread each. Those of the server, the browser and
 # the packaging start processes of their own.
 PARALLEL = OMP_NUM_THREADS=1 $(BIN)/pytest tests/core tests/nodes -n logical --dist loadfile

@@ -12,12 +12,11 @@ from comfy_api.latest import InputImpl, io
 
 from .. import higen_core as hg
 from ..higen_core.cues.curves import MOTION_MAX
-from .cue_schedule import HigenCuesType
 from .models.folders import AUTO
 from .models.image_encoders import dinov2_folder, dinov2_names
 from .models.model import HigenModel, higen_model
 from .output.measured_curves import image_tower
-from .schema import advanced, known_fields
+from .schema import HigenCuesType, advanced, known_fields
 from .validation import validated
 
 FROM_START, WHOLE = "from start, at the model's rate", "whole footage, fitted to the length"

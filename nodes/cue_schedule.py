@@ -1,4 +1,4 @@
-"""HIGEN_CUES, and HiGen Cue Schedule, which makes them from numbers or drawn curves."""
+"""HiGen Cue Schedule, which makes cues from numbers or drawn curves."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from .. import higen_core as hg
 from ..higen_core.cues.curves import MOTION_MAX, Curve, EvaluatedCurve
 from .output.curve_value import CurveType, CurveValue, curve_value
 from .output.measured_curves import extracted_curves
-from .schema import advanced, known_fields
+from .schema import HigenCuesType, advanced, known_fields
 from .validation import validated
-
-HigenCuesType = io.Custom("HIGEN_CUES")
 
 
 def strength_input(name: str, cues: str) -> io.Input:

@@ -83,8 +83,7 @@ class HiGenSpatialPriorSampler(io.ComfyNode):
         width, height = width or higen.info.width, height or higen.info.height
         for name, side in (("width", width), ("height", height)):
             check_size(name, side, higen.size_step)
-        guider = TextAndAppearanceGuider(model)
-        guider.set_guidance(positive, negative, Guidance(cfg), Guidance(1.0))
+        guider = TextAndAppearanceGuider(model, positive, negative, Guidance(cfg), Guidance(1.0))
         noise = hg.draw_noise(seed, (1, LATENT_CHANNELS, height // 8, width // 8))
         return io.NodeOutput(sample(guider, noise, sampler, steps, seed))
 
@@ -129,8 +128,7 @@ class HiGenTemporalSampler(io.ComfyNode):
         higen = higen_model(model)
         check_prior(prior, higen.size_step)
         positive, negative = (apply_cues(prompt, cues, prior, prior_strength) for prompt in (positive, negative))
-        guider = TextAndAppearanceGuider(model)
-        appearance_guidance = Guidance(resolve_appearance_guidance(higen.info, appearance_cfg or None))
-        guider.set_guidance(positive, negative, Guidance(cfg), appearance_guidance)
+        appearance = Guidance(resolve_appearance_guidance(higen.info, appearance_cfg or None))
+        guider = TextAndAppearanceGuider(model, positive, negative, Guidance(cfg), appearance)
         noise = VideoNoise(seed, cues.motion, higen.info.noise_correlation)
         return io.NodeOutput(sample(guider, noise.generate_noise(empty_video(cues, prior)), sampler, steps, seed))

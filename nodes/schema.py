@@ -1,10 +1,12 @@
-"""What the schemas of several nodes share: inputs, and fields that not every supported ComfyUI knows."""
+"""What the schemas of several nodes share: HIGEN_CUES, inputs, and fields that not every supported ComfyUI knows."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from comfy_api.latest import io
+
+HigenCuesType = io.Custom("HIGEN_CUES")
 
 NEWER_FIELDS = ("search_aliases", "has_intermediate_output")
 """Fields of io.Schema that ComfyUI 0.3.75 does not have."""
@@ -81,7 +83,7 @@ def appearance_cfg_input() -> io.Input:
 def prior_inputs() -> list[io.Input]:
     return [
         io.Latent.Input("prior", tooltip="The latent of one picture: it sets the size and the content of the video."),
-        io.Custom("HIGEN_CUES").Input("cues", tooltip="From HiGen Cue Schedule: frames, motion and appearance."),
+        HigenCuesType.Input("cues", tooltip="From HiGen Cue Schedule: frames, motion and appearance."),
     ]
 
 

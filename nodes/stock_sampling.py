@@ -6,12 +6,12 @@ from comfy_api.latest import io
 
 from ..higen_core.diffusion.pipeline import resolve_appearance_guidance
 from .conditioning import apply_cues
-from .cue_schedule import HigenCuesType
 from .latents import empty_video
 from .models.model import higen_model
 from .sampling.guider import Guidance, TextAndAppearanceGuider
 from .sampling.noise import VideoNoise
 from .schema import (
+    HigenCuesType,
     advanced,
     appearance_cfg_input,
     cfg_input,
@@ -130,7 +130,5 @@ class HiGenGuider(io.ComfyNode):
         appearance_end=1.0,
     ) -> io.NodeOutput:
         scale = resolve_appearance_guidance(higen_model(model).info, appearance_cfg or None)
-        guider = TextAndAppearanceGuider(model)
         text, appearance = Guidance(cfg, cfg_start, cfg_end), Guidance(scale, appearance_start, appearance_end)
-        guider.set_guidance(positive, negative, text, appearance)
-        return io.NodeOutput(guider)
+        return io.NodeOutput(TextAndAppearanceGuider(model, positive, negative, text, appearance))

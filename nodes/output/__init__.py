@@ -1,1 +1,1 @@
-"""What the nodes return: video files, and curves measured in the finished video."""
+"""What the nodes return: video files, curves on links, and curves measured in the finished video."""

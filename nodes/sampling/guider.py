@@ -14,7 +14,7 @@ from ..conditioning import with_null_appearance
 
 @dataclass(frozen=True)
 class Guidance:
-    """A guidance scale, and the part of sampling in which it applies: 0 is the start, 1 the end. 1 is no guidance."""
+    """A guidance scale, 1 for none, and the part of sampling in which it applies: 0 is the start, 1 the end."""
 
     scale: float
     start: float = 0.0
@@ -29,7 +29,8 @@ class Guidance:
 class TextAndAppearanceGuider(CFGGuider):
     """Guidance as in `higen_core.diffusion.guidance`. A guidance of scale 1 costs no evaluation."""
 
-    def set_guidance(self, positive: list, negative: list, text: Guidance, appearance: Guidance) -> None:
+    def __init__(self, model: Any, positive: list, negative: list, text: Guidance, appearance: Guidance) -> None:
+        super().__init__(model)
         conds = {"positive": positive, "negative": negative}
         if appearance.scale != 1 and (null_appearance := with_null_appearance(positive)):
             conds["null_appearance"] = null_appearance

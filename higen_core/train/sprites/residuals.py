@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...cues.cues import resample_rows
 from ...diffusion.guidance import classifier_free_guidance
-from ...diffusion.noise import OFFSET_NOISE, correlate_noise, draw_video_noise
+from ...diffusion.noise import draw_correlated_noise
 from ...diffusion.schedule import add_noise, x0_and_eps
 from ...models.unet import UNet
 from ..checkpoint import fingerprint
@@ -57,8 +57,8 @@ class ResidualEncoder:
 
         seed = zlib.crc32(json.dumps(captions).encode())
         b, c, f, h, w = x0.shape
-        noise, offset_noise = (part.to(device) for part in draw_video_noise(seed, (b, c, f, h, w)))
-        x, eps = x0, correlate_noise(noise + OFFSET_NOISE * offset_noise, motion, self.unet.info.noise_correlation)
+        correlation = self.unet.info.noise_correlation
+        x, eps = x0, draw_correlated_noise(seed, (b, c, f, h, w), motion.cpu(), correlation).to(device)
         for stride in range(random.Random(seed).randint(2, MAX_STRIDES), 0, -1):
             t = STRIDE * stride
             noisy = add_noise(x, eps, torch.full((len(x),), t))

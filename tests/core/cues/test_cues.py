@@ -85,3 +85,19 @@ def test_null_cues_are_null_in_every_entry():
 def test_invalid_cues_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_selected_frames_keep_their_cues():
+    cues = Cues(torch.tensor([10, 200, 900, NULL_MOTION, 40]), torch.rand(6, 6).fill_diagonal_(1))
+    neighbors = cues.select([1, 2, 3])
+    assert neighbors.motion.tolist() == [200, 900]
+    assert torch.equal(neighbors.appearance, cues.appearance[1:4, 1:4])
+    assert cues.select([0, 2]).motion.tolist() == [210]  # the steps in between
+    assert cues.select([1, 3]).motion.tolist() == [1000]  # but at most 1000
+    assert cues.select([2, 5]).motion.tolist() == [NULL_MOTION]
+    assert cues.select([4]).motion.tolist() == []
+
+
+def test_the_step_back_of_a_loop_has_the_mean_motion():
+    cues = Cues(torch.tensor([10, 20, 60]), torch.ones(4, 4))
+    assert cues.select([2, 3, 0]).motion.tolist() == [60, 30]

@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 import torch
 
-from higen_core import draw_noise, draw_video_noise
+from higen_core import draw_correlated_noise, draw_noise, draw_video_noise
 from higen_core.cues.cues import NULL_MOTION
-from higen_core.diffusion.noise import correlate_noise
+from higen_core.diffusion.noise import OFFSET_NOISE, correlate_noise
 
 
 def test_noise_is_determined_by_its_seed():
@@ -39,3 +39,13 @@ def test_the_correlation_of_neighboring_frames_falls_with_motion():
 def test_a_correlation_of_zero_leaves_noise_unchanged():
     noise = torch.randn(1, 4, 3, 2, 2, generator=torch.Generator().manual_seed(0))
     assert torch.equal(correlate_noise(noise, torch.tensor([[0, 100]]), 0.0), noise)
+
+
+def test_drawn_noise_has_its_offset_and_is_correlated():
+    shape, motion = (2, 4, 3, 5, 6), torch.tensor([0, 100])
+    noise, offset = draw_video_noise(7, shape)
+    white = draw_correlated_noise(7, shape, motion, 0.0)
+    assert torch.equal(white, noise + OFFSET_NOISE * offset)
+    correlated = draw_correlated_noise(7, shape, motion, 100.0)
+    assert torch.equal(correlated, correlate_noise(white, motion.expand(2, 2), 100.0))
+    assert torch.equal(correlated[:, :, 1], white[:, :, 0])

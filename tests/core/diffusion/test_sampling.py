@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from higen_core import draw_noise
-from higen_core.diffusion.sampling import SAMPLERS, dpmpp_2m
-from higen_core.diffusion.schedule import SPACINGS, add_noise, timesteps, velocity
+from higen_core.diffusion.sampling import SAMPLERS, dpmpp_2m, velocity_from_denoiser
+from higen_core.diffusion.schedule import SPACINGS, add_noise, alpha_sigma, timesteps, velocity
 
 from .. import golden
 
@@ -87,3 +87,11 @@ def test_the_second_order_solver_is_far_more_accurate_than_ddim():
         return (last.x - (variance(0) / variance(times[0])).sqrt()).abs().item()
 
     assert error(dpmpp_2m, 20) < 0.6 * error(SAMPLERS["ddim"], 20)
+
+
+@pytest.mark.parametrize("t", [1, 500, 998])
+def test_the_velocity_of_a_denoiser_is_that_of_its_estimate(x0, t):
+    eps, step = draw_noise(1, x0.shape), torch.tensor([t])
+    x, (alpha, sigma) = add_noise(x0, eps, step), alpha_sigma(t, torch.zeros(1))
+    velocity_of = velocity_from_denoiser(lambda y, s: y - s * eps, {t: sigma / alpha})
+    torch.testing.assert_close(velocity_of(x, t), velocity(x0, eps, step), atol=1e-3, rtol=1e-3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -44,9 +43,9 @@ class VideoGraph(Graph):
         positive, negative, latent: of HiGen Apply Cues.
     """
 
-    def __init__(self, frames: int = 8, motion: int = 300, appearance: float = 0.0, **loader: Any) -> None:
+    def __init__(self, frames: int = 8) -> None:
         super().__init__()
-        self.model = self.add("HiGenLoader", **MINI | loader)
+        self.model = self.add("HiGenLoader", **MINI)
         self.clip, self.vae = output(self.model, 1), output(self.model, 2)
         self.prompts = [self.text("a cat moving right on a white background"), self.text("")]
         stage = {"model": self.model, "positive": self.prompts[0], "negative": self.prompts[1]}
@@ -60,7 +59,7 @@ class VideoGraph(Graph):
             cfg=3.0,
             sampler="dpmpp_2m",
         )
-        self.cues = self.add("HiGenCueSchedule", frames=frames, motion=motion, appearance=appearance)
+        self.cues = self.add("HiGenCueSchedule", frames=frames, motion=300, appearance=0.0)
         self.apply_cues(*self.prompts)
 
     def text(self, text: str) -> Link:
@@ -97,7 +96,7 @@ def sampled(server: ComfyServer, graph: Graph, *latents: Link, seconds: float = 
     run = server.run(graph.prompt, seconds=seconds)
     assert run.ending == "success", run.error
     files = [server.output_path(run.outputs[saver]["latents"][0]) for saver in savers]
-    return [load_file(Path(file))["latent_tensor"] for file in files]
+    return [load_file(file)["latent_tensor"] for file in files]
 
 
 def fill_in_defaults(server: ComfyServer, graph: Graph, link: Link) -> None:
@@ -109,3 +108,13 @@ def fill_in_defaults(server: ComfyServer, graph: Graph, link: Link) -> None:
             node["inputs"].setdefault(name, options[0]["default"])
         elif kind == "COMBO":
             node["inputs"].setdefault(name, options[0]["options"][0])
+
+
+def similarity(video: torch.Tensor, other: torch.Tensor) -> float:
+    """Cosine similarity."""
+    return torch.cosine_similarity(video.flatten(), other.flatten(), dim=0).item()
+
+
+def difference(video: torch.Tensor, other: torch.Tensor) -> float:
+    """Mean absolute difference over the standard deviation of the other."""
+    return ((video - other).abs().mean() / other.std()).item()

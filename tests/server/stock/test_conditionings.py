@@ -1,24 +1,8 @@
 """Every conditioning that ComfyUI can express works on a HiGen video, or is refused by name."""
 
-import pytest
 import torch
 
-from .graphs import VideoGraph, sampled
-
-
-@pytest.fixture
-def graph():
-    return VideoGraph()
-
-
-@pytest.fixture(scope="module")
-def plain(server):
-    graph = VideoGraph()
-    return sampled(server, graph, graph.ksampler())[0]
-
-
-def difference(a, b):
-    return ((a - b).abs().mean() / b.std()).item()
+from .graphs import difference, sampled
 
 
 def left_and_right(video):

@@ -3,31 +3,10 @@
 import pytest
 import torch
 
-from .graphs import STEPS, VideoGraph, fill_in_defaults, sampled
+from .graphs import CFG, SEED, STEPS, VideoGraph, difference, fill_in_defaults, sampled, similarity
 
 SAMPLERS = ["euler", "dpmpp_2m", "uni_pc", "lcm"]
 SCHEDULERS = ["ddim_uniform", "simple", "sgm_uniform", "beta"]
-
-
-@pytest.fixture
-def graph():
-    return VideoGraph()
-
-
-@pytest.fixture(scope="module")
-def plain(server):
-    """The video of KSampler with nothing between it and the loader."""
-    graph = VideoGraph()
-    return sampled(server, graph, graph.ksampler())[0]
-
-
-def similarity(a, b):
-    return torch.cosine_similarity(a.flatten(), b.flatten(), dim=0).item()
-
-
-def difference(a, b):
-    """Mean absolute difference over the standard deviation of the second."""
-    return ((a - b).abs().mean() / b.std()).item()
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
@@ -47,13 +26,13 @@ def test_the_three_ways_to_sample_give_one_video(server, graph, plain):
         model=graph.model,
         positive=graph.positive,
         negative=graph.negative,
-        cfg=2.0,
+        cfg=CFG,
         appearance_cfg=1.0,
     )
-    noise = graph.add("HiGenVideoNoise", model=graph.model, cues=graph.cues, noise_seed=7)
+    noise = graph.add("HiGenVideoNoise", model=graph.model, cues=graph.cues, noise_seed=SEED)
     links = {"noise": noise, "guider": guider, "sampler": euler, "sigmas": sigmas, "latent_image": graph.latent}
     custom = graph.add("SamplerCustomAdvanced", **links)
-    options = {"noise_seed": 7, "steps": STEPS, "cfg": 2.0, "sampler_name": "euler", "scheduler": "ddim_uniform"}
+    options = {"noise_seed": SEED, "steps": STEPS, "cfg": CFG, "sampler_name": "euler", "scheduler": "ddim_uniform"}
     links = {"model": graph.model, "positive": graph.positive, "negative": graph.negative}
     halves = {"latent_image": graph.latent, "add_noise": "enable", "start_at_step": 0, "end_at_step": 2}
     first = graph.add("KSamplerAdvanced", **options, **links, **halves, return_with_leftover_noise="enable")
