@@ -14,7 +14,7 @@ from .peak import computed_peak
 LATENT = (32, 32, 56)  # 32 frames at 448x256
 
 
-@pytest.mark.parametrize("chunk", [None, 8, 1])
+@pytest.mark.parametrize("chunk", [None, 8, pytest.param(1, marks=pytest.mark.medium)])
 def test_the_estimate_is_above_the_peak_of_the_denoiser_by_at_most_40_percent(chunk):
     def run(network):
         text = torch.empty(1, 77, MINI.y_dim)

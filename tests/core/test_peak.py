@@ -52,6 +52,7 @@ def drop_from_page_cache(path):
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", ["vae.pth", "vae.safetensors"])
 def test_a_network_is_loaded_in_chunks(tmp_path, name):
     """The autoencoder has 335 MB in fp32 and 167 MB in bf16; half of the file at a time would exceed the bound."""

@@ -77,7 +77,7 @@ def close(samples, expected, atol=1e-3):
     torch.testing.assert_close(samples * hg.LATENT_SCALE, expected, atol=atol, rtol=0)
 
 
-@pytest.fixture(scope="module", params=["golden", "mini"])
+@pytest.fixture(scope="module", params=["golden", pytest.param("mini", marks=pytest.mark.medium)])
 def case(request):
     """A MODEL, text states of a prompt and of an empty one, and a prior in the scale of the core."""
     if request.param == "golden":
@@ -129,6 +129,7 @@ def test_several_priors_of_one_batch_are_those_of_single_latents(random_model):
         close(samples[i : i + 1], last.x0[:, :, 0])
 
 
+@pytest.mark.medium
 def test_the_guider_and_the_noise_give_what_the_easy_sampler_gives(random_model):
     """But for the noise that the released sampler leaves at t = 0, whose share is 0.03."""
     model = random_model

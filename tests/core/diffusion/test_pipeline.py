@@ -68,7 +68,7 @@ def video_inputs():
 
 
 @pytest.mark.parametrize("batch_guidance", [True, False])
-@pytest.mark.parametrize("steps", [4, 50])
+@pytest.mark.parametrize("steps", [4, pytest.param(50, marks=pytest.mark.medium)])
 def test_both_stages_give_the_released_samples(unet, texts, steps, batch_guidance):
     case = golden.cases("diffusion_cases", f"sample{steps}.")
     options = {"steps": steps, "guidance": 12.0, "batch_guidance": batch_guidance}
@@ -247,6 +247,7 @@ def test_inputs_may_have_another_dtype_than_the_network(unet, texts, video_input
     torch.testing.assert_close(given, single, rtol=0, atol=2e-3)
 
 
+@pytest.mark.medium
 def test_inputs_may_be_on_another_device_than_the_network():
     """The network is on a fake GPU: fake tensors have a device and a dtype, but no values."""
     alphas_cumprod()  # is cached, so it must not be created as a fake tensor

@@ -33,6 +33,7 @@ def started(monkeypatch) -> list:
     return configs
 
 
+@pytest.mark.medium
 def test_what_is_wrong_is_printed_without_a_traceback(tmp_path):
     (tmp_path / "options.toml").write_text("stepz = 1")
     result = command_line("vae", "--config", tmp_path / "options.toml")
@@ -64,6 +65,7 @@ def test_a_data_set_brings_its_own_trainings(tmp_path, started):
     assert [training for training, _ in started] == 3 * [sprites.TRAININGS["denoiser"]]
 
 
+@pytest.mark.medium
 def test_without_the_package_of_a_data_set_the_error_says_where_it_is(tmp_path):
     """In a copy of the core without the package, as users install it."""
     without = shutil.ignore_patterns("sprites", "__pycache__", "*.safetensors")

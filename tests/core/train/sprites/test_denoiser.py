@@ -74,6 +74,7 @@ def test_without_prior_and_cues_paired_clips_have_neither(batches):
     assert (conditions["appearance"] >= 0).all()
 
 
+@pytest.mark.medium
 def test_the_data_set_decides_size_and_cue_scales_and_the_weights_the_rest(tmp_path):
     config = SpriteDenoiserTraining(out=tmp_path, shard_frames=64)
     info = ModelInfo(frames=99, noise_correlation=300.0, timestep_spacing="trailing")

@@ -44,6 +44,7 @@ def test_prompts_of_the_evaluation_were_held_out_of_training():
     assert held_out_scenes(20, **metrics.STRAIGHT) == (scenes, prompts)
 
 
+@pytest.mark.medium
 def test_prompts_are_sampled_and_checked():
     figures, sheet = metrics.prompt_fidelity(bench(steps=2, guidance=3.0), 4)
     assert figures.keys() == {"object_in_prior", "object_in_video", "background", "direction", "flicker", "frechet"}
