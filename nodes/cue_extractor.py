@@ -16,7 +16,7 @@ from .models.folders import AUTO
 from .models.image_encoders import dinov2_folder, dinov2_names
 from .models.model import HigenModel, higen_model
 from .output.measured_curves import image_tower
-from .schema import HigenCuesType, advanced, known_fields
+from .schema import HigenCuesType, advanced, fps_input, known_fields
 from .validation import validated
 
 FROM_START, WHOLE = "from start, at the model's rate", "whole footage, fitted to the length"
@@ -56,14 +56,7 @@ class HiGenCueExtractor(io.ComfyNode):
                     optional=True,
                     tooltip="From Load CLIP Vision: measures appearance in place of the encoder below.",
                 ),
-                io.Float.Input(
-                    "images_fps",
-                    default=8.0,
-                    min=0.1,
-                    max=1000.0,
-                    step=0.1,
-                    tooltip="Frames per second of images. A video has its own frame rate.",
-                ),
+                fps_input("images_fps", "Frames per second of images. A video has its own frame rate.", max=1000.0),
                 io.Int.Input(
                     "frames",
                     default=0,

@@ -9,7 +9,7 @@ from .. import higen_core as hg
 from ..higen_core.cues.curves import MOTION_MAX, Curve, EvaluatedCurve
 from .output.curve_value import CurveType, CurveValue, curve_value
 from .output.measured_curves import extracted_curves
-from .schema import HigenCuesType, advanced, known_fields
+from .schema import HigenCuesType, advanced, fps_input, known_fields
 from .validation import validated
 
 
@@ -89,15 +89,11 @@ class HiGenCueSchedule(io.ComfyNode):
                     "factor 1. Empty: the constant appearance.",
                 ),
                 advanced(
-                    io.Float.Input(
+                    fps_input(
                         "fps",
-                        default=8.0,
-                        min=0.1,
-                        max=120.0,
-                        step=0.1,
+                        "Frames per second, for the time axes only. HiGen is made for 8. Video Combine sets the "
+                        "playback speed.",
                         optional=True,
-                        tooltip="Frames per second, for the time axes only. HiGen is made for 8. Video Combine sets "
-                        "the playback speed.",
                     )
                 ),
                 HigenCuesType.Input(

@@ -59,10 +59,16 @@ def cfg_input() -> io.Input:
         default=12.0,
         min=0.0,
         max=100.0,
-        step=0.1,
+        step=0.05,  # the page rounds to the decimals of the step
+        round=0.01,
         tooltip="Classifier-free guidance scale, without unit: 1 ignores the negative prompt, higher follows the "
         "positive one more closely. HiGen's default is 12.",
     )
+
+
+def fps_input(name: str, tooltip: str, max: float = 120.0, **options: Any) -> io.Input:
+    """A frame rate, 0.1 to `max`, with the decimals of 23.976: the page rounds to those of the step."""
+    return io.Float.Input(name, default=8.0, min=0.1, max=max, step=0.005, round=0.001, tooltip=tooltip, **options)
 
 
 def appearance_cfg_input() -> io.Input:

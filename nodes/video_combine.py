@@ -18,7 +18,7 @@ from comfy_api.latest import InputImpl, Types, io
 from .models.model import higen_model
 from .output.measured_curves import measured_curves
 from .output.video_writer import FORMATS, PNG_FRAMES, Clip, complete_file, pad_even, to_uint8, write_png
-from .schema import known_fields
+from .schema import fps_input, known_fields
 from .validation import validated
 
 
@@ -33,9 +33,7 @@ class HiGenVideoCombine(io.ComfyNode):
             "node, and stores the workflow in the file: drop it on the canvas to open the graph again.",
             inputs=[
                 io.Image.Input("images", tooltip="The frames of one video, in order, values 0 to 1."),
-                io.Float.Input(
-                    "fps", default=8.0, min=0.1, max=120.0, step=0.1, tooltip="Frames per second. HiGen is made for 8."
-                ),
+                fps_input("fps", "Frames per second. HiGen is made for 8."),
                 io.Combo.Input(
                     "format",
                     options=[*FORMATS, PNG_FRAMES],

@@ -1,0 +1,36 @@
+"""Number fields keep the decimals that users type, and show them."""
+
+import pytest
+
+ADD = """type => {
+    const node = LiteGraph.createNode(type);
+    node.pos = [320, 120];
+    app.graph.add(node);
+    app.canvas.ds.offset = [0, 0];
+    app.canvas.ds.scale = 1;
+    app.canvas.setDirty(true, true);
+    return node.id;
+}"""
+ENTER = """([id, name, value]) => {
+    const node = app.graph.getNodeById(id);
+    node.widgets.find(widget => widget.name === name).setValue(value, {e: {}, node, canvas: app.canvas});
+}"""
+
+
+@pytest.mark.parametrize(
+    ("node", "name", "value"),
+    [
+        ("HiGenVideoCombine", "fps", 23.976),
+        ("HiGenVideoCombine", "fps", 29.97),
+        ("HiGenCueExtractor", "images_fps", 23.976),
+        ("HiGenTemporalSampler", "cfg", 7.25),
+    ],
+)
+def test_decimals_are_kept(editor, node, name, value):
+    """Entered as the canvas does at the end of its dialog."""
+    number = editor.page.evaluate(ADD, node)
+    editor.page.evaluate(ENTER, [number, name, value])
+    assert editor.prompt()[str(number)]["inputs"][name] == value
+    if editor.renderer == "vue":
+        field = editor.page.locator(f"[data-node-id='{number}']").get_by_label(name, exact=True)
+        assert float(field.input_value(timeout=10_000)) == value
