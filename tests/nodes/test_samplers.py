@@ -55,12 +55,16 @@ def test_the_prior_is_that_of_the_core(path, model):
     torch.testing.assert_close(samples * hg.LATENT_SCALE, core_prior(hg.load_unet(path)), atol=1e-4, rtol=1e-4)
 
 
-def test_the_video_is_that_of_the_core(path, model):
+@pytest.mark.parametrize(("cfg", "appearance_guidance"), [(CFG, None), (1.0, None), (CFG, 10.0), (1.0, 10.0)])
+def test_the_video_is_that_of_the_core(path, model, monkeypatch, cfg, appearance_guidance):
+    info, unet = replace(model.model.info, appearance_guidance=appearance_guidance), hg.load_unet(path)
+    monkeypatch.setattr(model.model.diffusion_model, "info", info)
+    monkeypatch.setattr(unet, "info", info)
     prior = sample_prior(model)
-    samples = sample_video(model, prior)["samples"]
+    samples = sample_video(model, prior, cfg=cfg)["samples"]
     noise, offset_noise = hg.draw_video_noise(SEED, (1, 4, 8, 4, 8))
     expected = hg.sample_video(
-        hg.load_unet(path),
+        unet,
         conditioning(1)[0][0],
         conditioning(2)[0][0],
         prior=prior["samples"] * hg.LATENT_SCALE,
@@ -68,7 +72,7 @@ def test_the_video_is_that_of_the_core(path, model):
         noise=noise,
         offset_noise=offset_noise,
         steps=STEPS,
-        guidance=CFG,
+        guidance=cfg,
     )
     assert samples.shape == (8, 4, 4, 8)
     torch.testing.assert_close(samples * hg.LATENT_SCALE, expected[0].movedim(1, 0), atol=1e-4, rtol=1e-4)

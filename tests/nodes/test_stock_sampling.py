@@ -217,23 +217,26 @@ def test_a_mask_on_an_empty_latent_keeps_it_empty(random_model):
 
 
 def test_patches_of_predictions_see_those_of_the_prompts_alone(random_model):
-    """And leave guidance on the appearance cue as it is."""
+    """And leave guidance on the appearance cue as it is: two equal predictions are no guidance on the text."""
     positive, negative, latent = apply_cues(random_model)
     counts = []
     patched = random_model.clone()
 
     def patch(arguments):
         counts.append((len(arguments["conds"]), len(arguments["conds_out"])))
-        return arguments["conds_out"]
+        return arguments["conds_out"][:1] * 2
 
     patched.set_model_sampler_pre_cfg_function(patch)
     noise = HiGenVideoNoise.execute(random_model, CUES, SEED)[0]
-    videos = [
-        advanced(model, noise, HiGenGuider.execute(model, positive, negative, CFG)[0], latent, steps=2)
-        for model in (random_model, patched)
-    ]
+
+    def video(model, cfg, **options):
+        guider = HiGenGuider.execute(model, positive, negative, cfg, **options)[0]
+        return advanced(model, noise, guider, latent, steps=2)
+
+    without_text = video(patched, CFG)
     assert counts == [(2, 2), (2, 2)]
-    assert videos[0].equal(videos[1])
+    torch.testing.assert_close(without_text, video(random_model, 1.0))
+    assert (without_text - video(random_model, 1.0, appearance_cfg=1.0)).abs().max() > 0.01
 
 
 def test_windows_are_held_against_the_length_of_training(random_model):
