@@ -90,22 +90,21 @@ comfyui: python  ## keep a ComfyUI with this pack running and print its address
 	@$(BIN)/python -m tests.comfyui.serve --port $(PORT)
 
 test-fast: python  ## tests of the core and the nodes, without server and browser: under three minutes
-	$(PARALLEL) -m "not slow and not medium"
+	$(PARALLEL) tests/core tests/nodes -m "not slow and not medium"
 
 test: setup  ## every test but the slow ones
-	$(call TESTS,-m "not slow")
+	$(call ALL,$(FAST))
 
 test-all: setup  ## every test
-	$(call TESTS)
+	$(call ALL,$(FAST),$(SLOW))
 
-# All three parts run, also when one fails.
-TESTS = @status=0; set -x; $(PARALLEL) $(1) || status=1; $(SERIAL) $(1) || status=1; $(NODE_TESTS) || status=1; exit $$status
-# Tests of the core and the nodes run in one process per core, with one thread each. Those of the server, the browser and
-# the packaging start processes of their own.
-PARALLEL = OMP_NUM_THREADS=1 $(BIN)/pytest tests/core tests/nodes -n logical --dist loadfile
-SERIAL = $(BIN)/pytest --ignore tests/core --ignore tests/nodes
-
+# A process for each of at most four cores, with one thread, and with a server and a browser of its own.
+PARALLEL = OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile
+FAST = $(PARALLEL) -m "not slow"
+SLOW = $(BIN)/pytest -m slow
 NODE_TESTS = find tests/web -name '*.test.*js' -print0 | xargs -0 -r node --test
+# All parts run, also when one fails.
+ALL = @status=0; set -x; $(NODE_TESTS) || status=1; $(1) || status=1; $(if $(2),$(2) || status=1;) exit $$status
 
 lint: setup  ## ruff, pyright and biome
 	$(BIN)/ruff check .
