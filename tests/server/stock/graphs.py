@@ -79,7 +79,7 @@ class VideoGraph(Graph):
         return self.add("HiGenTemporalSampler", **links | options | inputs)
 
     def ksampler(self, **inputs: Any) -> Link:
-        """The video of KSampler, like that of `easy` but for the noise that is left."""
+        """The video of KSampler; with "sgm_uniform" like that of `easy`, but for the noise that is left."""
         options = {"seed": SEED, "steps": STEPS, "cfg": CFG, "sampler_name": "euler", "scheduler": "ddim_uniform"}
         links = {
             "model": self.model,
