@@ -43,8 +43,8 @@ SOURCES = {
     "go, then freeze left": Scene("green star", "pink", "move", "left", 1.2, "go then freeze", start=(44, 32)),
 }
 REAL = ("bikes", "bigbuckbunny", "carphone_pristine")
-TOO_HARD = {"rise right", "rise down", "fall left", "fall right"}
-"""Sources whose motion mini does not follow closely enough yet: correlations of 0.67 to 0.83."""
+TOO_HARD = {"rise right", "fall left", "fall right"}
+"""Sources whose motion mini does not follow closely enough yet."""
 
 
 def with_xfail(names):
