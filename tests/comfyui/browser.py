@@ -59,6 +59,21 @@ class Editor:
         self.page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
         self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
+    def add(self, node_type: str, x: int = 320, y: int = 120) -> int:
+        """Adds a node at x, y of the graph, shown without zoom. Returns its id."""
+        return self.page.evaluate(
+            """([type, x, y]) => {
+                const node = LiteGraph.createNode(type);
+                node.pos = [x, y];
+                app.graph.add(node);
+                app.canvas.ds.offset = [0, 0];
+                app.canvas.ds.scale = 1;
+                app.canvas.setDirty(true, true);
+                return node.id;
+            }""",
+            [node_type, x, y],
+        )
+
     def workflow(self) -> dict:
         """The workflow as the editor would save it now."""
         return self.page.evaluate("() => JSON.parse(JSON.stringify(app.graph.serialize()))")

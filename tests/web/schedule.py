@@ -11,18 +11,7 @@ EMPTY = {"version": 0.4, "nodes": [], "links": [], "groups": [], "last_node_id":
 def add_schedule(editor: Editor, x: int = 320, y: int = 120) -> "Curves":
     """Add a Cue Schedule node at x, y of the graph, shown without zoom."""
     before = editor.page.locator("svg.hc-plot").count()
-    node = editor.page.evaluate(
-        """([type, x, y]) => {
-            const node = LiteGraph.createNode(type);
-            node.pos = [x, y];
-            app.graph.add(node);
-            app.canvas.ds.offset = [0, 0];
-            app.canvas.ds.scale = 1;
-            app.canvas.setDirty(true, true);
-            return node.id;
-        }""",
-        [NODE, x, y],
-    )
+    node = editor.add(NODE, x, y)
     editor.page.wait_for_function("n => document.querySelectorAll('svg.hc-plot').length > n", arg=before)
     editor.page.wait_for_timeout(400)  # the first layout of the node
     return Curves(editor, node, before)

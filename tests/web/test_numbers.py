@@ -2,15 +2,6 @@
 
 import pytest
 
-ADD = """type => {
-    const node = LiteGraph.createNode(type);
-    node.pos = [320, 120];
-    app.graph.add(node);
-    app.canvas.ds.offset = [0, 0];
-    app.canvas.ds.scale = 1;
-    app.canvas.setDirty(true, true);
-    return node.id;
-}"""
 ENTER = """([id, name, value]) => {
     const node = app.graph.getNodeById(id);
     node.widgets.find(widget => widget.name === name).setValue(value, {e: {}, node, canvas: app.canvas});
@@ -28,7 +19,7 @@ ENTER = """([id, name, value]) => {
 )
 def test_decimals_are_kept(editor, node, name, value):
     """Entered as the canvas does at the end of its dialog."""
-    number = editor.page.evaluate(ADD, node)
+    number = editor.add(node)
     editor.page.evaluate(ENTER, [number, name, value])
     assert editor.prompt()[str(number)]["inputs"][name] == value
     if editor.renderer == "vue":

@@ -22,7 +22,8 @@ def test_the_texts_of_the_curves_are_hidden(schedule, editor):
         node = editor.page.locator(f"[data-node-id='{schedule.node}']")
         text = node.inner_text()
         assert [name for name in SHOWN if name not in text] == []
-        assert node.locator("textarea").count() == 0
+        assert text.count("_curve") == 4  # two inputs and two outputs
+        assert node.locator("[aria-label$=_curve]").count() == 0
 
 
 @HAS_PANELS
