@@ -98,8 +98,10 @@ test: setup  ## every test but the slow ones
 test-all: setup  ## every test
 	$(call ALL,$(FAST),$(SLOW))
 
-# A process for each of at most four cores, with one thread, and with a server and a browser of its own.
-PARALLEL = OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile
+# Each process has one thread, and a server and a browser of its own. One more than there are cores, since each waits for
+# its browser at times, but at most four.
+PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(4, os.cpu_count() + 1))')
+PARALLEL = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PROCESSES) --dist loadfile
 FAST = $(PARALLEL) -m "not slow"
 SLOW = $(BIN)/pytest -m slow
 NODE_TESTS = find tests/web -name '*.test.*js' -print0 | xargs -0 -r node --test

@@ -28,6 +28,7 @@ def test_a_row_that_needs_more_than_the_free_memory_is_skipped_with_a_message():
     assert run.stderr.startswith("fp64 is skipped: it needs 1073741825.0 GB of free memory")
 
 
+@pytest.mark.slow
 def test_the_command_prints_tables():
     command = [sys.executable, "-m", "tests.benchmarks", "--narrow", "loading"]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
