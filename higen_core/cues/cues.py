@@ -75,6 +75,11 @@ class Cues:
         return cls(torch.full((frames - 1,), int(motion)), appearance_matrix(torch.full((frames,), float(appearance))))
 
     @classmethod
+    def recommended(cls, info: ModelInfo) -> Cues:
+        """The constant cues that suit weights, of the length of their training clips."""
+        return cls.constant(info.frames, info.sampling.motion, info.sampling.appearance)
+
+    @classmethod
     def null(cls, frames: int) -> Cues:
         """Both cues null: no condition. The released network was not trained with null cues."""
         return cls(torch.full((frames - 1,), NULL_MOTION), torch.full((frames, frames), NULL_APPEARANCE))

@@ -26,10 +26,10 @@ def prior_steps(
     uncond: Tensor,
     *,
     noise: Tensor,
-    steps: int = 50,
+    steps: int | None = None,
     timesteps: Sequence[int] | None = None,
-    guidance: float = 12.0,
-    sampler: str = "ddim",
+    guidance: float | None = None,
+    sampler: str | None = None,
     batch_guidance: bool = True,
 ) -> Iterator[SamplerStep]:
     """Spatial stage: samples the spatial prior. The x of the last step is the result, (b, c, 1, h, w).
@@ -40,7 +40,8 @@ def prior_steps(
         text: text states of the prompts (b, l, d).
         uncond: text states of the negative prompt, (1, l, d) or (b, l, d), of any length l.
         noise: (b, c, 1, h, w); see `draw_noise`.
-        steps: number of denoising steps, 1..1000, spaced as `unet.info.timestep_spacing` says.
+        steps: number of denoising steps, 1..1000, spaced as `unet.info.timestep_spacing` says. None for steps, guidance
+            or sampler is what suits the weights, `unet.info.sampling`.
         timesteps: the time steps to visit, 0..999, strictly falling, in place of `steps`; see `schedule.timesteps`.
         guidance: classifier-free guidance scale; 1 is no guidance.
         sampler: "ddim", the released one, or "dpmpp_2m".
@@ -52,6 +53,7 @@ def prior_steps(
     if noise.ndim != 5 or noise.shape[2] != 1:
         raise ValueError(f"noise of the spatial stage must be (b, c, 1, h, w), got {tuple(noise.shape)}")
     text, uncond = _text_states(unet, text, uncond)
+    guidance = unet.info.sampling.prior_guidance if guidance is None else guidance
     velocity = classifier_free_guidance(unet, {"text": text}, [(guidance, {"text": uncond})], batch_guidance)
     return _sample(unet, velocity, noise, sampler, steps, timesteps)
 
@@ -67,11 +69,11 @@ def video_steps(
     offset_noise: Tensor | None = None,
     prior_strength: float = 1.0,
     noise_correlation: float | None = None,
-    steps: int = 50,
+    steps: int | None = None,
     timesteps: Sequence[int] | None = None,
-    guidance: float = 12.0,
+    guidance: float | None = None,
     appearance_guidance: float | None = None,
-    sampler: str = "ddim",
+    sampler: str | None = None,
     batch_guidance: bool = True,
     chunk: int | None = None,
 ) -> Iterator[SamplerStep]:
@@ -87,7 +89,8 @@ def video_steps(
             its embedding with that of no prior. 1 is what the networks were trained with.
         noise_correlation: see `correlate_noise`; 0 for independent noise, None for the value of the weights
             (`unet.info`).
-        guidance: scale of the guidance on the text; the null branch has the same prior and cues.
+        guidance: scale of the guidance on the text, None for that of the weights; the null branch has the same prior
+            and cues.
         appearance_guidance: scale of the guidance on the appearance cue; the null branch has the same text, prior and
             motion cue. Above 1, small changes of appearance become smaller and large ones larger, at the cost of one
             more evaluation a step. None is the value of the weights; weights that were trained without null cues
@@ -105,6 +108,7 @@ def video_steps(
     if noise.ndim != 5 or noise.shape[2] != cues.frames:
         raise ValueError(f"noise must be (b, c, {cues.frames}, h, w) for these cues, got {tuple(noise.shape)}")
     appearance_guidance = resolve_appearance_guidance(unet.info, appearance_guidance)
+    guidance = unet.info.sampling.video_guidance if guidance is None else guidance
     b, device = len(noise), unet.device
     text, uncond = _text_states(unet, text, uncond)
     cond = {
@@ -164,12 +168,19 @@ def _text_states(unet: UNet, text: Tensor, uncond: Tensor) -> tuple[Tensor, Tens
 
 
 def _sample(
-    unet: UNet, velocity: Velocity, noise: Tensor, sampler: str, steps: int, timesteps: Sequence[int] | None
+    unet: UNet,
+    velocity: Velocity,
+    noise: Tensor,
+    sampler: str | None,
+    steps: int | None,
+    timesteps: Sequence[int] | None,
 ) -> Iterator[SamplerStep]:
+    recommended = unet.info.sampling
+    sampler = recommended.sampler if sampler is None else sampler
     if sampler not in SAMPLERS:
         raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}")
     if timesteps is None:
-        timesteps = spaced_timesteps(steps, unet.info.timestep_spacing)
+        timesteps = spaced_timesteps(recommended.steps if steps is None else steps, unet.info.timestep_spacing)
     return SAMPLERS[sampler](velocity, noise.to(unet.device, torch.float32), check_timesteps(timesteps))
 
 

@@ -1,4 +1,5 @@
-"""The sizes of the three networks: one frozen dataclass each, with the keys of the released config files."""
+"""The sizes of the three networks, with the keys of the released config files, and how weights are best sampled: one
+frozen dataclass each."""
 
 from __future__ import annotations
 
@@ -147,6 +148,43 @@ class CLIPConfig(_Config):
             if isinstance(values.get(key), dict):
                 values[key] = tower.from_dict(values[key])
         return super().from_dict(values)
+
+
+@dataclass(frozen=True)
+class SamplingConfig(_Config):
+    """How weights are best sampled. The defaults are those of the released implementation.
+
+    Attributes:
+        steps: denoising steps of each stage, 1..1000.
+        sampler: a key of `diffusion.sampling.SAMPLERS`.
+        prior_guidance, video_guidance: guidance scales on the text in the spatial and in the temporal stage.
+        motion: constant motion cue, 0..1000.
+        appearance: factor of the appearance cue, 0..1; see `Cues.constant`.
+
+    Raises:
+        ValueError: a value out of range; the message names it.
+    """
+
+    steps: int = 50
+    sampler: str = "ddim"
+    prior_guidance: float = 12.0
+    video_guidance: float = 12.0
+    motion: int = 500
+    appearance: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, kind, most in (
+            ("steps", int, 1000),
+            ("prior_guidance", int | float, float("inf")),
+            ("video_guidance", int | float, float("inf")),
+            ("motion", int, 1000),
+            ("appearance", int | float, 1),
+        ):
+            value, least = getattr(self, name), 1 if name == "steps" else 0
+            if not isinstance(value, kind) or isinstance(value, bool) or not least <= value <= most:
+                raise ValueError(f"{name} of the recommended settings must be {least} to {most}, got {value!r}")
+        if not isinstance(self.sampler, str):
+            raise ValueError(f"sampler of the recommended settings must be a name, got {self.sampler!r}")
 
 
 RELEASED = UNetConfig(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..aliases import ALIASES, renamed
+from .config import SamplingConfig
 
 SPACINGS = ("leading", "trailing")
 """Spacings of the time steps that a sampler visits; see `diffusion.schedule.timesteps`."""
@@ -26,6 +27,7 @@ class ModelInfo:
         timestep_spacing: "leading" or "trailing"; see `diffusion.schedule.timesteps`.
         rgb_factors, rgb_bias: linear map from scaled latents to colors in [-1, 1] for previews, (c, 3) and (3,); None
             for Stable Diffusion's.
+        sampling: how the weights are best sampled.
         vocabulary: words of the training captions; empty if unknown.
         steps: optimizer steps of the training.
         training: options of the training run by name.
@@ -46,6 +48,7 @@ class ModelInfo:
     timestep_spacing: str = "leading"
     rgb_factors: tuple[tuple[float, ...], ...] | None = None
     rgb_bias: tuple[float, ...] | None = None
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
     vocabulary: tuple[str, ...] = ()
     steps: int | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -54,6 +57,8 @@ class ModelInfo:
     def __post_init__(self) -> None:
         for name in ("rgb_factors", "rgb_bias", "vocabulary"):
             object.__setattr__(self, name, _as_tuple(getattr(self, name)))
+        if isinstance(self.sampling, Mapping):
+            object.__setattr__(self, "sampling", SamplingConfig.from_dict(dict(self.sampling)))
         for name, (requirement, is_valid) in REQUIREMENTS.items():
             if not is_valid(value := getattr(self, name)):
                 raise ValueError(f"{name} of the weights must be {requirement}, got {value!r}")
@@ -74,8 +79,10 @@ class ModelInfo:
         return cls(**values, extra=extra)
 
     def to_metadata(self) -> dict[str, Any]:
-        """Metadata that `from_metadata` reads as an equal ModelInfo. Attributes that are None or empty are left out."""
+        """Metadata that `from_metadata` reads as an equal ModelInfo. Attributes that are None or empty are left
+        out, as are recommended settings that are those of the released weights."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "extra"}
+        values["sampling"] = {} if self.sampling == SamplingConfig() else self.sampling.to_dict()
         return {name: value for name, value in values.items() if value not in (None, (), {})} | dict(self.extra)
 
 
@@ -115,6 +122,7 @@ REQUIREMENTS: dict[str, Requirement] = {
         lambda v: v is None or (isinstance(v, tuple) and len(v) > 0 and all(map(_is_color, v))),
     ),
     "rgb_bias": ("a list of 3 numbers, or none", lambda v: v is None or _is_color(v)),
+    "sampling": ("a mapping of settings to values", lambda v: isinstance(v, SamplingConfig)),
     "vocabulary": ("a list of words", lambda v: isinstance(v, tuple) and all(isinstance(word, str) for word in v)),
     "steps": ("a non-negative integer, or none", lambda v: v is None or (_is_integer(v) and v >= 0)),
     "training": ("a mapping of names to values", lambda v: isinstance(v, Mapping)),

@@ -28,6 +28,8 @@ AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 AnyUNet = TypeVar("AnyUNet", bound=UNet)
 AnyConfig = TypeVar("AnyConfig", UNetConfig, VAEConfig, CLIPConfig)
 MINI_DIR = Path(__file__).parents[1] / "mini"
+MINI_SAMPLING = "sampling.json"
+"""File beside mini's weights: ModelInfo.sampling of its denoiser, unless the metadata of the denoiser states it."""
 
 
 def load_unet(
@@ -123,9 +125,17 @@ def _config(file: WeightsFile, kind: type[AnyConfig], released: AnyConfig) -> An
         raise ValueError(f"{file.path}: {error}") from error
 
 
+def read_info(source: str | Path) -> ModelInfo:
+    """What a denoiser was trained on, and how it is best sampled, without its tensors; see `load_unet`."""
+    return _info(open_weights(_path(source, "denoiser")))
+
+
 def _info(file: WeightsFile) -> ModelInfo:
+    metadata = file.metadata
+    if file.path == MINI_DIR / "denoiser.safetensors" and "sampling" not in metadata:
+        metadata = metadata | {"sampling": json.loads((MINI_DIR / MINI_SAMPLING).read_text(encoding="utf-8"))}
     try:
-        return ModelInfo.from_metadata(file.metadata)
+        return ModelInfo.from_metadata(metadata)
     except ValueError as error:
         raise ValueError(f"{file.path}: {error}") from error
 

@@ -5,9 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from higen_core import Cues
+from higen_core import Cues, ModelInfo
 from higen_core.cues.cues import NULL_APPEARANCE, NULL_MOTION, measure_motion, similarity
 from higen_core.cues.curves import Curve
+from higen_core.models.config import SamplingConfig
 
 from .. import golden
 
@@ -101,3 +102,10 @@ def test_selected_frames_keep_their_cues():
 def test_the_step_back_of_a_loop_has_the_mean_motion():
     cues = Cues(torch.tensor([10, 20, 60]), torch.ones(4, 4))
     assert cues.select([2, 3, 0]).motion.tolist() == [60, 30]
+
+
+def test_the_recommended_cues_are_constant_and_as_long_as_the_training_clips():
+    info = ModelInfo(frames=5, sampling=SamplingConfig(motion=300, appearance=0.2))
+    cues, expected = Cues.recommended(info), Cues.constant(5, 300, 0.2)
+    assert torch.equal(cues.motion, expected.motion)
+    assert torch.equal(cues.appearance, expected.appearance)

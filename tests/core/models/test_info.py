@@ -3,6 +3,7 @@
 import pytest
 
 from higen_core import ModelInfo
+from higen_core.models.config import SamplingConfig
 
 COMPLETE = ModelInfo(
     frames=16,
@@ -16,6 +17,7 @@ COMPLETE = ModelInfo(
     timestep_spacing="trailing",
     rgb_factors=((0.1, 0.2, 0.3), (1, 2, 3), (0, 0, 0), (-1, 0.5, 0)),
     rgb_bias=(0.0, 0.1, 0.2),
+    sampling=SamplingConfig(12, "dpmpp_2m", 3.0, 2, 300, 0),
     vocabulary=("a", "cat"),
     steps=0,
     training={"lr": 3e-5, "prompts": ["a cat"], "network": {"dim": 64}},
@@ -33,6 +35,10 @@ def test_defaults_are_those_of_the_released_weights():
     info = ModelInfo.from_metadata({})
     assert (info.frames, info.fps, info.width, info.height, info.motion_scale) == (32, 8, 448, 256, 10_000)
     assert (info.noise_correlation, info.appearance_guidance, info.timestep_spacing) == (0, None, "leading")
+
+
+def test_released_weights_are_sampled_as_in_the_released_implementation():
+    assert ModelInfo().sampling == SamplingConfig(50, "ddim", 12.0, 12.0, motion=500, appearance=1.0)
 
 
 def test_only_values_that_are_none_or_empty_are_left_out_of_the_metadata():
@@ -76,6 +82,12 @@ def test_lists_become_tuples():
         ({"height": "256 pixels"}, "height .* got '256 pixels'"),
         ({"fps": float("nan")}, "fps .* a positive number, got nan"),
         ({"motion_scale": -1}, "motion_scale .* a positive number, got -1"),
+        ({"sampling": {"steps": 0}}, "steps of the recommended settings must be 1 to 1000, got 0"),
+        ({"sampling": {"motion": 10.5}}, r"motion .* must be 0 to 1000, got 10\.5"),
+        ({"sampling": {"appearance": 2}}, "appearance .* must be 0 to 1, got 2"),
+        ({"sampling": {"sampler": 1}}, "sampler .* must be a name, got 1"),
+        ({"sampling": {"cfg": 3}}, "SamplingConfig: unknown key 'cfg'"),
+        ({"sampling": 12}, "sampling of the weights must be a mapping of settings to values, got 12"),
         ({"similarity_floor": 1}, r"similarity_floor .* a number in \[-1, 1\), or none, got 1"),
         ({"noise_correlation": float("inf")}, "noise_correlation .* a non-negative number, got inf"),
         ({"noise_sharing": -1}, "noise_correlation .* a non-negative number, got -1"),

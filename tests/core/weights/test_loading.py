@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from higen_core import ModelInfo
-from higen_core.models.config import CLIPConfig, UNetConfig, VAEConfig
-from higen_core.weights.checkpoint import MINI_DIR, load_clip, load_unet, load_vae
+from higen_core.models.config import CLIPConfig, SamplingConfig, UNetConfig, VAEConfig
+from higen_core.weights.checkpoint import MINI_DIR, load_clip, load_unet, load_vae, read_info
 from higen_core.weights.files import open_weights
 
 from .. import golden
@@ -40,8 +40,14 @@ def test_tensor_names_and_metadata_of_earlier_versions_are_read(tmp_path):
 def test_mini_is_stored_under_the_names_of_this_version():
     file, unet = open_weights(MINI_DIR / "denoiser.safetensors"), load_unet("mini")
     assert file.shapes.keys() == unet.state_dict().keys()
-    assert file.metadata.keys() == {*unet.info.to_metadata(), "config"}
+    assert file.metadata.keys() | {"sampling"} == {*unet.info.to_metadata(), "config"}
     assert (unet.info.noise_correlation, unet.info.timestep_spacing) == (300.0, "trailing")
+
+
+def test_mini_states_how_it_is_best_sampled():
+    expected = SamplingConfig(12, "dpmpp_2m", prior_guidance=3.0, video_guidance=2.0, motion=500, appearance=0.0)
+    assert read_info("mini").sampling == expected
+    assert load_unet("mini").info == read_info("mini") == read_info(MINI_DIR / "denoiser.safetensors")
 
 
 def test_the_autoencoder_of_a_whole_checkpoint_is_loaded(tmp_path, vae_tensors):
