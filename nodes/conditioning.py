@@ -107,6 +107,11 @@ def apply_cues(conditioning: list, cues: hg.Cues, prior: dict[str, Any], prior_s
     return node_helpers.conditioning_set_values(conditioning, {KEY: value})
 
 
+def has_cues(conditioning: list) -> bool:
+    """Whether a CONDITIONING is for the temporal stage."""
+    return any(KEY in options for _, options in conditioning)
+
+
 def with_null_appearance(conditioning: list) -> list:
     """The prompts of a CONDITIONING that have cues, with the null appearance cue in place of theirs."""
     return [

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from comfy_api.latest import io
+from comfy_execution.graph_utils import ExecutionBlocker
 
 from .. import higen_core as hg
-from ..higen_core.cues.curves import MOTION_MAX, Curve, EvaluatedCurve
+from ..higen_core.cues.curves import MOTION_MAX, Curve
+from .models.model import higen_model
 from .output.curve_value import CurveType, CurveValue, curve_value
 from .output.measured_curves import extracted_curves
+from .sampling.settings import OF_MODEL, CueRequest, no_model, stands_for_model
 from .schema import HigenCuesType, advanced, fps_input, known_fields
 from .validation import validated
+
+FRAMES_MAX = 1024
 
 
 def strength_input(name: str, cues: str) -> io.Input:
@@ -49,28 +56,29 @@ class HiGenCueSchedule(io.ComfyNode):
             inputs=[
                 io.Int.Input(
                     "frames",
-                    default=16,
-                    min=2,
-                    max=1024,
-                    tooltip="Length of the video in frames. The bundled mini was trained on 16, the released HiGen on "
-                    "32.",
+                    default=OF_MODEL["frames"],
+                    min=0,
+                    max=FRAMES_MAX,
+                    tooltip="Length of the video in frames; 0 is the length that the model was trained on (mini 16, "
+                    "released 32).",
                 ),
                 io.Int.Input(
                     "motion",
-                    default=500,
-                    min=0,
+                    default=OF_MODEL["motion"],
+                    min=-1,
                     max=1000,
-                    tooltip="How much changes from frame to frame, 0 to 1000, while no curve is drawn. With the "
-                    "released weights, 500 means a mean change of a pixel by 5 % of full brightness per frame.",
+                    tooltip="How much changes from frame to frame, 0 to 1000, while no curve is drawn; -1 is what "
+                    "suits the model (500). With the released weights, 500 means a mean change of a pixel by 5 % of "
+                    "full brightness per frame.",
                 ),
                 io.Float.Input(
                     "appearance",
-                    default=1.0,
-                    min=0.0,
+                    default=OF_MODEL["appearance"],
+                    min=-1.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="How much the look changes from the first to the last frame, without unit, while no "
-                    "curve is drawn: 0 keeps one look, 1 is HiGen's default.",
+                    tooltip="How much the look changes from the first to the last frame, 0 to 1, without unit, while "
+                    "no curve is drawn: 0 keeps one look. -1 is what suits the model (mini 0, released 1).",
                 ),
                 io.String.Input(
                     "motion_curve",
@@ -91,8 +99,9 @@ class HiGenCueSchedule(io.ComfyNode):
                 advanced(
                     fps_input(
                         "fps",
-                        "Frames per second, for the time axes only. HiGen is made for 8. Video Combine sets the "
+                        "Frames per second, for the time axes only; 0 is the model's rate (8). Video Combine sets the "
                         "playback speed.",
+                        default=OF_MODEL["fps"],
                         optional=True,
                     )
                 ),
@@ -110,6 +119,12 @@ class HiGenCueSchedule(io.ComfyNode):
                 strength_input("appearance_strength", "appearance_from"),
                 curve_input("motion_curve_from", "motion", f"height 1 is motion {MOTION_MAX}"),
                 curve_input("appearance_curve_from", "appearance", "height 1 is factor 1"),
+                io.Model.Input(
+                    "model",
+                    optional=True,
+                    tooltip="From HiGen Loader, for what is left to the model. HiGen Temporal Sampler can also supply "
+                    "it, but the outputs plot and curves then have no value.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             outputs=[
@@ -134,8 +149,10 @@ class HiGenCueSchedule(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, motion_curve="", appearance_curve="") -> bool | str:
-        """Checks the curves before anything runs. Returns True, or the error message."""
+    def validate_inputs(cls, frames=None, motion_curve="", appearance_curve="") -> bool | str:
+        """Checks the length and the curves before anything runs. Returns True, or the error message."""
+        if frames is not None and (frames == 1 or not 0 <= frames <= FRAMES_MAX):  # None: from another node
+            return f"frames must be 0, as the model says, or 2 to {FRAMES_MAX}, got {frames}"
         try:
             read_curve("motion_curve", motion_curve, 0)
             read_curve("appearance_curve", appearance_curve, 0)
@@ -152,35 +169,72 @@ class HiGenCueSchedule(io.ComfyNode):
         appearance,
         motion_curve="",
         appearance_curve="",
-        fps=8.0,
+        fps=0.0,
         motion_from=None,
         appearance_from=None,
         motion_strength=1.0,
         appearance_strength=1.0,
         motion_curve_from=None,
         appearance_curve_from=None,
+        model=None,
     ) -> io.NodeOutput:
-        if motion_curve_from is None:
-            motion_curve_from = CurveValue(read_curve("motion_curve", motion_curve, motion / MOTION_MAX))
-        if appearance_curve_from is None:
-            appearance_curve_from = CurveValue(read_curve("appearance_curve", appearance_curve, appearance))
-        motion_curve = curve_value("motion_curve_from", motion_curve_from)
-        appearance_curve = curve_value("appearance_curve_from", appearance_curve_from)
-        drawn = hg.Cues.from_curves(
-            EvaluatedCurve(motion_curve.interp_array, "motion_curve_from"),
-            EvaluatedCurve(appearance_curve.interp_array, "appearance_curve_from"),
+        request = CueRequest(
             frames,
-        )
-        cues = hg.blend_cues(
-            drawn,
+            curve_of("motion", motion_curve_from, motion_curve, motion, MOTION_MAX),
+            curve_of("appearance", appearance_curve_from, appearance_curve, appearance, 1),
             motion_from,
             appearance_from,
-            motion_strength=motion_strength,
-            appearance_strength=appearance_strength,
+            motion_strength,
+            appearance_strength,
         )
-        plot = torch.from_numpy(hg.plot_cues(cues, fps=fps))[None]
-        shown = extracted_curves(cls.hidden.unique_id, motion_from, appearance_from)
-        return io.NodeOutput(cues, plot, motion_curve, appearance_curve, ui=shown)
+        info = hg.ModelInfo() if model is None else higen_model(model).info
+        shown = shown_defaults(request, fps, info) if model is not None else {}
+        if model is not None:
+            check_frames(frames, model)
+            request = request.complete(info)
+        if request.of_model:
+            return unknown_until_sampled(request)
+        cues = request.cues()
+        plot = torch.from_numpy(hg.plot_cues(cues, fps=fps or info.fps))[None]
+        shown |= extracted_curves(cls.hidden.unique_id, request.motion_from, request.appearance_from)
+        return io.NodeOutput(cues, plot, request.motion, request.appearance, ui=shown)
+
+
+def check_frames(frames: int, model: Any) -> None:
+    """Raises ValueError for more frames than the model was trained on, unless it samples in windows."""
+    trained = higen_model(model).info.frames
+    if frames > trained and "context_handler" not in model.model_options:
+        raise ValueError(
+            f"frames is {frames}, but this model was trained on {trained}: lower it (0 is the model's length), or "
+            "connect model through Context Windows (Manual)"
+        )
+
+
+def shown_defaults(request: CueRequest, fps: float, info: hg.ModelInfo) -> dict[str, list]:
+    """The ui entry with the values that the model supplies."""
+    values = {"frames": info.frames, "motion": info.sampling.motion, "appearance": info.sampling.appearance}
+    used = {name: value for name, value in values.items() if name in request.of_model}
+    return {"higen_defaults": [used | ({} if fps else {"fps": info.fps})]}
+
+
+def unknown_until_sampled(request: CueRequest) -> io.NodeOutput:
+    """A request for a sampler, which knows the model. Nodes that the other outputs lead to get an error message."""
+    blocked = ExecutionBlocker(no_model(request.of_model))
+    return io.NodeOutput(
+        request,
+        blocked,
+        blocked if request.motion is None else request.motion,
+        blocked if request.appearance is None else request.appearance,
+    )
+
+
+def curve_of(cue: str, connected: Any, drawn: str | None, constant: float, top: float) -> Any:
+    """The CURVE of a cue: connected, drawn as JSON, or a constant of 0 to `top`; None for that of the model."""
+    if connected is not None:
+        return curve_value(f"{cue}_curve_from", connected)
+    if not drawn and stands_for_model(cue, constant):
+        return None
+    return CurveValue(read_curve(f"{cue}_curve", drawn, constant / top))
 
 
 def read_curve(name: str, text: str | None, constant: float) -> Curve:

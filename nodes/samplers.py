@@ -11,35 +11,19 @@ from .latents import LATENT_CHANNELS, check_prior, check_size, empty_video
 from .models.model import higen_model
 from .sampling.core_sampler import sample
 from .sampling.guider import Guidance, TextAndAppearanceGuider
-from .sampling.noise import VideoNoise
+from .sampling.noise import VideoNoise, check_length
+from .sampling.settings import cues_note, of_model, resolve_cues
 from .schema import (
     appearance_cfg_input,
-    cfg_input,
     known_fields,
     model_input,
     prior_inputs,
     prior_strength_input,
     prompt_inputs,
-    seed_input,
+    sampling_inputs,
+    size_inputs,
 )
 from .validation import validated
-
-
-def sampling_inputs() -> list[io.Input]:
-    """The sampling options, which both stages have in this order."""
-    return [
-        seed_input(),
-        io.Int.Input(
-            "steps", default=50, min=1, max=1000, tooltip="Denoising steps. HiGen's default is 50; 20 is often enough."
-        ),
-        cfg_input(),
-        io.Combo.Input(
-            "sampler",
-            options=list(hg.SAMPLERS),
-            default="ddim",
-            tooltip="Sampling method. ddim is HiGen's own; dpmpp_2m needs about half the steps.",
-        ),
-    ]
 
 
 class HiGenSpatialPriorSampler(io.ComfyNode):
@@ -54,22 +38,7 @@ class HiGenSpatialPriorSampler(io.ComfyNode):
             inputs=[
                 model_input(),
                 *prompt_inputs(),
-                io.Int.Input(
-                    "width",
-                    default=0,
-                    min=0,
-                    max=4096,
-                    step=8,
-                    tooltip="Pixels; 0 is the width the model was trained on.",
-                ),
-                io.Int.Input(
-                    "height",
-                    default=0,
-                    min=0,
-                    max=4096,
-                    step=8,
-                    tooltip="Pixels; 0 is the height the model was trained on.",
-                ),
+                *size_inputs(),
                 *sampling_inputs(),
             ],
             **known_fields(search_aliases=["text to video", "t2v", "text to image", "spatial stage"]),
@@ -80,12 +49,17 @@ class HiGenSpatialPriorSampler(io.ComfyNode):
     @validated
     def execute(cls, model, positive, negative, width, height, seed, steps, cfg, sampler) -> io.NodeOutput:
         higen = higen_model(model)
-        width, height = width or higen.info.width, height or higen.info.height
-        for name, side in (("width", width), ("height", height)):
-            check_size(name, side, higen.size_step)
-        guider = TextAndAppearanceGuider(model, positive, negative, Guidance(cfg), Guidance(1.0))
-        noise = hg.draw_noise(seed, (1, LATENT_CHANNELS, height // 8, width // 8))
-        return io.NodeOutput(sample(guider, noise, sampler, steps, seed))
+        sampling = higen.info.sampling
+        values, shown = of_model(
+            {"width": width, "height": height, "steps": steps, "cfg": cfg, "sampler": sampler},
+            {"width": higen.info.width, "height": higen.info.height, "cfg": sampling.prior_guidance}
+            | {"steps": sampling.steps, "sampler": sampling.sampler},
+        )
+        for name in ("width", "height"):
+            check_size(name, values[name], higen.size_step)
+        guider = TextAndAppearanceGuider(model, positive, negative, Guidance(values["cfg"]), Guidance(1.0))
+        noise = hg.draw_noise(seed, (1, LATENT_CHANNELS, values["height"] // 8, values["width"] // 8))
+        return io.NodeOutput(sample(guider, noise, values["sampler"], values["steps"], seed), ui=shown)
 
 
 class HiGenTemporalSampler(io.ComfyNode):
@@ -110,6 +84,13 @@ class HiGenTemporalSampler(io.ComfyNode):
         )
 
     @classmethod
+    def check_lazy_status(cls, model, prior=None, cues=None, **_) -> list[str]:
+        """Checks the cues before the prior is sampled."""
+        higen = higen_model(model)
+        check_length(resolve_cues(cues, higen.info).frames, higen, model.model_options.get("context_handler"))
+        return ["prior"] if prior is None else []
+
+    @classmethod
     @validated
     def execute(
         cls,
@@ -117,18 +98,25 @@ class HiGenTemporalSampler(io.ComfyNode):
         positive,
         negative,
         prior,
-        cues,
         seed,
         steps,
         cfg,
         sampler,
+        cues=None,
         prior_strength=1.0,
         appearance_cfg=0.0,
     ) -> io.NodeOutput:
         higen = higen_model(model)
         check_prior(prior, higen.size_step)
+        sampling = higen.info.sampling
+        values, shown = of_model(
+            {"steps": steps, "cfg": cfg, "sampler": sampler},
+            {"steps": sampling.steps, "cfg": sampling.video_guidance, "sampler": sampling.sampler},
+        )
+        shown |= cues_note(cues, higen.info)
+        cues = resolve_cues(cues, higen.info)
         positive, negative = (apply_cues(prompt, cues, prior, prior_strength) for prompt in (positive, negative))
         appearance = Guidance(resolve_appearance_guidance(higen.info, appearance_cfg or None))
-        guider = TextAndAppearanceGuider(model, positive, negative, Guidance(cfg), appearance)
-        noise = VideoNoise(seed, cues.motion, higen.info.noise_correlation)
-        return io.NodeOutput(sample(guider, noise.generate_noise(empty_video(cues, prior)), sampler, steps, seed))
+        guider = TextAndAppearanceGuider(model, positive, negative, Guidance(values["cfg"]), appearance)
+        noise = VideoNoise(seed, cues.motion, higen.info.noise_correlation).generate_noise(empty_video(cues, prior))
+        return io.NodeOutput(sample(guider, noise, values["sampler"], values["steps"], seed), ui=shown)

@@ -6,6 +6,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from .. import higen_core as hg
+from .sampling.settings import MODEL_CHOICE, OF_MODEL
+
 HigenCuesType = io.Custom("HIGEN_CUES")
 
 NEWER_FIELDS = ("search_aliases", "has_intermediate_output")
@@ -53,22 +56,61 @@ def seed_input(name: str = "seed") -> io.Input:
     )
 
 
+def size_inputs() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            side,
+            default=0,
+            min=0,
+            max=4096,
+            step=8,
+            tooltip=f"Pixels; 0 is the {side} the model was trained on.",
+        )
+        for side in ("width", "height")
+    ]
+
+
+def sampling_inputs() -> list[io.Input]:
+    """The sampling options, which both stages have in this order."""
+    return [
+        seed_input(),
+        io.Int.Input(
+            "steps",
+            default=OF_MODEL["steps"],
+            min=0,
+            max=1000,
+            tooltip="Denoising steps; 0 is as many as suit the model (mini 12, released 50).",
+        ),
+        cfg_input(),
+        io.Combo.Input(
+            "sampler",
+            options=[MODEL_CHOICE, *hg.SAMPLERS],
+            default=OF_MODEL["sampler"],
+            tooltip="Sampling method; model default is the one that suits the model (mini dpmpp_2m, released ddim). "
+            "dpmpp_2m needs about half the steps of ddim.",
+        ),
+    ]
+
+
 def cfg_input() -> io.Input:
     return io.Float.Input(
         "cfg",
-        default=12.0,
-        min=0.0,
+        default=OF_MODEL["cfg"],
+        min=-1.0,
         max=100.0,
         step=0.05,  # the page rounds to the decimals of the step
         round=0.01,
         tooltip="Classifier-free guidance scale, without unit: 1 ignores the negative prompt, higher follows the "
-        "positive one more closely. HiGen's default is 12.",
+        "positive one more closely. -1 is what suits the model (mini 3 for the prior, 2 for the video; released 12).",
     )
 
 
-def fps_input(name: str, tooltip: str, max: float = 120.0, **options: Any) -> io.Input:
-    """A frame rate, 0.1 to `max`, with the decimals of 23.976: the page rounds to those of the step."""
-    return io.Float.Input(name, default=8.0, min=0.1, max=max, step=0.005, round=0.001, tooltip=tooltip, **options)
+def fps_input(name: str, tooltip: str, max: float = 120.0, default: float = 8.0, **options: Any) -> io.Input:
+    """A frame rate up to `max`, with the decimals of 23.976: the page rounds to those of the step. 0 is the model's."""
+    least = 0.0 if default == OF_MODEL["fps"] else 0.1
+    return io.Float.Input(
+        name, default=default, min=least, max=max, step=0.005, round=0.001, tooltip=tooltip, **options
+    )
 
 
 def appearance_cfg_input() -> io.Input:
@@ -86,10 +128,23 @@ def appearance_cfg_input() -> io.Input:
     )
 
 
+def cues_input() -> io.Input:
+    return HigenCuesType.Input(
+        "cues",
+        optional=True,
+        tooltip="From HiGen Cue Schedule: frames, motion and appearance. Without it the model's own: constant motion "
+        "and appearance, as long as its training clips.",
+    )
+
+
 def prior_inputs() -> list[io.Input]:
     return [
-        io.Latent.Input("prior", tooltip="The latent of one picture: it sets the size and the content of the video."),
-        HigenCuesType.Input("cues", tooltip="From HiGen Cue Schedule: frames, motion and appearance."),
+        io.Latent.Input(
+            "prior",
+            lazy=True,  # it is sampled after the cues were checked
+            tooltip="The latent of one picture: it sets the size and the content of the video.",
+        ),
+        cues_input(),
     ]
 
 

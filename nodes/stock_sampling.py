@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io
 
+from .. import higen_core as hg
 from ..higen_core.diffusion.pipeline import resolve_appearance_guidance
-from .conditioning import apply_cues
+from .conditioning import apply_cues, has_cues
 from .latents import empty_video
 from .models.model import higen_model
 from .sampling.guider import Guidance, TextAndAppearanceGuider
-from .sampling.noise import VideoNoise
+from .sampling.noise import VideoNoise, check_length
+from .sampling.settings import HigenCues, cues_note, cues_without_model, of_model, resolve_cues
 from .schema import (
-    HigenCuesType,
     advanced,
     appearance_cfg_input,
     cfg_input,
+    cues_input,
     known_fields,
     model_input,
     prior_inputs,
@@ -35,7 +39,18 @@ class HiGenApplyCues(io.ComfyNode):
             category="HiGen",
             description="Puts a spatial prior and cues into the conditioning, so that KSampler and ComfyUI's other "
             "samplers make a HiGen video. Without it they make a spatial prior.",
-            inputs=[*prompt_inputs(), cues, prior, prior_strength_input()],
+            inputs=[
+                *prompt_inputs(),
+                cues,
+                prior,
+                prior_strength_input(),
+                io.Model.Input(
+                    "model",
+                    optional=True,
+                    tooltip="From HiGen Loader, for cues that leave something to the model: frames 0, motion or "
+                    "appearance -1.",
+                ),
+            ],
             **known_fields(search_aliases=["ksampler", "image to video", "motion", "conditioning"]),
             outputs=[
                 io.Conditioning.Output(display_name="positive", tooltip="For a sampler."),
@@ -45,10 +60,25 @@ class HiGenApplyCues(io.ComfyNode):
         )
 
     @classmethod
+    def check_lazy_status(cls, prior=None, cues=None, model=None, **_) -> list[str]:
+        """Checks the cues before the prior is sampled."""
+        frames = cues_of_input(cues, model).frames
+        if model is not None:
+            check_length(frames, higen_model(model), model.model_options.get("context_handler"))
+        return ["prior"] if prior is None else []
+
+    @classmethod
     @validated
-    def execute(cls, positive, negative, cues, prior, prior_strength=1.0) -> io.NodeOutput:
+    def execute(cls, positive, negative, prior, cues=None, prior_strength=1.0, model=None) -> io.NodeOutput:
+        shown = {} if model is None else cues_note(cues, higen_model(model).info)
+        cues = cues_of_input(cues, model)
         positive, negative = (apply_cues(c, cues, prior, prior_strength) for c in (positive, negative))
-        return io.NodeOutput(positive, negative, empty_video(cues, prior))
+        return io.NodeOutput(positive, negative, empty_video(cues, prior), ui=shown)
+
+
+def cues_of_input(cues: HigenCues, model: Any) -> hg.Cues:
+    """The cues of the inputs `cues` and `model`, which may be None. Raises ValueError if they need a model."""
+    return cues_without_model(cues) if model is None else resolve_cues(cues, higen_model(model).info)
 
 
 class HiGenVideoNoise(io.ComfyNode):
@@ -62,7 +92,7 @@ class HiGenVideoNoise(io.ComfyNode):
             "little moves. KSampler takes the same noise by itself.",
             inputs=[
                 model_input(),
-                HigenCuesType.Input("cues", tooltip="The cues of the video, from HiGen Cue Schedule."),
+                cues_input(),
                 seed_input("noise_seed"),
             ],
             **known_fields(search_aliases=["random noise", "correlated noise"]),
@@ -71,8 +101,10 @@ class HiGenVideoNoise(io.ComfyNode):
 
     @classmethod
     @validated
-    def execute(cls, model, cues, noise_seed) -> io.NodeOutput:
-        return io.NodeOutput(VideoNoise(noise_seed, cues.motion, higen_model(model).info.noise_correlation))
+    def execute(cls, model, noise_seed, cues=None) -> io.NodeOutput:
+        info = higen_model(model).info
+        noise = VideoNoise(noise_seed, resolve_cues(cues, info).motion, info.noise_correlation)
+        return io.NodeOutput(noise, ui=cues_note(cues, info))
 
 
 def range_inputs(name: str, guidance: str) -> list[io.Input]:
@@ -129,6 +161,12 @@ class HiGenGuider(io.ComfyNode):
         appearance_start=0.0,
         appearance_end=1.0,
     ) -> io.NodeOutput:
-        scale = resolve_appearance_guidance(higen_model(model).info, appearance_cfg or None)
-        text, appearance = Guidance(cfg, cfg_start, cfg_end), Guidance(scale, appearance_start, appearance_end)
-        return io.NodeOutput(TextAndAppearanceGuider(model, positive, negative, text, appearance))
+        info = higen_model(model).info
+        scale = resolve_appearance_guidance(info, appearance_cfg or None)
+        recommended = info.sampling.video_guidance if has_cues(positive) else info.sampling.prior_guidance
+        values, shown = of_model({"cfg": cfg}, {"cfg": recommended})
+        text, appearance = (
+            Guidance(values["cfg"], cfg_start, cfg_end),
+            Guidance(scale, appearance_start, appearance_end),
+        )
+        return io.NodeOutput(TextAndAppearanceGuider(model, positive, negative, text, appearance), ui=shown)

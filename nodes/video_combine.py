@@ -15,9 +15,11 @@ import torch
 from comfy.cli_args import args
 from comfy_api.latest import InputImpl, Types, io
 
+from .. import higen_core as hg
 from .models.model import higen_model
 from .output.measured_curves import measured_curves
 from .output.video_writer import FORMATS, PNG_FRAMES, Clip, complete_file, pad_even, to_uint8, write_png
+from .sampling.settings import OF_MODEL, of_model
 from .schema import fps_input, known_fields
 from .validation import validated
 
@@ -33,7 +35,11 @@ class HiGenVideoCombine(io.ComfyNode):
             "node, and stores the workflow in the file: drop it on the canvas to open the graph again.",
             inputs=[
                 io.Image.Input("images", tooltip="The frames of one video, in order, values 0 to 1."),
-                fps_input("fps", "Frames per second. HiGen is made for 8."),
+                fps_input(
+                    "fps",
+                    "Frames per second; 0 is the rate of the connected model, without one 8, which HiGen is made for.",
+                    default=OF_MODEL["fps"],
+                ),
                 io.Combo.Input(
                     "format",
                     options=[*FORMATS, PNG_FRAMES],
@@ -73,12 +79,14 @@ class HiGenVideoCombine(io.ComfyNode):
     def execute(cls, images, fps, format, filename_prefix, audio=None, model=None) -> io.NodeOutput:
         check_images(images)
         check_prefix(filename_prefix)
-        rate = Fraction(fps).limit_denominator(1000)
+        info = hg.ModelInfo() if model is None else higen_model(model).info
+        values, shown = of_model({"fps": fps}, {"fps": info.fps})
+        rate = Fraction(values["fps"]).limit_denominator(1000)
         clip = Clip(with_progress(images), rate, graph_metadata(cls), *waveform_of(audio, format, len(images), rate))
         video = InputImpl.VideoFromComponents(
             Types.VideoComponents(images=even_frames(images), audio=audio, frame_rate=rate)
         )
-        ui = save(clip, format, filename_prefix, images.shape)
+        ui = shown | save(clip, format, filename_prefix, images.shape)
         if model is not None and cls.hidden.prompt:
             higen = higen_model(model)
             ui |= measured_curves(

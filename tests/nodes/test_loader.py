@@ -41,7 +41,7 @@ def test_text_to_video_with_any_number_of_frames_up_to_32(loaded, frames):
     prompts = [CLIPTextEncode().encode(clip, text)[0] for text in ("a panda", "")]
     prior = HiGenSpatialPriorSampler.execute(model, *prompts, 128, 64, **SAMPLING)[0]
     cues = hg.Cues.constant(frames)
-    video = HiGenTemporalSampler.execute(model, *prompts, prior, cues, **SAMPLING)[0]
+    video = HiGenTemporalSampler.execute(model, *prompts, prior, cues=cues, **SAMPLING)[0]
     assert video["samples"].shape == (frames, 4, 8, 16)
     assert video["samples"].isfinite().all()
     first = {"samples": video["samples"][:1]}
@@ -53,4 +53,4 @@ def test_more_frames_than_trained_on_are_an_error_that_says_what_to_do(loaded):
     prompts = [CLIPTextEncode().encode(clip, text)[0] for text in ("a panda", "")]
     prior = {"samples": torch.zeros(1, 4, 8, 16)}
     with pytest.raises(ValueError, match="cues are for 33 frames, this model was trained on 32: lower frames"):
-        HiGenTemporalSampler.execute(model, *prompts, prior, hg.Cues.constant(33), **SAMPLING)
+        HiGenTemporalSampler.execute(model, *prompts, prior, cues=hg.Cues.constant(33), **SAMPLING)

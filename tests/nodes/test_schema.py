@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from comfy_api.latest import io
 from higen_pack.nodes import HiGenExtension
+from higen_pack.nodes.sampling.settings import OF_MODEL
 from higen_pack.nodes.schema import NEWER_FIELDS, known_fields
 
 INPUTS = {
@@ -20,13 +21,13 @@ INPUTS = {
     "HiGenCueSchedule": [
         *("frames", "motion", "appearance", "motion_curve", "appearance_curve", "fps"),
         *("motion_from", "appearance_from", "motion_strength", "appearance_strength"),
-        *("motion_curve_from", "appearance_curve_from"),
+        *("motion_curve_from", "appearance_curve_from", "model"),
     ],
     "HiGenTemporalSampler": [
         *("model", "positive", "negative", "prior", "cues", "seed", "steps", "cfg", "sampler"),
         *("prior_strength", "appearance_cfg"),
     ],
-    "HiGenApplyCues": ["positive", "negative", "cues", "prior", "prior_strength"],
+    "HiGenApplyCues": ["positive", "negative", "cues", "prior", "prior_strength", "model"],
     "HiGenVideoNoise": ["model", "cues", "noise_seed"],
     "HiGenGuider": [
         *("model", "positive", "negative", "cfg", "appearance_cfg"),
@@ -38,8 +39,8 @@ INPUTS = {
 
 CHOICES = {
     ("HiGenLoader", "dtype"): ["auto", "fp32", "bf16", "fp16"],
-    ("HiGenSpatialPriorSampler", "sampler"): ["ddim", "dpmpp_2m"],
-    ("HiGenTemporalSampler", "sampler"): ["ddim", "dpmpp_2m"],
+    ("HiGenSpatialPriorSampler", "sampler"): ["model default", "ddim", "dpmpp_2m"],
+    ("HiGenTemporalSampler", "sampler"): ["model default", "ddim", "dpmpp_2m"],
     ("HiGenImagePrior", "fit"): ["crop", "pad", "stretch"],
     ("HiGenCueExtractor", "span"): ["from start, at the model's rate", "whole footage, fitted to the length"],
     ("HiGenCueExtractor", "cuts"): ["keep", "mask"],
@@ -115,6 +116,16 @@ def test_numbers_have_a_default_inside_their_bounds(schema):
     for entry in schema.inputs:
         if entry.io_type in ("INT", "FLOAT"):
             assert entry.min <= entry.default <= entry.max, f"{schema.node_id}.{entry.id}"
+
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+def test_what_suits_the_model_is_the_default(schema):
+    """But for the rate of frames that are given to the extractor, which knows that of its model from elsewhere."""
+    for entry in schema.inputs:
+        if entry.id in OF_MODEL:
+            assert entry.default == OF_MODEL[entry.id], f"{schema.node_id}.{entry.id}"
+        if entry.id in ("width", "height"):
+            assert entry.default == 0
 
 
 @pytest.mark.parametrize("node", NODES, ids=SCHEMAS)

@@ -115,7 +115,7 @@ def test_ksampler_gives_the_videos_of_the_core(case):
         appearance_guidance=1.0,
     )
     positive, negative = ([[text, {}]] for text in texts)
-    applied = HiGenApplyCues.execute(positive, negative, cues, {"samples": prior / hg.LATENT_SCALE}).args
+    applied = HiGenApplyCues.execute(positive, negative, {"samples": prior / hg.LATENT_SCALE}, cues).args
     close(ksampler(model, *applied), last.x0[0].movedim(1, 0))
 
 
@@ -135,9 +135,9 @@ def test_the_guider_and_the_noise_give_what_the_easy_sampler_gives(random_model)
     model = random_model
     positive, negative, latent = apply_cues(model)
     guider = HiGenGuider.execute(model, positive, negative, CFG)[0]
-    noise = HiGenVideoNoise.execute(model, CUES, SEED)[0]
+    noise = HiGenVideoNoise.execute(model, SEED, CUES)[0]
     samples = advanced(model, noise, guider, latent)
-    easy = HiGenTemporalSampler.execute(model, *prompts(model), prior(), CUES, SEED, STEPS, CFG, "ddim")[0]["samples"]
+    easy = HiGenTemporalSampler.execute(model, *prompts(model), prior(), SEED, STEPS, CFG, "ddim", CUES)[0]["samples"]
     scale = easy.std()
     assert (samples - easy).abs().mean() < 0.03 * scale
     plain = HiGenGuider.execute(model, positive, negative, CFG, appearance_cfg=1.0)[0]
@@ -170,7 +170,7 @@ def test_dpmpp_2m_gives_the_priors_of_the_core(random_model):
 def test_a_guidance_applies_in_its_range(random_model, ranges, same_as):
     model = random_model
     positive, negative, latent = apply_cues(model)
-    noise = HiGenVideoNoise.execute(model, CUES, SEED)[0]
+    noise = HiGenVideoNoise.execute(model, SEED, CUES)[0]
 
     def sample(**options):
         guider = HiGenGuider.execute(model, positive, negative, **({"cfg": CFG} | options))[0]
@@ -227,7 +227,7 @@ def test_patches_of_predictions_see_those_of_the_prompts_alone(random_model):
         return arguments["conds_out"][:1] * 2
 
     patched.set_model_sampler_pre_cfg_function(patch)
-    noise = HiGenVideoNoise.execute(random_model, CUES, SEED)[0]
+    noise = HiGenVideoNoise.execute(random_model, SEED, CUES)[0]
 
     def video(model, cfg, **options):
         guider = HiGenGuider.execute(model, positive, negative, cfg, **options)[0]
@@ -270,6 +270,6 @@ def test_more_frames_than_trained_on_are_an_error_in_stock_samplers_too(random_m
 def test_the_noise_of_other_cues_is_an_error(random_model):
     positive, negative, latent = apply_cues(random_model)
     guider = HiGenGuider.execute(random_model, positive, negative, CFG)[0]
-    noise = HiGenVideoNoise.execute(random_model, hg.Cues.constant(5), SEED)[0]
+    noise = HiGenVideoNoise.execute(random_model, SEED, hg.Cues.constant(5))[0]
     with pytest.raises(ValueError, match="the latent has 8 frames, but the noise is for cues of 5"):
         advanced(random_model, noise, guider, latent)
