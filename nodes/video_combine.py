@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +20,7 @@ from .. import higen_core as hg
 from .models.model import higen_model
 from .output.measured_curves import measured_curves
 from .output.video_writer import FORMATS, PNG_FRAMES, Clip, complete_file, pad_even, to_uint8, write_png
-from .sampling.settings import OF_MODEL, of_model
+from .sampling.settings import OF_MODEL, note, of_model
 from .schema import fps_input, known_fields
 from .validation import validated
 
@@ -86,13 +87,25 @@ class HiGenVideoCombine(io.ComfyNode):
         video = InputImpl.VideoFromComponents(
             Types.VideoComponents(images=even_frames(images), audio=audio, frame_rate=rate)
         )
-        ui = shown | save(clip, format, filename_prefix, images.shape)
+        ui = shown | single_frame_note(len(images)) | save(clip, format, filename_prefix, images.shape)
         if model is not None and cls.hidden.prompt:
             higen = higen_model(model)
             ui |= measured_curves(
                 images[..., :3], higen.info, higen.image_tower, cls.hidden.prompt, cls.hidden.unique_id
             )
         return io.NodeOutput(video, ui=ui)
+
+
+def single_frame_note(frames: int) -> dict[str, list]:
+    """The ui entry and a line in the log that say that the video is a still picture, if it is one."""
+    if frames > 1:
+        return {"higen_notes": []}
+    text = (
+        "images has a single frame, so the video is a still picture. A bypassed HiGen Temporal Sampler passes on the "
+        "prior alone"
+    )
+    logging.warning("HiGen Video Combine: %s", text)
+    return note(text)
 
 
 def check_images(images: torch.Tensor) -> None:

@@ -39,7 +39,8 @@ class CoreSampler(Sampler):
 
         velocity = velocity_from_denoiser(denoise, dict(zip(self.timesteps, sigmas[:-1], strict=True)))
         for step in self.steps(velocity, noise, self.timesteps):
-            callback(step.index - 1, step.x0, step.x, step.steps)
+            if callback is not None:  # as where another extension has replaced ComfyUI's previews
+                callback(step.index - 1, step.x0, step.x, step.steps)
         return step.x
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import comfy.model_management
+import latent_preview
 import pytest
 import torch
 from higen_pack import higen_core as hg
@@ -126,6 +127,27 @@ def test_half_precision_is_close_to_full_precision(path, model, dtype, bound):
     assert {parameter.dtype for parameter in half.model.parameters()} == {DTYPES[dtype]}
     exact, approximate = (sample_prior(m)["samples"] for m in (model, half))
     assert (approximate - exact).abs().mean() < bound * exact.abs().mean()
+
+
+class Previewer(latent_preview.LatentPreviewer):
+    """One that answers with nothing."""
+
+    def decode_latent_to_preview_image(self, preview_format, x0):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("name", "replacement"),
+    [
+        ("prepare_callback", lambda *_, **__: None),
+        ("get_previewer", lambda *_, **__: None),
+        ("get_previewer", lambda *_, **__: Previewer()),
+    ],
+)
+def test_previews_of_another_pack_that_return_nothing_do_not_stop_a_sampler(model, monkeypatch, name, replacement):
+    expected = sample_prior(model)["samples"]
+    monkeypatch.setattr(latent_preview, name, replacement)
+    assert sample_prior(model)["samples"].equal(expected)
 
 
 def test_comfyui_manages_the_weights(model):

@@ -57,6 +57,19 @@ def test_the_ui_entry_describes_the_saved_file(combine, tmp_path, format):
     assert [p.name for p in saved.parent.iterdir()] == [saved.name]
 
 
+def test_a_single_frame_is_saved_with_a_word_on_the_node_and_in_the_log(combine, caplog):
+    assert combine(frames(2))[1]["higen_notes"] == []
+    (note,) = combine(frames(1))[1]["higen_notes"]
+    assert note["text"].startswith("images has a single frame, so the video is a still picture. A bypassed HiGen Temp")
+    assert note["text"] in caplog.text
+
+
+def test_a_rate_of_zero_is_that_which_higen_is_made_for(combine):
+    ui = combine(frames(), fps=0.0)[1]
+    assert ui["higen_video"][0]["fps"] == 8
+    assert ui["higen_defaults"] == [{"fps": 8}]
+
+
 def test_a_second_run_keeps_the_first_file(combine):
     names = [combine(frames())[1]["higen_video"][0]["filename"] for _ in range(2)]
     assert names == ["video_00001_.mp4", "video_00002_.mp4"]
