@@ -4,13 +4,16 @@ import { app } from "../../scripts/app.js";
 import { CurveEditor } from "./lib/editor/editor.js";
 import { TRACKS } from "./lib/editor/tracks.js";
 import { chain, followLanguage, forward, keepOnNode, noteChange, settle, useStyle } from "./lib/page/mount.js";
-import { blendsOf, deliver, motionScaleOf, overlaysOf } from "./lib/results/overlays.js";
+import { blendsOf, motionScaleOf, overlaysOf, receiversOf } from "./lib/results/overlays.js";
 import { onResult } from "./lib/results/runs.js";
+import { keepResults, recall, remember } from "./lib/results/store.js";
 
 const NODE = "HiGenCueSchedule";
 const STYLES = ["colors", "panel", "plot", "popup"];
 const DEFAULTS = { frames: 32, fps: 8 }; // of the released model
 const MIN_SIZE = [420, 520];
+const CURVES = "curves"; // the result of a schedule: its curves, as lib/results/overlays.js describes them
+const EARLIER_PROPERTY = "higen_curves"; // held the result in files of earlier versions
 const editors = new Map(); // node -> CurveEditor
 
 app.registerExtension({
@@ -22,9 +25,14 @@ app.registerExtension({
 
   setup() {
     app.canvas.canvas.addEventListener("litegraph:set-graph", settle);
-    onResult("higen_curves", (entries) => {
-      for (const node of deliver(entries, app.rootGraph)) editors.get(node)?.drawAll();
-      noteChange();
+    keepResults(() => {
+      for (const editor of editors.values()) editor.drawAll();
+    });
+    onResult(({ higen_curves: entries = [] }) => {
+      for (const [node, kind, curves] of receiversOf(entries, app.rootGraph)) {
+        remember(node, CURVES, { ...recall(node, CURVES), [kind]: curves });
+        editors.get(node)?.drawAll();
+      }
     });
   },
 
@@ -49,6 +57,7 @@ function addEditor(node) {
   node.setSize(node.size.map((v, i) => Math.max(v, MIN_SIZE[i])));
 
   for (const input of node.widgets) if (input !== widget) chain(input, "callback", () => editor.refresh());
+  chain(node, "onConfigure", () => delete node.properties[EARLIER_PROPERTY]);
   for (const event of ["onConfigure", "onConnectionsChange"]) chain(node, event, () => editor.refresh());
   keepOnNode(node, "curves", editor.element);
   chain(node, "onAdded", () => editors.set(node, editor));
@@ -72,10 +81,10 @@ function hostOf(node) {
     clip: () => ({
       frames: Math.max(2, Math.round(number("frames", DEFAULTS.frames))),
       fps: number("fps", DEFAULTS.fps),
-      motionScale: motionScaleOf(node),
+      motionScale: motionScaleOf(recall(node, CURVES)),
     }),
-    overlays: () => overlaysOf(node),
-    blends: () => blendsOf(node),
+    overlays: () => overlaysOf(recall(node, CURVES)),
+    blends: () => blendsOf(node, recall(node, CURVES)),
     committed() {
       noteChange();
       node.setDirtyCanvas(true, true);

@@ -1,17 +1,19 @@
 /**
  * What HiGen nodes show after a run: Video Combine plays its video, Loader lists what its weights were trained on.
- * The last result is stored in the node's properties, so it is shown again after a reload of the page.
+ * The last result is shown again after undo, in another tab and after a reload of the page.
  */
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { html } from "./lib/page/elements.js";
-import { chain, followLanguage, forward, keepOnNode, noteChange, useStyle } from "./lib/page/mount.js";
+import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/page/mount.js";
 import { nodeAt } from "./lib/results/overlays.js";
 import { player } from "./lib/results/player.js";
 import { onResult } from "./lib/results/runs.js";
+import { keepResults, recall, remember } from "./lib/results/store.js";
 
-const PROPERTY = "higen_shown";
+const WIDGET = "higen_shown"; // also the property that held the result in files of earlier versions
+const SHOWN = "shown"; // the result of a node: the items that its view shows
 const CONTROLS_HEIGHT = 46; // pixels: the slider and the file name
 const TEXT_HEIGHT = 88; // pixels: five lines; a longer text scrolls, so that the node does not grow over its neighbors
 
@@ -29,7 +31,7 @@ const VIEWS = {
   },
 };
 
-const views = new WeakMap(); // node -> function that shows a result on it
+const views = new WeakMap(); // node -> function that shows its result
 
 app.registerExtension({
   name: "HiGen.Preview",
@@ -39,34 +41,41 @@ app.registerExtension({
   },
 
   setup() {
-    for (const [type, { key }] of Object.entries(VIEWS))
-      onResult(key, (items, executionId) => {
-        const node = nodeAt(app.rootGraph, executionId);
-        if (node?.comfyClass !== type) return; // deleted meanwhile, or another node type with an output of this key
-        views.get(node)(items);
-        if (type === "HiGenVideoCombine") showOutside(executionId, items);
-        noteChange();
-      });
+    keepResults(() => {
+      for (const node of allNodes()) refresh(node);
+    });
+    onResult((output, node, executionId) => {
+      const view = VIEWS[node.comfyClass];
+      if (!view) return;
+      const shown = [node, ...(node.comfyClass === "HiGenVideoCombine" ? outside(executionId) : [])];
+      for (const each of shown) {
+        remember(each, SHOWN, output[view.key]);
+        refresh(each);
+      }
+    });
   },
 
   nodeCreated(node) {
     const view = VIEWS[node.comfyClass];
     if (view) attach(node, view);
-    else if (node.isSubgraphNode?.())
-      chain(node, "onConfigure", () => node.properties[PROPERTY] && viewOfSubgraph(node)(node.properties[PROPERTY]));
   },
 });
 
-/** Show a video also on the subgraph nodes that its Video Combine is in, such as that of a blueprint. */
-function showOutside(executionId, items) {
-  for (let ids = String(executionId).split(":").slice(0, -1); ids.length; ids.pop())
-    viewOfSubgraph(nodeAt(app.rootGraph, ids.join(":")))(items);
+/** The subgraph nodes that a node is in, such as that of a blueprint. They show its video, too. */
+function outside(executionId) {
+  const ids = String(executionId).split(":").slice(0, -1);
+  return ids.map((_, depth) => nodeAt(app.rootGraph, ids.slice(0, depth + 1).join(":")));
 }
 
-/** The view of a subgraph node, which has none until there is a video to show. */
-function viewOfSubgraph(node) {
-  if (!views.has(node)) attach(node, VIEWS.HiGenVideoCombine);
-  return views.get(node);
+function allNodes() {
+  const subgraphs = app.rootGraph.subgraphs?.values() ?? [];
+  return [app.rootGraph, ...subgraphs].flatMap(({ nodes }) => nodes);
+}
+
+/** Show the result of a node. A subgraph node has no view until there is a video to show. */
+function refresh(node) {
+  if (node.isSubgraphNode?.() && !views.has(node) && recall(node, SHOWN)) attach(node, VIEWS.HiGenVideoCombine);
+  views.get(node)?.();
 }
 
 function attach(node, view) {
@@ -74,9 +83,9 @@ function attach(node, view) {
   const element = html("div", "higen-preview widget-expands");
   const onWheel = (event) => (scrolls(event.target) ? event.stopPropagation() : forward(event));
   element.addEventListener("wheel", onWheel, { passive: false });
-  const stored = () => node.properties[PROPERTY];
-  const height = () => (stored() ? view.height(stored(), node.size[0] - 20) : 0);
-  const widget = node.addDOMWidget(PROPERTY, PROPERTY, element, {
+  const items = () => recall(node, SHOWN);
+  const height = () => (items() ? view.height(items(), node.size[0] - 20) : 0);
+  const widget = node.addDOMWidget(WIDGET, WIDGET, element, {
     serialize: false,
     hideOnZoom: false,
     hideInPanel: true, // the side panel would show an empty row
@@ -85,18 +94,15 @@ function attach(node, view) {
     setValue: () => {},
   });
   widget.serialize = false;
-  keepOnNode(node, PROPERTY, element);
+  keepOnNode(node, WIDGET, element);
+  chain(node, "onConfigure", () => delete node.properties[WIDGET]);
 
-  const show = (items) => {
-    if (items?.length) node.properties[PROPERTY] = items;
-    else delete node.properties[PROPERTY];
-    element.replaceChildren(...(items?.length ? view.draw(items) : []));
+  views.set(node, () => {
+    element.replaceChildren(...(items() ? view.draw(items()) : []));
     element.style.minHeight = `${height()}px`;
     node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
     node.setDirtyCanvas(true, true);
-  };
-  views.set(node, show);
-  chain(node, "onConfigure", () => stored() && show(stored()));
+  });
 }
 
 function textBox(text) {

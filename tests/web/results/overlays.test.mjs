@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { blendsOf, deliver, motionScaleOf, nodeAt, overlaysOf } from "../../../nodes/web/lib/results/overlays.js";
+import { blendsOf, motionScaleOf, nodeAt, overlaysOf, receiversOf } from "../../../nodes/web/lib/results/overlays.js";
 
 /** A graph as ids to nodes; a node with `subgraph` holds another. */
 const graph = (nodes) => ({ getNodeById: (id) => nodes[id] });
@@ -31,36 +31,32 @@ test("ids of nodes may be numbers or strings", () => {
 });
 
 test("each node gets its own curves only", () => {
-  const nodes = deliver([entry(["7"], "measured", [1, 2]), entry(["3:2:7", "9"], "measured", [3, 4])], root);
-  assert.deepEqual(nodes, new Set([outer, inner]));
-  assert.deepEqual(overlaysOf(outer), [{ kind: "measured", name: "motion", values: [1, 2] }]);
-  assert.deepEqual(overlaysOf(inner), [{ kind: "measured", name: "motion", values: [3, 4] }]);
+  const [first, second] = [entry(["7"], "measured", [1, 2]), entry(["3:2:7", "9"], "measured", [3, 4])];
+  const receivers = receiversOf([first, second], root);
+  assert.deepEqual(
+    receivers.map(([node, kind, curves]) => [node === outer, node === inner, kind, curves.motion]),
+    [
+      [true, false, "measured", [1, 2]],
+      [false, true, "measured", [3, 4]],
+    ],
+  );
 });
 
 test("a node of another type gets no curves", () => {
   const sampler = { comfyClass: "KSampler", properties: {} };
-  assert.deepEqual(deliver([entry(["1"], "measured", [1, 2])], graph({ 1: sampler })), new Set());
-  assert.deepEqual(sampler.properties, {});
+  assert.deepEqual(receiversOf([entry(["1"], "measured", [1, 2])], graph({ 1: sampler })), []);
 });
 
-test("a later curve replaces the earlier one of the same kind only", () => {
-  deliver([entry(["7"], "measured", [1, 2]), entry(["7"], "extracted", [5, 6])], root);
-  deliver([entry(["7"], "measured", [3, 4])], root);
-  const values = overlaysOf(outer).map(({ kind, values }) => [kind, values]);
-  assert.deepEqual(Object.fromEntries(values), { measured: [3, 4], extracted: [5, 6] });
+test("the curves of each kind are lines", () => {
+  assert.deepEqual(overlaysOf({ measured: { motion: [3, 4], appearance: [] }, extracted: { appearance: [0, 1] } }), [
+    { kind: "measured", name: "motion", values: [3, 4] },
+    { kind: "extracted", name: "appearance", values: [0, 1] },
+  ]);
 });
 
 test("the motion scale comes with the curves", () => {
-  assert.equal(motionScaleOf(outer), null);
-  deliver([entry(["7"], "measured", [1, 2])], root);
-  assert.equal(motionScaleOf(outer), 40_000);
-});
-
-test("a malformed property draws nothing", () => {
-  for (const broken of [null, "x", 3, { measured: null }, { measured: { motion: 7 } }]) {
-    assert.deepEqual(overlaysOf({ properties: { higen_curves: broken } }), []);
-    assert.equal(motionScaleOf({ properties: { higen_curves: broken } }), null);
-  }
+  assert.equal(motionScaleOf(undefined), null);
+  assert.equal(motionScaleOf({ extracted: {}, measured: { motion: [1, 2], motion_scale: 40_000 } }), 40_000);
 });
 
 test("a connected source is blended with its strength, after a run has sent it", () => {
@@ -69,9 +65,9 @@ test("a connected source is blended with its strength, after a run has sent it",
     { name: "appearance_from", link: null },
   ];
   outer.widgets = [{ name: "motion_strength", value: 0.25 }];
-  assert.deepEqual(blendsOf(outer), {});
-  deliver([{ schedules: ["7"], kind: "extracted", motion: [5, 6], appearance: [0.1, 0.2, 0.3] }], root);
-  assert.deepEqual(blendsOf(outer), { motion: { values: [5, 6], strength: 0.25 } });
+  assert.deepEqual(blendsOf(outer, undefined), {});
+  const curves = { extracted: { motion: [5, 6], appearance: [0.1, 0.2, 0.3] } };
+  assert.deepEqual(blendsOf(outer, curves), { motion: { values: [5, 6], strength: 0.25 } });
   outer.inputs[0].link = null;
-  assert.deepEqual(blendsOf(outer), {});
+  assert.deepEqual(blendsOf(outer, curves), {});
 });

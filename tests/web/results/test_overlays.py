@@ -62,9 +62,7 @@ def test_the_measured_curves_are_drawn_over_the_requested_ones(finished, editor)
     editor.fit()
     editor.screenshot("cue-schedule-measured")
 
-    workflow = editor.workflow()  # a saved workflow keeps the measured curves
-    editor.open()
-    editor.load(workflow)
+    editor.reload()
     curves.plot.locator(".hc-measured.hc-motion").wait_for(state="attached")
 
 

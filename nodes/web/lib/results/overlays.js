@@ -4,11 +4,10 @@
  * A node that has frames or cues sends `ui.higen_curves = [{schedules, kind, motion, appearance, motion_scale}]`.
  * `schedules` are the execution ids ("7", inside subgraphs "3:7") of the Cue Schedule nodes that show the curves. `kind`
  * is "measured" or "extracted". `motion` has one value 0..1000 per step between frames, `appearance` one factor 0..1 per
- * frame; either may be missing. The schedule node stores them in its properties, so they survive undo and reload.
+ * frame; either may be missing. The curves of a schedule are {kind: {motion, appearance, motion_scale}}.
  */
 
 const NODE = "HiGenCueSchedule";
-const PROPERTY = "higen_curves";
 
 /** The node with an execution id, also inside subgraphs; undefined if it was deleted. */
 export function nodeAt(graph, executionId) {
@@ -20,26 +19,22 @@ export function nodeAt(graph, executionId) {
 /** Ids of nodes are numbers in frontend 1.32 and strings in later ones. */
 const inGraph = (graph, id) => graph?.getNodeById(id) ?? graph?.getNodeById(Number(id));
 
-/** Store entries on their schedule nodes, where they replace those of the same kind. Returns the set of these nodes. */
-export function deliver(entries, graph) {
-  const receivers = entries.flatMap(({ schedules, kind, ...curves }) =>
+/** The schedule nodes that entries are for, with the curves of each: [[node, kind, curves], …]. */
+export function receiversOf(entries, graph) {
+  return entries.flatMap(({ schedules, kind, ...curves }) =>
     schedules
       .map((id) => nodeAt(graph, id))
       .filter((node) => node?.comfyClass === NODE) // a deleted node gives undefined
-      .map((node) => {
-        node.properties[PROPERTY] = { ...node.properties[PROPERTY], [kind]: curves };
-        return node;
-      }),
+      .map((node) => [node, kind, curves]),
   );
-  return new Set(receivers);
 }
 
-/** The curves that a node's editor draws: [{kind, name, values}]. */
-export function overlaysOf(node) {
-  return Object.entries(node.properties[PROPERTY] ?? {}).flatMap(([kind, curves]) =>
+/** The lines that an editor draws for the curves of its schedule: [{kind, name, values}]. */
+export function overlaysOf(curves) {
+  return Object.entries(curves ?? {}).flatMap(([kind, ofKind]) =>
     ["motion", "appearance"]
-      .filter((name) => curves?.[name]?.length > 1)
-      .map((name) => ({ kind, name, values: curves[name] })),
+      .filter((name) => ofKind?.[name]?.length > 1)
+      .map((name) => ({ kind, name, values: ofKind[name] })),
   );
 }
 
@@ -47,8 +42,8 @@ export function overlaysOf(node) {
  * Cues that are blended with the drawn curves: {name: {values, strength 0..1}}. Only sources that are connected and
  * whose values a run has sent.
  */
-export function blendsOf(node) {
-  const extracted = node.properties[PROPERTY]?.extracted ?? {};
+export function blendsOf(node, curves) {
+  const extracted = curves?.extracted ?? {};
   const connected = (name) => node.inputs?.some((input) => input.name === `${name}_from` && input.link != null);
   const strength = (name) => Number(node.widgets?.find((widget) => widget.name === `${name}_strength`)?.value ?? 1);
   const names = ["motion", "appearance"].filter((name) => extracted[name]?.length > 1 && connected(name));
@@ -56,7 +51,7 @@ export function blendsOf(node) {
 }
 
 /** Motion cue per mean absolute change of a pixel in [0, 1], from the weights of the last run; null before a run. */
-export function motionScaleOf(node) {
-  const scales = Object.values(node.properties[PROPERTY] ?? {}).map((curves) => curves?.motion_scale);
+export function motionScaleOf(curves) {
+  const scales = Object.values(curves ?? {}).map((ofKind) => ofKind?.motion_scale);
   return scales.find((scale) => scale > 0) ?? null;
 }

@@ -5,26 +5,18 @@
 
 import { api } from "../../../../scripts/api.js";
 import { app } from "../../../../scripts/app.js";
+import { nodeAt } from "./overlays.js";
+import { isLoading, onOpened, openWorkflow } from "./workflows.js";
 
-const receivers = new Map(); // key of a node's ui output -> callback
+const receivers = []; // functions that receive results
 const workflows = new Map(); // prompt id -> workflow
 const requests = new Set(); // requests to queue a prompt that the server has not answered yet
 const pending = new WeakMap(); // workflow -> messages that arrived while another one was open
-let loading = false; // the graph is being replaced: its nodes may not be those of the open workflow until that changes
 
-const openWorkflow = () => app.extensionManager.workflow.activeWorkflow;
-
-app.registerExtension({
-  name: "HiGen.Runs",
-  beforeConfigureGraph() {
-    loading = receivers.size > 0; // not before listen()
-  },
-});
-
-/** Call `receive(value, executionId)` with each node's ui output of this key, as soon as its workflow is open. */
-export function onResult(key, receive) {
-  if (receivers.size === 0) listen();
-  receivers.set(key, receive);
+/** Call `receive(output, node, executionId)` with the ui output of each node that ran, once its workflow is open. */
+export function onResult(receive) {
+  if (receivers.length === 0) listen();
+  receivers.push(receive);
 }
 
 function listen() {
@@ -40,25 +32,21 @@ function listen() {
     return request.finally(() => requests.delete(request));
   };
   api.addEventListener("executed", async ({ detail }) => {
-    if (!Object.keys(detail.output ?? {}).some((key) => receivers.has(key))) return;
     await Promise.allSettled(requests); // a node may finish before the response with the prompt's id arrives
     const workflow = workflows.get(detail.prompt_id) ?? openWorkflow(); // unknown if the page was reloaded meanwhile
     pending.set(workflow, [...(pending.get(workflow) ?? []), detail]);
     deliverPending();
   });
-  app.extensionManager.workflow.$onAction(({ name, after }) => {
-    if (name !== "openWorkflow") return;
-    after(() => {
-      loading = false;
-      setTimeout(deliverPending);
-    });
-  });
+  onOpened(deliverPending);
 }
 
 function deliverPending() {
-  if (loading) return;
+  if (isLoading()) return;
   const messages = pending.get(openWorkflow()) ?? [];
   pending.delete(openWorkflow());
-  for (const { output, node, display_node } of messages)
-    for (const [key, receive] of receivers) if (output[key]) receive(output[key], display_node ?? node);
+  for (const { output, node: ran, display_node } of messages) {
+    const id = display_node ?? ran;
+    const node = nodeAt(app.rootGraph, id); // undefined if it was deleted meanwhile
+    if (node) for (const receive of receivers) receive(output ?? {}, node, id);
+  }
 }
