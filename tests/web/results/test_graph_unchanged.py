@@ -1,0 +1,109 @@
+"""A run changes nothing of the graph: undo and "Run (On Change)" count the same as in a workflow of stock nodes."""
+
+import itertools
+import json
+
+import pytest
+
+from ...comfyui.paths import WORKFLOWS
+from ..schedule import EMPTY
+
+OURS = json.loads((WORKFLOWS / "text_to_video.json").read_text())
+STOCK = """() => {
+    const [images, preview] = ["EmptyImage", "PreviewImage"].map((type, i) => {
+        const node = LiteGraph.createNode(type);
+        node.pos = [100 + 380 * i, 120];
+        app.graph.add(node);
+        return node;
+    });
+    images.connect(0, preview, "images");
+    app.canvas.emitBeforeChange();
+    app.canvas.emitAfterChange();
+}"""
+EDIT = """([type, name, value]) => {
+    app.canvas.emitBeforeChange();
+    app.graph._nodes.find(node => node.type === type).widgets.find(widget => widget.name === name).value = value;
+    app.canvas.emitAfterChange();
+}"""
+CHECK = "() => { app.canvas.emitBeforeChange(); app.canvas.emitAfterChange(); }"  # as after each click of the mouse
+UNDO_STEPS = "() => app.extensionManager.workflow.activeWorkflow.changeTracker.undoQueue.length"
+UNDO = "() => app.extensionManager.command.execute('Comfy.Undo')"
+RUN_MODE = """mode => {
+    const { $pinia } = document.querySelector("#vue-app").__vue_app__.config.globalProperties;
+    $pinia._s.get("queueSettingsStore").mode = mode;
+}"""
+VALUES = itertools.count(400)  # a value that no earlier run had, so that nothing is cached
+
+
+def edit(editor, graph: str) -> None:
+    ours = ("HiGenCueSchedule", "motion", next(VALUES))
+    editor.page.evaluate(EDIT, ours if graph == "ours" else ("EmptyImage", "color", next(VALUES)))
+
+
+def load(editor, graph: str) -> None:
+    editor.load(OURS if graph == "ours" else EMPTY)
+    if graph == "stock":
+        editor.page.evaluate(STOCK)
+    editor.page.wait_for_timeout(500)
+
+
+def steps_of(editor, graph: str) -> list[int]:
+    """How many steps of undo an edit and its run add: the first time the node of the result grows, then it does not."""
+    load(editor, graph)
+    counts = [editor.page.evaluate(UNDO_STEPS)]
+    for _ in range(3):
+        edit(editor, graph)
+        assert editor.run()["status"]["status_str"] == "success"
+        editor.page.wait_for_timeout(1000)
+        editor.page.evaluate(CHECK)
+        counts.append(editor.page.evaluate(UNDO_STEPS))
+    return [after - before for before, after in itertools.pairwise(counts)]
+
+
+def prompts_of(editor, graph: str) -> list[int]:
+    """How many prompts an edit queues in "Run (On Change)"."""
+    load(editor, graph)
+    prompts, counts = [], [0]
+
+    def note(response):
+        if response.url.endswith("/prompt") and response.request.method == "POST":
+            prompts.append(response.json()["prompt_id"])
+
+    editor.page.on("response", note)
+    editor.page.evaluate(RUN_MODE, "change")
+    try:
+        for _ in range(2):
+            with editor.page.expect_response(lambda r: r.url.endswith("/prompt") and r.request.method == "POST"):
+                edit(editor, graph)
+            editor.page.wait_for_timeout(500)
+            editor.wait_for(prompts[-1])
+            editor.page.wait_for_timeout(1500)
+            editor.page.evaluate(CHECK)
+            editor.page.wait_for_timeout(500)
+            editor.wait_for(prompts[-1])
+            counts.append(len(prompts))
+    finally:
+        editor.page.evaluate(RUN_MODE, "disabled")
+        editor.page.remove_listener("response", note)
+    return [after - before for before, after in itertools.pairwise(counts)]
+
+
+@pytest.mark.parametrize("count", [steps_of, prompts_of])
+def test_counts_are_those_of_a_stock_workflow(editor, count):
+    counts = count(editor, "ours")
+    assert counts == count(editor, "stock")
+    assert counts[-1] == 1
+
+
+def test_undo_after_a_run_keeps_what_the_run_showed(editor):
+    load(editor, "ours")
+    edit(editor, "ours")
+    assert editor.run()["status"]["status_str"] == "success"
+    video = editor.page.locator(".higen-preview video")
+    video.wait_for(state="attached")
+    source = video.get_attribute("src")
+    edit(editor, "ours")
+    editor.page.evaluate(UNDO)
+    editor.page.wait_for_timeout(1000)
+    assert video.get_attribute("src") == source
+    assert editor.page.locator(".hc-measured.hc-motion").count() == 1
