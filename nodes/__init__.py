@@ -9,6 +9,7 @@ from .cue_schedule import HiGenCueSchedule
 from .image_prior import HiGenImagePrior
 from .loader import HiGenLoader
 from .models.folders import register_model_folder
+from .models.info_route import register_route
 from .samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
 from .stock_sampling import HiGenApplyCues, HiGenGuider, HiGenVideoNoise
 from .video_combine import HiGenVideoCombine
@@ -32,4 +33,5 @@ class HiGenExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         register_model_folder()  # ComfyUI 0.3.75 does not call `on_load`
+        register_route()
         return list(NODES)

@@ -3,6 +3,8 @@
 import { app } from "../../scripts/app.js";
 import { CurveEditor } from "./lib/editor/editor.js";
 import { TRACKS } from "./lib/editor/tracks.js";
+import { modelValues, onModelValues, standsForModel } from "./lib/model/defaults.js";
+import { idleConstants } from "./lib/model/idle.js";
 import { chain, followLanguage, forward, keepOnNode, noteChange, settle, useStyle } from "./lib/page/mount.js";
 import { blendsOf, motionScaleOf, overlaysOf, receiversOf } from "./lib/results/overlays.js";
 import { onResult } from "./lib/results/runs.js";
@@ -10,7 +12,7 @@ import { keepResults, recall, remember } from "./lib/results/store.js";
 
 const NODE = "HiGenCueSchedule";
 const STYLES = ["colors", "panel", "plot", "popup"];
-const DEFAULTS = { frames: 32, fps: 8 }; // of the released model
+const DEFAULTS = { frames: 32, fps: 8, motion: 500, appearance: 1 }; // of the released model
 const MIN_SIZE = [420, 520];
 const CURVES = "curves"; // the result of a schedule: its curves, as lib/results/overlays.js describes them
 const EARLIER_PROPERTY = "higen_curves"; // held the result in files of earlier versions
@@ -24,6 +26,9 @@ app.registerExtension({
   },
 
   setup() {
+    onModelValues(() => {
+      for (const editor of editors.values()) editor.drawAll();
+    });
     app.canvas.canvas.addEventListener("litegraph:set-graph", settle);
     keepResults(() => {
       for (const editor of editors.values()) editor.drawAll();
@@ -56,9 +61,14 @@ function addEditor(node) {
   widget.serialize = false;
   node.setSize(node.size.map((v, i) => Math.max(v, MIN_SIZE[i])));
 
-  for (const input of node.widgets) if (input !== widget) chain(input, "callback", () => editor.refresh());
+  const dimConstants = idleConstants(node, editor);
+  const refresh = () => {
+    editor.refresh();
+    dimConstants();
+  };
+  for (const input of node.widgets) if (input !== widget) chain(input, "callback", refresh);
   chain(node, "onConfigure", () => delete node.properties[EARLIER_PROPERTY]);
-  for (const event of ["onConfigure", "onConnectionsChange"]) chain(node, event, () => editor.refresh());
+  for (const event of ["onConfigure", "onConnectionsChange"]) chain(node, event, refresh);
   keepOnNode(node, "curves", editor.element);
   chain(node, "onAdded", () => editors.set(node, editor));
   chain(node, "onRemoved", () => editors.delete(node));
@@ -66,9 +76,10 @@ function addEditor(node) {
 
 /** The host of a node's editor; lib/editor/editor.js describes it. */
 function hostOf(node) {
-  const number = (name, fallback) => {
-    const value = Number(widgetOf(node, name)?.value ?? fallback);
-    return Number.isFinite(value) ? value : fallback;
+  const number = (name) => {
+    const value = Number(widgetOf(node, name)?.value ?? DEFAULTS[name]);
+    const ofModel = modelValues(node)[name] ?? DEFAULTS[name];
+    return Number.isFinite(value) && !standsForModel(name, value) ? value : ofModel;
   };
   return {
     read: (name) => asText(widgetOf(node, TRACKS[name].input)?.value),
@@ -77,10 +88,10 @@ function hostOf(node) {
       widget.value = text;
       widget.callback?.(text);
     },
-    level: (name) => Math.min(1, Math.max(0, number(TRACKS[name].number, TRACKS[name].top / 2) / TRACKS[name].top)),
+    level: (name) => Math.min(1, Math.max(0, number(TRACKS[name].number) / TRACKS[name].top)),
     clip: () => ({
-      frames: Math.max(2, Math.round(number("frames", DEFAULTS.frames))),
-      fps: number("fps", DEFAULTS.fps),
+      frames: Math.max(2, Math.round(number("frames"))),
+      fps: number("fps"),
       motionScale: motionScaleOf(recall(node, CURVES)),
     }),
     overlays: () => overlaysOf(recall(node, CURVES)),

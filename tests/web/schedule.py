@@ -5,16 +5,20 @@ import json
 from ..comfyui.browser import Editor
 
 NODE = "HiGenCueSchedule"
+CONSTANTS = {"frames": 16, "motion": 500, "appearance": 1, "fps": 8}
 EMPTY = {"version": 0.4, "nodes": [], "links": [], "groups": [], "last_node_id": 0, "last_link_id": 0}
 
 
 def add_schedule(editor: Editor, x: int = 320, y: int = 120) -> "Curves":
-    """Add a Cue Schedule node at x, y of the graph, shown without zoom."""
+    """Add a Cue Schedule node of 16 frames at x, y of the graph, shown without zoom."""
     before = editor.page.locator("svg.hc-plot").count()
     node = editor.add(NODE, x, y)
     editor.page.wait_for_function("n => document.querySelectorAll('svg.hc-plot').length > n", arg=before)
     editor.page.wait_for_timeout(400)  # the first layout of the node
-    return Curves(editor, node, before)
+    curves = Curves(editor, node, before)
+    for name, value in CONSTANTS.items():
+        curves.set_widget(name, value)
+    return curves
 
 
 class Curves:

@@ -57,6 +57,14 @@ export const CHINESE = {
   "{axis} of point {index} is not a number in 0..1: {value}": "第 {index} 个点的 {axis} 不是 0..1 之间的数：{value}",
   "x of point {index} does not rise: {value}": "第 {index} 个点的 x 没有增大：{value}",
 
+  "Model default: {values}": "模型默认：{values}",
+  "No cues are connected: those of the model, {frames} frames, motion {motion}, appearance {appearance}":
+    "未连接线索，采用模型自己的：{frames} 帧，运动 {motion}，外观 {appearance}",
+  "images has a single frame, so the video is a still picture. A bypassed HiGen Temporal Sampler passes on the prior alone":
+    "图像只有一帧，视频是静止画面。被绕过的 HiGen 时间采样器只传递先验",
+  "{cue}: the number above has no effect while its curve is drawn": "{cue}：已画曲线，上方的数值不起作用",
+  "{cue}: the number above has no effect while a curve is connected": "{cue}：已连接曲线，上方的数值不起作用",
+
   Frame: "帧",
   Play: "播放",
   Pause: "暂停",

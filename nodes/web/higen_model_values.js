@@ -1,0 +1,101 @@
+/** A line on each node that leaves values to the model: what they stand for, and what else a run had to say. */
+
+import { app } from "../../scripts/app.js";
+import { translate } from "./lib/language/translate.js";
+import {
+  forgetRuns,
+  hasModelValues,
+  keepRun,
+  modelValues,
+  notify,
+  onModelValues,
+  standsForModel,
+} from "./lib/model/defaults.js";
+import { html } from "./lib/page/elements.js";
+import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/page/mount.js";
+
+const NAME = "higen_note";
+const SAYS_MORE = ["HiGenApplyCues", "HiGenVideoNoise"]; // nodes that have notes, but no values of the model
+const LINE = 15; // pixels
+const CHARACTER = 6; // pixels of a wide one
+const updates = new Map(); // node -> function that shows its texts again
+
+app.registerExtension({
+  name: "HiGen.ModelValues",
+
+  init() {
+    useStyle(new URL("./lib/model/note.css", import.meta.url));
+  },
+
+  setup() {
+    onModelValues(() => {
+      for (const update of updates.values()) update();
+    });
+    app.canvas.canvas.addEventListener("litegraph:set-graph", notify);
+  },
+
+  afterConfigureGraph: notify,
+
+  nodeCreated(node) {
+    if (hasModelValues(node) || SAYS_MORE.includes(node.comfyClass)) addNote(node);
+    if (node.comfyClass === "HiGenLoader") {
+      const weights = node.widgets?.find(({ name }) => name === "weights");
+      if (weights) chain(weights, "callback", forgetRuns);
+      for (const event of ["onAdded", "onRemoved"]) chain(node, event, () => setTimeout(notify));
+    }
+  },
+});
+
+function addNote(node) {
+  followLanguage();
+  const element = html("div", "higen-note", { role: "status" });
+  element.addEventListener("wheel", forward, { passive: false });
+  let notes = [];
+  const height = () => element.childNodes.length && LINE * linesOf(element.textContent, node.size[0]);
+  const widget = node.addDOMWidget(NAME, NAME, element, {
+    serialize: false,
+    hideOnZoom: false,
+    hideInPanel: true, // the side panel would show an empty row
+    getMinHeight: height,
+    getMaxHeight: height,
+    getValue: () => "",
+    setValue: () => {},
+  });
+  widget.serialize = false;
+  keepOnNode(node, NAME, element);
+
+  const update = () => {
+    const lines = [valuesText(node), ...notes].filter(Boolean);
+    if (lines.join("\n") === element.dataset.text) return;
+    element.dataset.text = lines.join("\n");
+    element.replaceChildren(...lines.map((line) => html("div", "", {}, line)));
+    element.style.minHeight = `${height()}px`;
+    node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
+    node.setDirtyCanvas(true, true);
+  };
+  for (const input of node.widgets) if (input !== widget) chain(input, "callback", update);
+  for (const event of ["onConfigure", "onConnectionsChange"]) chain(node, event, update);
+  chain(node, "onAdded", () => {
+    updates.set(node, update);
+    update();
+  });
+  chain(node, "onRemoved", () => updates.delete(node));
+  chain(node, "onExecuted", ({ higen_defaults: [used] = [], higen_notes = [] }) => {
+    notes = higen_notes.map(({ text, values }) => translate(text, values));
+    keepRun(node, used ?? {});
+    update();
+  });
+}
+
+/** "Model default: steps 12, cfg 3": the widgets whose value is left to the model, as far as it is known. */
+function valuesText(node) {
+  const values = modelValues(node);
+  const listed = (node.widgets ?? [])
+    .filter(({ name, value, disabled }) => name in values && !disabled && standsForModel(name, value))
+    .filter(({ name }) => !node.inputs?.some(({ widget, link }) => widget?.name === name && link != null))
+    .map(({ name, label }) => `${label || name} ${values[name]}`);
+  return listed.length ? translate("Model default: {values}", { values: listed.join(", ") }) : "";
+}
+
+/** Lines that a text takes on a node of a width in pixels. */
+const linesOf = (text, width) => Math.ceil((text.length * CHARACTER) / Math.max(100, width - 30));

@@ -1,0 +1,94 @@
+/**
+ * What the values of widgets that are left to the model stand for: 0, -1 or "model default". The server tells it for the
+ * weights that the workflow's loaders have selected, and a run for each node that ran.
+ */
+
+import { api } from "../../../../scripts/api.js";
+import { app } from "../../../../scripts/app.js";
+
+const LOADER = "HiGenLoader";
+const infos = new Map(); // weights -> info of the model; null until the server has answered, or if it has none
+const listeners = [];
+let ran = new WeakMap(); // node -> {widget: value} that its last run used
+
+const sampling = ({ sampling: { steps, sampler } }) => ({ steps, sampler });
+const cues = ({ frames, fps, sampling: { motion, appearance } }) => ({ frames, fps, motion, appearance });
+
+/** By node type: the values of its widgets for a model. */
+const VALUES = {
+  HiGenSpatialPriorSampler: (info) => ({
+    width: info.width,
+    height: info.height,
+    ...sampling(info),
+    cfg: info.sampling.prior_guidance,
+  }),
+  HiGenTemporalSampler: (info) => ({ ...sampling(info), cfg: info.sampling.video_guidance }),
+  HiGenCueSchedule: cues,
+  HiGenVideoCombine: ({ fps }) => ({ fps }),
+  HiGenGuider: () => ({}), // its cfg depends on the stage, which a run tells
+};
+
+export const hasModelValues = (node) => node.comfyClass in VALUES || Boolean(node.isSubgraphNode?.());
+
+/** Call `listener()` when other values may be known. */
+export const onModelValues = (listener) => listeners.push(listener);
+
+export const notify = () => {
+  for (const listener of listeners) listener();
+};
+
+/** Remember what a run of a node used in place of the values of its widgets. */
+export function keepRun(node, values) {
+  ran.set(node, values);
+  notify();
+}
+
+/** Another model was selected. */
+export function forgetRuns() {
+  ran = new WeakMap();
+  notify();
+}
+
+/** {widget: value} of the model for a node; {} while the model is not known. */
+export function modelValues(node) {
+  const info = selectedInfo();
+  const known = node.isSubgraphNode?.() ? (holdsLoader(node.subgraph) ? cues : () => ({})) : VALUES[node.comfyClass];
+  return { ...(info ? known(info) : {}), ...ran.get(node) };
+}
+
+/** Whether a widget's value stands for that of the model; as in nodes/sampling/settings.py. */
+export function standsForModel(name, value) {
+  if (name === "sampler") return value === "model default";
+  return ["cfg", "motion", "appearance"].includes(name) ? Number(value) < 0 : Number(value) === 0;
+}
+
+/** The model that all loaders of the workflow select; null if there are several, none, or it is not known. */
+function selectedInfo() {
+  const selected = new Set(weightsIn(app.rootGraph ?? app.graph));
+  const [weights] = selected;
+  if (selected.size !== 1 || !weights) return null;
+  if (!infos.has(weights)) ask(weights);
+  return infos.get(weights);
+}
+
+async function ask(weights) {
+  infos.set(weights, null);
+  const response = await api.fetchApi(`/higen/model_info?${new URLSearchParams({ weights })}`);
+  if (!response.ok) return; // such as a file that is gone; the loader tells when it runs
+  infos.set(weights, await response.json());
+  notify();
+}
+
+/** Values of the loaders' widget `weights`; null for one that another node sets. `outer` holds the graph. */
+function* weightsIn(graph, outer = null) {
+  for (const node of graph?.nodes ?? []) {
+    if (node.comfyClass === LOADER) {
+      const linked = node.inputs?.some(({ name, link }) => name === "weights" && link != null);
+      yield widgetValue(linked ? outer : node, "weights");
+    } else if (node.subgraph) yield* weightsIn(node.subgraph, node);
+  }
+}
+
+const holdsLoader = (graph) => !weightsIn(graph).next().done;
+
+const widgetValue = (node, name) => node?.widgets?.find((widget) => widget.name === name)?.value ?? null;
