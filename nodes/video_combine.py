@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import comfy.model_management
 import comfy.utils
-import folder_paths
 import numpy as np
 import torch
 from comfy.cli_args import args
-from comfy_api.latest import InputImpl, Types, io
+from comfy_api.latest import io
 
 from .. import higen_core as hg
 from .models.model import higen_model
+from .output.animations import write_png
+from .output.clip import QUALITIES, Clip, to_uint8
 from .output.measured_curves import measured_curves
-from .output.video_writer import FORMATS, PNG_FRAMES, Clip, complete_file, pad_even, to_uint8, write_png
+from .output.saved_files import Destination, destination, publish, unfinished
+from .output.sound import Sound, read_sound
+from .output.video_value import FramesVideo
+from .output.video_writer import FORMATS, PNG_FRAMES
 from .sampling.settings import OF_MODEL, note, of_model
 from .schema import fps_input, known_fields
 from .validation import validated
+
+FPS_MIN, FPS_MAX = 0.1, 120.0
+LOOPS_MAX = 65_535
+"""Largest number that gif and webp have a place for."""
 
 
 class HiGenVideoCombine(io.ComfyNode):
@@ -55,13 +62,45 @@ class HiGenVideoCombine(io.ComfyNode):
                     "%date:yyyy-MM-dd% work as in Save Image.",
                 ),
                 io.Audio.Input(
-                    "audio", optional=True, tooltip="Sound for mp4 or webm, mono or stereo, cut where the video ends."
+                    "audio",
+                    optional=True,
+                    tooltip="Sound for mp4 or webm, cut where the video ends; more than two channels are mixed down.",
                 ),
                 io.Model.Input(
                     "model",
                     optional=True,
                     tooltip="From HiGen Loader, to measure motion and appearance of the finished video in the units of "
                     "this model. They are drawn over the curves of the HiGen Cue Schedule that the video follows.",
+                ),
+                io.Combo.Input(
+                    "quality",
+                    options=list(QUALITIES),
+                    default="high",
+                    optional=True,
+                    tooltip="Of mp4, webm and webp: each level has files about half as large as the one before.",
+                ),
+                io.Int.Input(
+                    "loop_count",
+                    default=0,
+                    min=0,
+                    max=LOOPS_MAX,
+                    optional=True,
+                    tooltip="How often a gif or webp plays; 0 is for ever. mp4 and webm play as the player is set.",
+                ),
+                io.Boolean.Input(
+                    "ping_pong",
+                    default=False,
+                    optional=True,
+                    tooltip="Plays forwards and then backwards: the frames are appended in reverse, without the first "
+                    "and the last.",
+                ),
+                io.Boolean.Input(
+                    "save_output",
+                    default=True,
+                    optional=True,
+                    label_on="save",
+                    label_off="preview only",
+                    tooltip="Preview only writes to ComfyUI's temporary folder, which is emptied at the next start.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],
@@ -77,23 +116,40 @@ class HiGenVideoCombine(io.ComfyNode):
 
     @classmethod
     @validated
-    def execute(cls, images, fps, format, filename_prefix, audio=None, model=None) -> io.NodeOutput:
+    def execute(
+        cls,
+        images,
+        fps,
+        format,
+        filename_prefix,
+        audio=None,
+        model=None,
+        quality="high",
+        loop_count=0,
+        ping_pong=False,
+        save_output=True,
+    ) -> io.NodeOutput:
         check_images(images)
-        check_prefix(filename_prefix)
         info = hg.ModelInfo() if model is None else higen_model(model).info
         values, shown = of_model({"fps": fps}, {"fps": info.fps})
-        rate = Fraction(values["fps"]).limit_denominator(1000)
-        clip = Clip(with_progress(images), rate, graph_metadata(cls), *waveform_of(audio, format, len(images), rate))
-        video = InputImpl.VideoFromComponents(
-            Types.VideoComponents(images=even_frames(images), audio=audio, frame_rate=rate)
+        rate = frame_rate(values["fps"])
+        order = frame_order(len(images), ping_pong)
+        sound = sound_for(format, audio, len(order) / rate)
+        clip = Clip(
+            frames=with_progress(images, order),
+            count=len(order),
+            fps=rate,
+            metadata=graph_metadata(cls),
+            sound=sound,
+            quality=QUALITIES[quality],
+            plays=loop_count,
         )
-        ui = shown | single_frame_note(len(images)) | save(clip, format, filename_prefix, images.shape)
+        files = save(clip, format, filename_prefix, images.shape, "output" if save_output else "temp")
+        ui = shown | single_frame_note(len(images)) | files
         if model is not None and cls.hidden.prompt:
             higen = higen_model(model)
-            ui |= measured_curves(
-                images[..., :3], higen.info, higen.image_tower, cls.hidden.prompt, cls.hidden.unique_id
-            )
-        return io.NodeOutput(video, ui=ui)
+            ui |= measured_curves(images, higen.info, higen.image_tower, cls.hidden.prompt, cls.hidden.unique_id)
+        return io.NodeOutput(FramesVideo(images, order, sound, rate), ui=ui)
 
 
 def single_frame_note(frames: int) -> dict[str, list]:
@@ -109,9 +165,9 @@ def single_frame_note(frames: int) -> dict[str, list]:
 
 
 def check_images(images: torch.Tensor) -> None:
-    """Raises ValueError unless the images are (f, h, w, 3 or more) and finite."""
-    if images.ndim != 4 or images.shape[-1] < 3 or 0 in images.shape:
-        raise ValueError(f"images must be a batch (frames, height, width, 3), got {tuple(images.shape)}")
+    """Raises ValueError unless the images are (f, h, w, 3 or 4) and finite."""
+    if images.ndim != 4 or images.shape[-1] not in (3, 4) or 0 in images.shape:
+        raise ValueError(f"images must be a batch (frames, height, width, 3 or 4), got {tuple(images.shape)}")
     broken = [i for i, frame in enumerate(images) if not torch.isfinite(frame).all()]
     if broken:
         raise ValueError(
@@ -121,50 +177,42 @@ def check_images(images: torch.Tensor) -> None:
         )
 
 
-def check_prefix(filename_prefix: str) -> None:
-    """Raises ValueError for a path outside the output folder."""
-    folder = Path(folder_paths.get_output_directory()).resolve()
-    if not (folder / filename_prefix).resolve().is_relative_to(folder):
-        raise ValueError(f"filename_prefix must not lead outside the output folder, got {filename_prefix!r}")
+def frame_rate(fps: float) -> Fraction:
+    """Frames per second as a fraction. Raises ValueError if it is out of range."""
+    if not FPS_MIN <= fps <= FPS_MAX:
+        raise ValueError(f"fps must be between {FPS_MIN:g} and {FPS_MAX:g}, got {fps:g}")
+    return Fraction(fps).limit_denominator(1000)
 
 
-def waveform_of(audio: dict | None, format: str, frames: int, fps: Fraction) -> tuple[np.ndarray | None, int]:
-    """The waveform of AUDIO, (channels, samples), cut to the length of the video, and its sample rate in Hz.
+def frame_order(count: int, ping_pong: bool) -> list[int]:
+    """Indices of the frames that are shown; ping-pong goes back without repeating the first and the last frame."""
+    return [*range(count), *(range(count - 2, 0, -1) if ping_pong else ())]
+
+
+def sound_for(format: str, audio: Any, seconds: Fraction) -> Sound | None:
+    """The sound of the file.
 
     Raises:
-        ValueError: the format has no audio, or the audio is not one mono or stereo sound.
+        ValueError: the format has no sound, or the audio is not one sound.
     """
-    if audio is None:
-        return None, 0
-    if format == PNG_FRAMES or not FORMATS[format].has_audio:
+    sound = read_sound(audio, float(seconds))
+    if sound and (format == PNG_FRAMES or not FORMATS[format].has_audio):
         formats = ", ".join(name for name, entry in FORMATS.items() if entry.has_audio)
         raise ValueError(f"format {format!r} cannot contain audio: choose {formats}, or disconnect audio")
-    waveform, rate = audio["waveform"], int(audio["sample_rate"])
-    if waveform.ndim != 3 or waveform.shape[0] != 1 or waveform.shape[1] not in (1, 2) or not waveform.shape[2]:
-        raise ValueError(
-            f"audio must be one mono or stereo sound (1, 1 or 2, samples), got waveform {tuple(waveform.shape)}"
-        )
-    return waveform[0, :, : round(frames / fps * rate)].float().cpu().numpy(), rate
+    return sound
 
 
-def with_progress(images: torch.Tensor) -> Callable[[], Iterator[np.ndarray]]:
-    """The frames as uint8 arrays, one at a time, with a progress bar; cancelling by the user ends them."""
+def with_progress(images: torch.Tensor, order: Sequence[int]) -> Callable[[], Iterator[np.ndarray]]:
+    """The frames in an order as uint8 arrays, one at a time, with a progress bar; cancelling by the user ends them."""
 
     def frames() -> Iterator[np.ndarray]:
-        bar = comfy.utils.ProgressBar(len(images))
-        for image in images:
+        bar = comfy.utils.ProgressBar(len(order))
+        for i in order:
             comfy.model_management.throw_exception_if_processing_interrupted()
-            yield to_uint8(image[..., :3])
+            yield to_uint8(images[i])
             bar.update(1)
 
     return frames
-
-
-def even_frames(images: torch.Tensor) -> torch.Tensor:
-    """RGB frames with even height and width; the stock node Save Video refuses odd sizes."""
-    if images.shape[1] % 2 == 0 and images.shape[2] % 2 == 0:
-        return images[..., :3]
-    return torch.from_numpy(np.stack([pad_even(image[..., :3].cpu().numpy()) for image in images]))
 
 
 def graph_metadata(cls: type[io.ComfyNode]) -> dict[str, Any]:
@@ -175,22 +223,27 @@ def graph_metadata(cls: type[io.ComfyNode]) -> dict[str, Any]:
     return prompt | (cls.hidden.extra_pnginfo or {})
 
 
-def save(clip: Clip, format: str, filename_prefix: str, shape: torch.Size) -> dict[str, list]:
+def save(clip: Clip, format: str, filename_prefix: str, shape: torch.Size, folder: str) -> dict[str, list]:
     """Writes the file, or a png file for each frame, and returns the ui entry for the graph editor's preview."""
-    frames, height, width = shape[:3]
-    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-        filename_prefix, folder_paths.get_output_directory(), width, height
-    )
-    location = {"subfolder": subfolder, "type": "output"}
-    stem = f"{name}_{counter:05}_"
+    height, width = shape[1:3]
     if format == PNG_FRAMES:
-        names = [f"{stem}{i:04}.png" for i in range(frames)]
-        for file, image in zip(names, clip.frames(), strict=True):
-            with complete_file(Path(folder, file)) as partial:
-                write_png(image, partial, clip.metadata)
-        return {"images": [{"filename": file, **location} for file in names]}
+        place = destination(filename_prefix, width, height, f"_{clip.count - 1:04}.png", folder)
+        return {"images": [{"filename": name, **place.location} for name in save_png_frames(clip, place)]}
     writer = FORMATS[format]
-    with complete_file(Path(folder, stem + writer.suffix)) as partial:
-        writer.write(clip, partial)
-    details = {"format": writer.mime, "fps": float(clip.fps), "frames": frames, "width": width, "height": height}
-    return {"higen_video": [{"filename": stem + writer.suffix, **location, **details}]}
+    place = destination(filename_prefix, width, height, f"_{writer.suffix}", folder)
+    with unfinished(place) as hidden:
+        path = hidden / f"_{writer.suffix}"
+        writer.write(clip, path)
+        (name,) = publish(place, [path])
+    size = {"frames": clip.count, "width": width, "height": height}
+    details = {"format": writer.mime, "fps": float(clip.fps), **size}
+    return {"higen_video": [{"filename": name, **place.location, **details}]}
+
+
+def save_png_frames(clip: Clip, place: Destination) -> list[str]:
+    """Writes a png file for each frame, with a number in common, and returns their names."""
+    with unfinished(place) as hidden:
+        paths = [hidden / f"_{i:04}.png" for i in range(clip.count)]
+        for path, image in zip(paths, clip.frames(), strict=True):
+            write_png(image, path, clip.metadata)
+        return publish(place, paths)

@@ -7,8 +7,10 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+import torch
 from av.video.reformatter import Colorspace
-from higen_pack.nodes.output import video_writer
+from higen_pack.nodes.output import animations, clip, video_writer
+from higen_pack.nodes.output.sound import Sound
 from PIL import Image
 
 GRAPH = {
@@ -29,17 +31,20 @@ def moving_square(frames: int = 16, height: int = 64, width: int = 64) -> list[n
     return images
 
 
-def make_clip(images, fps=8, metadata=GRAPH, sound=False) -> video_writer.Clip:
-    rate = 44_100
-    samples = np.sin(2 * np.pi * 440 * np.arange(rate * len(images) // fps) / rate)
-    waveform = np.stack([samples, samples]).astype(np.float32) * 0.5 if sound else None
-    return video_writer.Clip(lambda: iter(images), Fraction(fps), metadata, waveform, rate)
+def tone(seconds, rate=44_100, channels=2) -> Sound:
+    """440 Hz."""
+    samples = torch.sin(2 * torch.pi * 440 * torch.arange(int(rate * seconds)) / rate) * 0.5
+    return Sound(samples.expand(channels, -1), rate)
 
 
-def write(name: str, clip: video_writer.Clip, folder) -> os.PathLike:
+def make_clip(images, fps=8, metadata=GRAPH, sound=False, **options) -> clip.Clip:
+    heard = tone(len(images) / fps) if sound else None
+    return clip.Clip(lambda: iter(images), len(images), Fraction(fps), metadata, heard, **options)
+
+
+def write(name: str, content: clip.Clip, folder) -> os.PathLike:
     path = folder / f"clip{video_writer.FORMATS[name].suffix}"
-    with video_writer.complete_file(path) as partial:
-        video_writer.FORMATS[name].write(clip, partial)
+    video_writer.FORMATS[name].write(content, path)
     return path
 
 
@@ -113,7 +118,7 @@ def test_colors_are_accurate_and_tagged_as_bt709(name, color, tmp_path):
 
 def test_odd_sizes_are_padded_with_the_last_row_and_column():
     image = np.arange(3 * 5 * 3, dtype=np.uint8).reshape(3, 5, 3)
-    padded = video_writer.pad_even(image)
+    padded = clip.pad_even(image)
     assert padded.shape == (4, 6, 3)
     assert (padded[:3, :5] == image).all()
     assert (padded[3, :5] == image[2]).all()
@@ -158,32 +163,129 @@ def test_the_graph_is_where_the_editor_reads_it(name, tmp_path):
     assert 0 < content.lower().index(b"workflow") < content.index(start_of_frames)
 
 
-@pytest.mark.parametrize("name", video_writer.FORMATS)
-def test_cancelling_leaves_no_file(name, tmp_path):
-    def frames():
-        yield from moving_square(3)
-        raise InterruptedError("cancelled")
-
-    clip = video_writer.Clip(frames, Fraction(8), GRAPH)
-    with pytest.raises(InterruptedError):
-        write(name, clip, tmp_path)
-    assert os.listdir(tmp_path) == []
-
-
-def test_a_failed_write_keeps_the_existing_file(tmp_path):
-    path = tmp_path / "clip.mp4"
-    path.write_bytes(b"old")
-    with pytest.raises(ZeroDivisionError), video_writer.complete_file(path) as partial:
-        partial.write_bytes(b"half")
-        assert path.read_bytes() == b"old"
-        1 / 0  # noqa: B018
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["clip.mp4"]
-
-
 def test_a_png_file_is_exact_and_contains_its_graph(tmp_path):
     (image,) = moving_square(1, 33, 31)
-    video_writer.write_png(image, tmp_path / "frame.png", GRAPH)
+    animations.write_png(image, tmp_path / "frame.png", GRAPH)
     saved = Image.open(tmp_path / "frame.png")
     assert (np.asarray(saved) == image).all()
     assert {key: json.loads(value) for key, value in saved.text.items()} == GRAPH
+
+
+def durations(path) -> list[float]:
+    """Milliseconds of the frames of an animation, where players see a new one."""
+    image = Image.open(path)
+    shown = []
+    for i in range(image.n_frames):
+        image.seek(i)
+        image.load()
+        shown.append(image.info["duration"])
+    return shown
+
+
+@pytest.mark.parametrize("fps", [50, 60, 75, 120])
+def test_a_gif_has_no_delay_that_browsers_lengthen(fps, tmp_path):
+    images = [np.full((16, 16, 3), i, np.uint8) for i in range(0, 240, 2)]
+    shown = durations(write("gif", make_clip(images, fps=fps), tmp_path))
+    assert min(shown) >= 20
+    assert sum(shown) == pytest.approx(len(images) / fps * 1000, abs=10)
+
+
+def test_a_gif_of_one_frame_at_a_high_rate_can_be_written(tmp_path):
+    assert len(read_frames(write("gif", make_clip(moving_square(1), fps=120), tmp_path))) == 1
+
+
+def test_a_gif_is_dithered_with_one_palette_for_all_frames(tmp_path):
+    """A gradient of 4,096 colors, brighter in each frame: its mean survives, and equal pixels keep their color."""
+    red, green = np.meshgrid(np.arange(64), np.arange(64))
+    images = [
+        np.stack([red * 2 + i, green * 2 + i, np.full_like(red, 60)], 2).astype(np.uint8) for i in range(0, 96, 6)
+    ]
+    path = write("gif", make_clip(images), tmp_path)
+    for image, frame in zip(images, read_frames(path), strict=True):
+        means = [block.reshape(8, 8, 8, 8, 3).mean(axis=(1, 3)) for block in (image.astype(float), frame.astype(float))]
+        assert np.abs(means[0] - means[1]).max() < 5
+    palettes = set()
+    image = Image.open(path)
+    for i in range(image.n_frames):
+        image.seek(i)
+        palettes.add(image.convert("P").palette.tobytes() if image.mode == "P" else bytes(image.global_palette.palette))
+    assert len(palettes) == 1
+
+
+@pytest.mark.parametrize(("plays", "gif", "webp"), [(0, 0, 0), (1, None, 1), (3, 2, 3)])
+def test_animations_play_as_often_as_asked(plays, gif, webp, tmp_path):
+    """A GIF counts repetitions, and has no field for none; a WebP counts how often it plays."""
+    content = make_clip(moving_square(4), plays=plays)
+    assert Image.open(write("gif", content, tmp_path)).info.get("loop") == gif
+    assert Image.open(write("webp", content, tmp_path)).info["loop"] == webp
+
+
+@pytest.mark.parametrize("name", ["h264-mp4", "vp9-webm", "webp"])
+def test_a_lower_quality_has_a_smaller_file(name, tmp_path):
+    noise = list(np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3), np.uint8))
+    sizes = [
+        write(name, make_clip(noise, quality=quality), tmp_path).stat().st_size for quality in clip.QUALITIES.values()
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == len(sizes)
+
+
+def half_transparent() -> np.ndarray:
+    """Red; the left half transparent, the right half opaque."""
+    image = np.zeros((64, 64, 4), np.uint8)
+    image[..., 0] = 255
+    image[:, 32:, 3] = 255
+    return image
+
+
+@pytest.mark.parametrize("name", ["h264-mp4", "gif"])
+def test_transparent_parts_are_black_where_a_format_has_no_alpha(name, tmp_path):
+    frame = read_frames(write(name, make_clip([half_transparent()] * 2), tmp_path))[0].astype(int)
+    assert frame[:, :28].max() < 12
+    assert np.abs(frame[:, 36:] - (255, 0, 0)).max() < 12
+
+
+def test_webp_png_and_webm_keep_alpha(tmp_path):
+    content = make_clip([half_transparent()] * 2)
+    alphas = [np.asarray(Image.open(write("webp", content, tmp_path)).convert("RGBA"))[..., 3]]
+    animations.write_png(half_transparent(), tmp_path / "frame.png", {})
+    alphas.append(np.asarray(Image.open(tmp_path / "frame.png"))[..., 3])
+    with av.open(str(write("vp9-webm", content, tmp_path))) as container:
+        decoder = av.CodecContext.create("libvpx-vp9", "r")  # FFmpeg's own decoder ignores alpha
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        alphas.append(decoder.decode(packets[0])[0].to_ndarray(format="rgba")[..., 3])
+    for alpha in alphas:
+        assert alpha[:, :28].max() < 12
+        assert alpha[:, 36:].min() > 243
+
+
+@pytest.mark.parametrize("name", ["h264-mp4", "vp9-webm"])
+@pytest.mark.parametrize("rate", [1, 8_000, 22_050, 40_000, 50_000, 96_000, 176_400, 192_000])
+def test_sound_of_any_rate_is_saved_at_its_length_and_pitch(name, rate, tmp_path):
+    content = clip.Clip(lambda: iter(moving_square(16)), 16, Fraction(8), {}, tone(2, rate))
+    with av.open(str(write(name, content, tmp_path))) as container:
+        samples = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+        heard = container.streams.audio[0].rate
+    if rate > 1:
+        assert len(samples) / heard == pytest.approx(2, abs=0.06)
+        middle = samples[len(samples) // 4 : len(samples) // 2]
+        assert np.count_nonzero(np.diff(np.signbit(middle))) / 2 / (len(middle) / heard) == pytest.approx(440, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["h264-mp4", "vp9-webm"])
+@pytest.mark.parametrize("fps", [1, 8, 30])
+def test_sound_lies_within_a_second_of_its_pictures(name, fps, tmp_path):
+    images = moving_square(8) * (4 * fps)
+    content = clip.Clip(lambda: iter(images), len(images), Fraction(fps), {}, tone(len(images) / fps))
+    seen = {"video": 0.0, "audio": 0.0}
+    with av.open(str(write(name, content, tmp_path))) as container:
+        packets = sorted((packet for packet in container.demux() if packet.size), key=lambda packet: packet.pos)
+        for packet in packets:
+            seen[packet.stream.type] = float(packet.dts * packet.time_base)
+            assert abs(seen["video"] - seen["audio"]) <= 1 + 2 / fps
+
+
+def test_numbers_that_json_does_not_have_become_null(tmp_path):
+    animations.write_png(moving_square(1)[0], tmp_path / "frame.png", {"prompt": {"1": [float("nan"), {"a": 1e999}]}})
+    text = Image.open(tmp_path / "frame.png").text["prompt"]
+    assert json.loads(text, parse_constant=pytest.fail) == {"1": [None, {"a": None}]}
