@@ -17,6 +17,8 @@ from .clip import Clip, as_json, on_black
 
 EXIF_MODEL, EXIF_MAKE = 0x0110, 0x010F
 """Fields in which ComfyUI's graph editor looks for the prompt and the workflow of a WebP file."""
+WEBP_ALPHA = 0x10
+"""Flag of the chunk VP8X: there is transparency."""
 GIF_TICK = Fraction(1, 100)
 """Seconds; delays in a GIF are multiples of it."""
 SHORTEST_DELAY = 2
@@ -94,7 +96,18 @@ def write_webp(clip: Clip, path: Path) -> None:
     kept, milliseconds = frame_times(clip.count, clip.fps, Fraction(1, 1000))
     images = map(Image.fromarray, _selected(clip.frames(), kept))
     quality = {"quality": clip.quality.webp, "method": 4}
-    _save_animation(images, path, milliseconds, loop=clip.plays, exif=exif, **quality)
+    has_alpha = _save_animation(images, path, milliseconds, loop=clip.plays, exif=exif, **quality) == "RGBA"
+    if has_alpha:
+        _mark_alpha(path)
+
+
+def _mark_alpha(path: Path) -> None:
+    """Sets the flag for alpha of a WebP file: libwebp leaves it out where it cuts frames to an opaque rectangle."""
+    with path.open("r+b") as file:
+        header = file.read(21)
+        if header[12:16] == b"VP8X":
+            file.seek(20)
+            file.write(bytes([header[20] | WEBP_ALPHA]))
 
 
 def _selected(frames: Iterator[np.ndarray], kept: list[int]) -> Iterator[np.ndarray]:
@@ -102,10 +115,12 @@ def _selected(frames: Iterator[np.ndarray], kept: list[int]) -> Iterator[np.ndar
     return (frame for i, frame in enumerate(frames) if i in indices)
 
 
-def _save_animation(images: Iterator[Image.Image], path: Path, durations: list[int], **options: Any) -> None:
+def _save_animation(images: Iterator[Image.Image], path: Path, durations: list[int], **options: Any) -> str:
+    """Writes the images, and returns the mode of the first."""
     first = next(images)
     rest = [Frames(images, len(durations) - 1)] if len(durations) > 1 else []
     first.save(path, save_all=True, append_images=rest, duration=durations, **options)
+    return first.mode
 
 
 def write_png(image: np.ndarray, path: Path, metadata: dict[str, Any]) -> None:

@@ -1,10 +1,13 @@
 """Video Combine: its files and their metadata, a VIDEO for stock nodes, and errors for invalid inputs."""
 
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import av
+import comfy.model_management
 import folder_paths
 import pytest
 import torch
@@ -36,8 +39,8 @@ def combine(tmp_path, monkeypatch):
     monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
     node = type("Node", (HiGenVideoCombine,), {"hidden": HIDDEN})
 
-    def run(images, fps=8.0, format="h264-mp4", filename_prefix="HiGen/video", audio=None):
-        result = node.execute(images, fps, format, filename_prefix, audio)
+    def run(images, fps=8.0, format="h264-mp4", filename_prefix="HiGen/video", audio=None, **options):
+        result = node.execute(images, fps, format, filename_prefix, audio, **options)
         return result[0], result.ui
 
     return run
@@ -128,9 +131,13 @@ def test_sound_longer_than_the_video_is_cut(combine, tmp_path):
         ({"images": torch.full((4, 8, 8, 3), torch.nan)}, "images: frame 0 of 4 has NaN .*fp32"),
         ({"format": "gif", "audio": sound()}, "format 'gif' cannot contain audio: choose h264-mp4, vp9-webm"),
         ({"format": PNG_FRAMES, "audio": sound()}, "format 'png frames' cannot contain audio"),
-        ({"audio": sound(channels=6)}, r"audio must be one mono or stereo sound .* got waveform \(1, 6, 44100\)"),
+        ({"audio": sound(channels=9)}, r"audio must be one sound of 1 to 8 channels.* got waveform \(1, 9, 44100\)"),
         ({"audio": sound(batch=2)}, r"got waveform \(2, 2, 44100\)"),
-        ({"audio": sound(seconds=0)}, r"got waveform \(1, 2, 0\)"),
+        ({"audio": sound() | {"sample_rate": 0}}, "sample_rate of audio must be a positive number of Hz, got 0"),
+        ({"fps": -1.0}, "fps must be between 0.1 and 120, got -1"),
+        ({"quality": "superb"}, "quality must be one of best, high, medium, low, got 'superb'"),
+        ({"filename_prefix": "x" * 250}, "filename_prefix cannot be a path of files, got 'xxx.*File name too long"),
+        ({"filename_prefix": "a\0b"}, "filename_prefix cannot be a path of files"),
     ],
 )
 def test_an_invalid_input_is_named_and_no_file_is_written(combine, tmp_path, arguments, message):
@@ -143,3 +150,119 @@ def test_a_path_outside_the_output_folder_is_rejected(combine, tmp_path):
     with pytest.raises(Exception, match="outside the output folder"):
         combine(frames(), filename_prefix="../elsewhere")
     assert not (tmp_path.parent / "elsewhere_00001_.mp4").exists()
+
+
+class SilentVideo(Mapping):
+    """AUDIO of a video without sound, as nodes that load videos pass it: reading it fails."""
+
+    def __getitem__(self, key):
+        raise RuntimeError("the video has no audio stream")
+
+    def __iter__(self):
+        return iter(("waveform", "sample_rate"))
+
+    def __len__(self):
+        return 2
+
+
+@pytest.mark.parametrize("format", ["h264-mp4", "gif"])
+@pytest.mark.parametrize("audio", [SilentVideo(), sound(seconds=0)])
+def test_a_sound_that_is_not_there_is_told_and_the_video_is_saved(combine, caplog, format, audio):
+    video, ui = combine(frames(), format=format, audio=audio)
+    assert "the video is saved without sound" in caplog.text
+    assert ui["higen_video"][0]["filename"]
+    assert video.get_components().audio is None
+
+
+@pytest.mark.parametrize("channels", range(1, 9))
+def test_sound_of_up_to_eight_channels_is_saved_as_mono_or_stereo(combine, tmp_path, caplog, channels):
+    video, ui = combine(frames(), audio=sound(channels=channels))
+    assert ("mixed down to stereo" in caplog.text) == (channels > 2)
+    with av.open(str(tmp_path / "HiGen" / ui["higen_video"][0]["filename"])) as container:
+        assert container.streams.audio[0].channels == min(channels, 2)
+    assert video.get_components().audio["waveform"].shape[1] == min(channels, 2)
+
+
+def test_sound_that_is_not_finite_or_of_integers_is_saved(combine):
+    broken = sound()
+    broken["waveform"][0, :, 100:200] = torch.nan
+    broken["waveform"][0, :, 300] = torch.inf
+    integers = {"waveform": torch.full((1, 2, 44_100), 16_384, dtype=torch.int16), "sample_rate": 44_100}
+    assert combine(frames(), audio=broken)[0].get_components().audio["waveform"].abs().max() <= 1
+    loudness = combine(frames(), audio=integers)[0].get_components().audio["waveform"][0, 0, 0]
+    assert loudness == pytest.approx(0.5, abs=1e-3)
+        0.5, abs=1e-3
+    )
+
+
+def test_a_shorter_sound_ends_before_the_video(combine, tmp_path):
+    (entry,) = combine(frames(80), audio=sound(seconds=1))[1]["higen_video"]
+    with av.open(str(tmp_path / "HiGen" / entry["filename"])) as container:
+        assert container.duration / av.time_base == pytest.approx(10, abs=0.06)
+        assert sum(1 for _ in container.decode(video=0)) == 80
+
+
+@pytest.mark.parametrize("prefix", ["", "HiGen/", "a/b/", ".", "a/./", "x" * 244, "é" * 122])
+@pytest.mark.parametrize("format", ["h264-mp4", "gif"])
+def test_no_run_replaces_the_file_of_another(combine, tmp_path, prefix, format):
+    names = [combine(frames(2), filename_prefix=prefix, format=format)[1]["higen_video"][0] for _ in range(3)]
+    paths = [tmp_path / name["subfolder"] / name["filename"] for name in names]
+    assert sorted(path for path in tmp_path.rglob("*.*")) == sorted(paths)
+    assert len(set(paths)) == 3
+    assert not any(path.name.startswith(".") for path in paths)
+
+
+def test_a_link_in_the_output_folder_is_treated_as_by_save_video(combine, tmp_path, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (tmp_path / "linked").symlink_to(elsewhere, target_is_directory=True)
+    saver = type("Saver", (SaveVideo,), {"hidden": HIDDEN})
+    video, _ = combine(frames())
+
+    def followed(save) -> bool:
+        before = len(list(elsewhere.iterdir()))
+        with suppress(Exception):
+            save()
+        return len(list(elsewhere.iterdir())) > before
+
+    stock = followed(lambda: saver.execute(video, "linked/stock", "auto", AUTO_CODEC))
+    assert followed(lambda: combine(frames(), filename_prefix="linked/ours")) == stock
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_ping_pong_appends_the_frames_in_reverse(combine, format):
+    images = frames(4)
+    video, ui = combine(images, format=format, ping_pong=True)
+    assert ui["higen_video"][0]["frames"] == 6
+    torch.testing.assert_close(video.get_components().images, images[[0, 1, 2, 3, 2, 1]])
+
+
+def test_a_preview_lies_in_the_temporary_folder(combine, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path / "temp"))
+    (entry,) = combine(frames(), save_output=False)[1]["higen_video"]
+    assert entry["type"] == "temp"
+    assert [path.name for path in tmp_path.rglob("*.mp4")] == [entry["filename"]]
+    assert (tmp_path / "temp" / "HiGen" / entry["filename"]).is_file()
+
+
+@pytest.mark.parametrize("format", [*FORMATS, PNG_FRAMES])
+def test_a_cancelled_run_leaves_no_file(combine, tmp_path, monkeypatch, format):
+    calls = []
+
+    def interrupted():
+        calls.append(1)
+        if len(calls) > 5:
+            raise comfy.model_management.InterruptProcessingException
+
+    monkeypatch.setattr(comfy.model_management, "throw_exception_if_processing_interrupted", interrupted)
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        combine(frames(), format=format)
+    assert [path for path in tmp_path.rglob("*") if path.is_file() or ".part" in path.name] == []
+
+
+def test_a_color_hidden_by_alpha_does_not_show(combine, tmp_path):
+    images = torch.zeros(2, 32, 32, 4)
+    images[..., 0] = 1
+    images[:, :, 16:, 3] = 1
+    video, ui = combine(images, format=PNG_FRAMES)
+    torch.testing.assert_close(video.get_components().images, images[..., :3] * images[..., 3:])
+    assert Image.open(tmp_path / "HiGen" / ui["images"][0]["filename"]).mode == "RGBA"

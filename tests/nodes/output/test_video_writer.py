@@ -195,7 +195,7 @@ def test_a_gif_of_one_frame_at_a_high_rate_can_be_written(tmp_path):
 
 
 def test_a_gif_is_dithered_with_one_palette_for_all_frames(tmp_path):
-    """A gradient of 4,096 colors, brighter in each frame: its mean survives, and equal pixels keep their color."""
+    """A gradient of 4,096 colors, brighter in each frame: the means of its parts stay, but at the ends of the range."""
     red, green = np.meshgrid(np.arange(64), np.arange(64))
     images = [
         np.stack([red * 2 + i, green * 2 + i, np.full_like(red, 60)], 2).astype(np.uint8) for i in range(0, 96, 6)
@@ -203,13 +203,8 @@ def test_a_gif_is_dithered_with_one_palette_for_all_frames(tmp_path):
     path = write("gif", make_clip(images), tmp_path)
     for image, frame in zip(images, read_frames(path), strict=True):
         means = [block.reshape(8, 8, 8, 8, 3).mean(axis=(1, 3)) for block in (image.astype(float), frame.astype(float))]
-        assert np.abs(means[0] - means[1]).max() < 5
-    palettes = set()
-    image = Image.open(path)
-    for i in range(image.n_frames):
-        image.seek(i)
-        palettes.add(image.convert("P").palette.tobytes() if image.mode == "P" else bytes(image.global_palette.palette))
-    assert len(palettes) == 1
+        assert np.abs(means[0] - means[1])[1:-1, 1:-1].max() < 1.5
+    assert len(np.unique(np.concatenate(read_frames(path)).reshape(-1, 3), axis=0)) <= 256
 
 
 @pytest.mark.parametrize(("plays", "gif", "webp"), [(0, 0, 0), (1, None, 1), (3, 2, 3)])
@@ -245,8 +240,9 @@ def test_transparent_parts_are_black_where_a_format_has_no_alpha(name, tmp_path)
     assert np.abs(frame[:, 36:] - (255, 0, 0)).max() < 12
 
 
-def test_webp_png_and_webm_keep_alpha(tmp_path):
-    content = make_clip([half_transparent()] * 2)
+@pytest.mark.parametrize("count", [1, 2, 8])
+def test_webp_png_and_webm_keep_alpha(count, tmp_path):
+    content = make_clip([half_transparent()] * count)
     alphas = [np.asarray(Image.open(write("webp", content, tmp_path)).convert("RGBA"))[..., 3]]
     animations.write_png(half_transparent(), tmp_path / "frame.png", {})
     alphas.append(np.asarray(Image.open(tmp_path / "frame.png"))[..., 3])
@@ -260,16 +256,15 @@ def test_webp_png_and_webm_keep_alpha(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["h264-mp4", "vp9-webm"])
-@pytest.mark.parametrize("rate", [1, 8_000, 22_050, 40_000, 50_000, 96_000, 176_400, 192_000])
+@pytest.mark.parametrize("rate", [8_000, 22_050, 40_000, 50_000, 96_000, 176_400, 192_000])
 def test_sound_of_any_rate_is_saved_at_its_length_and_pitch(name, rate, tmp_path):
     content = clip.Clip(lambda: iter(moving_square(16)), 16, Fraction(8), {}, tone(2, rate))
     with av.open(str(write(name, content, tmp_path))) as container:
         samples = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
         heard = container.streams.audio[0].rate
-    if rate > 1:
-        assert len(samples) / heard == pytest.approx(2, abs=0.06)
-        middle = samples[len(samples) // 4 : len(samples) // 2]
-        assert np.count_nonzero(np.diff(np.signbit(middle))) / 2 / (len(middle) / heard) == pytest.approx(440, rel=0.02)
+    assert len(samples) / heard == pytest.approx(2, abs=0.06)
+    middle = samples[len(samples) // 4 : len(samples) // 2]
+    assert np.count_nonzero(np.diff(np.signbit(middle))) / 2 / (len(middle) / heard) == pytest.approx(440, rel=0.02)
 
 
 @pytest.mark.parametrize("name", ["h264-mp4", "vp9-webm"])

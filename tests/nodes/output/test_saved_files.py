@@ -1,0 +1,126 @@
+"""Files of a run: complete or absent, never in place of another file, whatever else saves into the folder."""
+
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import folder_paths
+import pytest
+from higen_pack.nodes.output import saved_files
+from higen_pack.nodes.output.saved_files import destination, publish, unfinished
+
+
+@pytest.fixture
+def output(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
+    return tmp_path
+
+
+def save(endings, content=b"new", place=None) -> list[str]:
+    place = place or destination("clip", 64, 64, endings[-1])
+    with unfinished(place) as hidden:
+        for ending in endings:
+            (hidden / ending).write_bytes(content)
+        return publish(place, [hidden / ending for ending in endings])
+
+
+PNG = [f"_{i:04}.png" for i in range(5)]
+
+
+@pytest.mark.parametrize("endings", [["_.mp4"], PNG])
+def test_two_servers_that_chose_the_same_number_get_two(output, endings):
+    places = [destination("clip", 64, 64, endings[-1]) for _ in range(2)]
+    names = [save(endings, place=place) for place in places]
+    assert names == [[f"clip_0000{number}{ending}" for ending in endings] for number in (1, 2)]
+    assert sorted(os.listdir(output)) == sorted(names[0] + names[1])
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("endings", [["_.mp4"], PNG])
+def test_runs_at_the_same_time_lose_nothing(output, monkeypatch, links, endings):
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    with ThreadPoolExecutor(8) as pool:
+        names = sum(pool.map(lambda i: save(endings, str(i).encode()), range(24)), [])
+    assert len(set(names)) == 24 * len(endings)
+    assert sorted(os.listdir(output)) == sorted(names)
+    stems = {name[:10]: (output / name).read_bytes() for name in names}
+    assert len(set(stems.values())) == 24
+    assert all((output / name).read_bytes() == stems[name[:10]] for name in names)
+
+
+def no_links(*_):
+    raise PermissionError("Operation not permitted")
+
+
+def test_a_set_takes_a_number_at_which_all_its_names_are_free(output):
+    place = destination("clip", 64, 64, PNG[-1])
+    (output / "clip_00001_0003.png").write_bytes(b"old")
+    assert save(PNG, place=place)[0] == "clip_00002_0000.png"
+    assert sorted(path.name for path in output.glob("clip_00001*")) == ["clip_00001_0003.png"]
+    assert (output / "clip_00001_0003.png").read_bytes() == b"old"
+
+
+def test_a_full_disk_leaves_nothing(output, monkeypatch):
+    real = os.link
+
+    def full(source, target):
+        if str(target).endswith("3.png"):
+            raise OSError(28, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(os, "link", full)
+    monkeypatch.setattr(saved_files.Path, "touch", lambda *_, **__: full(_, "3.png"))
+    with pytest.raises(OSError, match="No space left"):
+        save(PNG)
+    assert os.listdir(output) == []
+
+
+KILLED = """
+import os, signal, sys
+from tests import conftest
+from tests.comfyui.inprocess import enter_comfyui
+enter_comfyui()
+import folder_paths
+folder_paths.output_directory = sys.argv[1]
+from higen_pack.nodes.output import saved_files
+place = saved_files.destination("clip", 64, 64, "_0004.png")
+real, named = os.link, []
+def link(source, target):
+    if len(named) == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    named.append(target)
+    real(source, target)
+os.link = link
+with saved_files.unfinished(place) as hidden:
+    for i in range(5):
+        (hidden / f"_{i:04}.png").write_bytes(b"killed")
+    saved_files.publish(place, [hidden / f"_{i:04}.png" for i in range(5)])
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+@pytest.mark.parametrize("named", [0, 3])
+def test_what_a_killed_run_leaves_is_removed_by_the_next(output, named):
+    assert subprocess.run([sys.executable, "-c", KILLED, str(output), str(named)]).returncode == -9
+    assert len(list(output.glob("clip_*"))) == named
+    names = save(PNG)
+    assert sorted(os.listdir(output)) == names
+
+
+def test_only_abandoned_files_are_removed(output):
+    place = destination("clip", 64, 64, "_.mp4")
+    (output / ".video_00001_.part.mp4").touch()  # of an earlier version of the pack, and perhaps still written
+    (output / ".video_00002_.part.mp4").touch()
+    (output / ".notes.part.mp4").touch()
+    old = time.time() - 2 * saved_files.DAY
+    for name in (".video_00002_.part.mp4", ".notes.part.mp4"):
+        os.utime(output / name, (old, old))
+    (output / ".higen-00000000-1-abcdef01.part").mkdir()  # of another machine
+    with unfinished(place) as hidden:
+        save(["_.mp4"])
+        assert hidden.is_dir()
+    kept = {".video_00001_.part.mp4", ".notes.part.mp4", ".higen-00000000-1-abcdef01.part", "clip_00001_.mp4"}
+    assert set(os.listdir(output)) == kept
