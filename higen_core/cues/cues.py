@@ -118,8 +118,13 @@ def resample_rows(appearance: Tensor) -> Tensor:
 
 
 def measure_motion(frames: Tensor, scale: float = MOTION_SCALE) -> Tensor:
-    """Motion cues (..., f - 1) of frames (..., f, h, w, 3) in [0, 1]: mean absolute change, scaled and clamped."""
-    return motion_cue((frames.diff(dim=-4)).abs().mean(dim=(-3, -2, -1)), scale)
+    """Motion cues (..., f - 1) of frames (..., f, h, w, 3) in [0, 1]: mean absolute change, scaled and clamped.
+
+    No more than two frames of each clip are copied at a time.
+    """
+    steps = pairwise(frames.unbind(dim=-4))
+    changes = [(after - before).abs_().mean(dim=(-3, -2, -1)) for before, after in steps]
+    return motion_cue(torch.stack(changes, dim=-1) if changes else frames.new_zeros(*frames.shape[:-4], 0), scale)
 
 
 def motion_cue(change: Tensor, scale: float = MOTION_SCALE) -> Tensor:

@@ -191,8 +191,6 @@ def test_sound_that_is_not_finite_or_of_integers_is_saved(combine):
     assert combine(frames(), audio=broken)[0].get_components().audio["waveform"].abs().max() <= 1
     loudness = combine(frames(), audio=integers)[0].get_components().audio["waveform"][0, 0, 0]
     assert loudness == pytest.approx(0.5, abs=1e-3)
-        0.5, abs=1e-3
-    )
 
 
 def test_a_shorter_sound_ends_before_the_video(combine, tmp_path):
