@@ -142,9 +142,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def trainable(network: Module) -> Module:
-    """The same network with gradients and with weights in memory: loaders leave them mapped from the file."""
-    for weight in network.parameters():
-        weight.data = weight.data.clone()
+    """The same network with gradients."""
     return network.requires_grad_(True).train()
 
 

@@ -151,7 +151,7 @@ def _load(
 ) -> AnyNetwork:
     """Gives a network on the meta device its tensors and its `info`.
 
-    Tensors that already have the right dtype and device stay mapped from the file.
+    They are copies: a network whose weights were mapped from the file would change or crash with it.
 
     Args:
         names: names in the file -> names in the network.
@@ -160,7 +160,7 @@ def _load(
     """
     _check(plain or network, file, names, default)
     network.info = _info(file)
-    tensors = {names[name]: tensor.to(device, dtype) for name, tensor in file.tensors(names)}
+    tensors = {names[name]: tensor.to(device, dtype, copy=True) for name, tensor in file.tensors(names)}
     network.load_state_dict(tensors, assign=True)
     return network.eval().requires_grad_(False)
 

@@ -46,7 +46,7 @@ def load_text_encoder(path: str, vocabulary: Collection[str] | None = None) -> c
             "open_clip_pytorch_model.bin in models/text_encoders"
         )
     names = [name for name in file.shapes if not name.startswith("visual.") and name != "logit_scale"]
-    weights = dict(file.tensors(names))
+    weights = {name: tensor.clone() for name, tensor in file.tensors(names)}  # else they change with the file
     if not config:
         return released_text_encoder(weights, path)
     text = comfy.utils.clip_text_transformers_convert(weights, "", "")

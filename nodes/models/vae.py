@@ -53,7 +53,7 @@ def load_vae(path: str) -> HigenVAE:
             "released weights need the VAE of Stable Diffusion 2.1: v2-1_512-ema-pruned.ckpt in models/checkpoints, or "
             "its VAE alone in models/vae"
         )
-    weights = {names[name]: tensor for name, tensor in file.tensors(names)}
+    weights = {names[name]: tensor.clone() for name, tensor in file.tensors(names)}  # else they change with the file
     if "decoder.up_blocks.0.resnets.0.norm1.weight" in weights:
         weights = comfy.diffusers_convert.convert_vae_state_dict(weights)
     config, groups = None, RELEASED_GROUPS

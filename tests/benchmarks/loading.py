@@ -41,7 +41,7 @@ def main(path: Path) -> None:
     unet = hg.load_unet(path, dtype=torch.bfloat16)
     loaded = time.monotonic() - start
     for parameter in unet.parameters():
-        parameter.sum()  # the tensors of a converted file are mapped, and read when they are first used
+        parameter.sum()
     size = sum(parameter.nbytes for parameter in unet.parameters())
     seconds = {"loaded": loaded, "read": time.monotonic() - start}
     print(json.dumps({"size": size, "before": before, "peak": peak(), **seconds}))

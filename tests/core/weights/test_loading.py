@@ -71,3 +71,16 @@ def test_an_incomplete_denoiser_is_refused_with_the_name_of_the_tensor(tmp_path)
 @pytest.mark.parametrize(("network", "config"), [("unet", UNetConfig), ("vae", VAEConfig), ("clip", CLIPConfig)])
 def test_configs_of_released_files_are_read(network, config):
     config.from_dict(golden.metadata(f"{network}_small_weights")["config"])
+
+
+@pytest.mark.parametrize("network", LOADERS)
+def test_a_loaded_network_does_not_change_with_its_file(tmp_path, network):
+    """Pages that were mapped from the file would be the new ones, or crash the process behind its new end."""
+    expected = LOADERS[network](golden.path(f"{network}_small_weights"))
+    tensors, config = dict(expected.state_dict()), expected.config.to_dict()
+    path = write(tmp_path / "weights.safetensors", tensors, config=config)
+    loaded = LOADERS[network](path)
+    with path.open("r+b") as file:
+        file.write(b"\xff" * path.stat().st_size)
+        file.truncate(10)
+    assert all(torch.equal(loaded.state_dict()[name], tensor) for name, tensor in tensors.items())
