@@ -15,7 +15,6 @@ from ..higen_core.cues.curves import MOTION_MAX
 from .models.folders import AUTO
 from .models.image_encoders import dinov2_folder, dinov2_names
 from .models.model import HigenModel, higen_model
-from .output.measured_curves import image_tower
 from .schema import HigenCuesType, advanced, fps_input, known_fields
 from .validation import validated
 
@@ -227,7 +226,7 @@ def image_encoder(model: HigenModel, clip_vision: Any, encoder: str) -> Any:
         return hg.load_dinov2(dinov2_folder(encoder))
     if not model.image_tower:
         raise ValueError("encoder is auto, but the model has no image tower: connect clip_vision")
-    return image_tower(model.image_tower)
+    return model.encode_image
 
 
 def progress_callback(total: int) -> Callable[[int, int | None], None]:

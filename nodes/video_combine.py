@@ -148,7 +148,8 @@ class HiGenVideoCombine(io.ComfyNode):
         ui = shown | single_frame_note(len(images)) | files
         if model is not None and cls.hidden.prompt:
             higen = higen_model(model)
-            ui |= measured_curves(images, higen.info, higen.image_tower, cls.hidden.prompt, cls.hidden.unique_id)
+            encoder = higen.encode_image if higen.image_tower else None
+            ui |= measured_curves(images, higen.info, encoder, cls.hidden.prompt, cls.hidden.unique_id)
         return io.NodeOutput(FramesVideo(images, order, sound, rate), ui=ui)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ...higen_core.weights.detection import networks_in
 from ...higen_core.weights.files import Shapes, open_weights
@@ -53,7 +53,7 @@ def _is_mini(choice: str, weights: str) -> bool:
 def _select(name: str, choice: str, categories: tuple[str, ...], is_right: Callable[[Shapes], bool], hint: str) -> str:
     if choice != folders.AUTO:
         return folders.find(choice, categories)
-    paths = {file: folders.find(file, categories) for file in folders.files(categories)}
+    paths = dict(readable(categories))
     candidates = [file for file, path in paths.items() if is_right(tensor_shapes(path))]
     if not candidates:
         raise FileNotFoundError(f"HiGen's released weights need {hint}, then refresh the page (R). None was found")
@@ -80,9 +80,19 @@ def is_sd2_vae(shapes: Shapes) -> bool:
     return alone or (in_checkpoint and shapes.get("cond_stage_model.model.ln_final.weight") == (1024,))
 
 
+def readable(categories: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Names and paths of the files in these model folders that are there; links may lead nowhere."""
+    for name in folders.files(categories):
+        try:
+            yield name, folders.find(name, categories)
+        except FileNotFoundError:
+            folders.log_once(f"{name} in models/{categories[0]} is left out: it is not a file, or leads to none")
+
+
 def tensor_shapes(path: str) -> Shapes:
-    """Shapes of the tensors in a file by name; empty if it is not a file of tensors."""
+    """Shapes of the tensors in a file by name; empty, with a word in the log, if it is not one of tensors."""
     try:
         return open_weights(path).shapes
-    except ValueError:
+    except Exception as error:  # anything can lie in these folders, and need not concern HiGen
+        folders.log_once(f"{path} is left out: {error}")
         return {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from functools import cache
 from pathlib import Path
 
 import folder_paths
@@ -15,17 +17,33 @@ VAE_FOLDERS = ("vae", "checkpoints")
 
 
 def register_model_folder() -> None:
-    """Adds `models/higen`, created if missing, to the folders of "higen" in `extra_model_paths.yaml`."""
+    """Adds `models/higen`, created if missing and possible, to the folders of "higen" in `extra_model_paths.yaml`."""
     folder = os.path.join(folder_paths.models_dir, "higen")
-    os.makedirs(folder, exist_ok=True)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        log_once(f"the folder for HiGen's weights cannot be created: {error}")
     folder_paths.add_model_folder_path("higen", folder)
     paths, _ = folder_paths.folder_names_and_paths["higen"]
     folder_paths.folder_names_and_paths["higen"] = (paths, folder_paths.supported_pt_extensions)
 
 
 def files(folders: tuple[str, ...]) -> list[str]:
-    """Names of all files in these model folders, without duplicates."""
-    return list(dict.fromkeys(name for folder in folders for name in folder_paths.get_filename_list(folder)))
+    """Names of all files in these model folders, without duplicates; folders that cannot be read are left out."""
+    return list(dict.fromkeys(name for folder in folders for name in _names(folder)))
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return folder_paths.get_filename_list(folder)
+    except OSError as error:
+        log_once(f"models/{folder} is left out, it cannot be read: {error}")
+        return []
+
+
+@cache
+def log_once(message: str) -> None:
+    logging.warning("HiGen: %s", message.encode(errors="backslashreplace").decode())
 
 
 def find(name: str, folders: tuple[str, ...]) -> str:

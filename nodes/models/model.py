@@ -21,6 +21,7 @@ from ..conditioning import text_and_cues
 from ..latents import frames_and_size
 from ..sampling.noise import sample_with_video_noise
 from .denoiser import StockUNet
+from .image_encoders import ImageTower, image_tower
 from .precision import compute_dtype, weight_dtype
 
 MEMORY_MARGIN = 1.5
@@ -67,11 +68,17 @@ class HigenModel(BaseModel):
         self.model_sampling = HigenSampling(self.model_config)
         self.diffusion_model = unet
         self.image_tower = image_tower
+        self._loaded_tower: ImageTower | None = None
 
     @property
     def info(self) -> hg.ModelInfo:
         """What the weights were trained on."""
         return self.diffusion_model.info
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (b, h, w, 3) in [0, 1] -> embeddings (b, d) of the image tower, which is loaded on first use."""
+        self._loaded_tower = self._loaded_tower or image_tower(self.image_tower)
+        return self._loaded_tower.encode_image(images)
 
     @property
     def size_step(self) -> int:

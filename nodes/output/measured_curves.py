@@ -7,8 +7,7 @@ entries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -16,21 +15,26 @@ import torch
 from ... import higen_core as hg
 from ...higen_core.cues.cues import measure_motion, similarity
 from ...higen_core.cues.curves import fit_factors
-from ...higen_core.models.clip import CLIP
 
 TAKES_CUES = ("HiGenTemporalSampler", "HiGenApplyCues")
 SCHEDULE = ("HiGenCueSchedule",)
+BATCH = 8
+"""Frames that are encoded at a time."""
 
 
 def measured_curves(
-    images: torch.Tensor, info: hg.ModelInfo, tower: str, prompt: dict[str, Any], node_id: str
+    images: torch.Tensor,
+    info: hg.ModelInfo,
+    image_encoder: Callable[[torch.Tensor], torch.Tensor] | None,
+    prompt: dict[str, Any],
+    node_id: str,
 ) -> dict[str, list]:
     """Measures the cues of a finished video.
 
     Args:
         images: frames (f, h, w, 3) in [0, 1] that the node has received.
         info: has the motion scale and the similarity floor of the model.
-        tower: file of the image tower that measures appearance. Without a tower or a floor only motion is measured.
+        image_encoder: measures appearance. Without it, or without a floor, only motion is measured.
         prompt: the API prompt that is running.
         node_id: of the node.
 
@@ -43,8 +47,8 @@ def measured_curves(
     scale = info.motion_scale
     entry = {"schedules": schedules, "kind": "measured", "motion_scale": scale}
     entry["motion"] = measure_motion(images, scale).tolist()
-    if tower and info.similarity_floor is not None:
-        embeddings = image_tower(tower).encode_image(images)
+    if image_encoder and info.similarity_floor is not None:
+        embeddings = torch.cat([image_encoder(part) for part in images.split(BATCH)])
         entry["appearance"] = rounded_factors(similarity(embeddings, info.similarity_floor))
     return {"higen_curves": [entry]}
 
@@ -63,12 +67,6 @@ def extracted_curves(node_id: str, motion_from: hg.Cues | None, appearance_from:
 def rounded_factors(appearance: torch.Tensor) -> list[float]:
     """Appearance factors of f frames that fit similarities (f, f) best, rounded to 3 digits."""
     return [round(factor, 3) for factor in fit_factors(appearance).tolist()]
-
-
-@lru_cache(maxsize=1)
-def image_tower(source: str) -> CLIP:
-    """The towers in a file; the last file stays loaded."""
-    return hg.load_clip(source)
 
 
 def schedules_of(prompt: dict[str, Any], node_id: str) -> list[str]:

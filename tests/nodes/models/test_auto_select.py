@@ -89,3 +89,33 @@ def test_a_file_that_contains_code_is_not_a_candidate(write_file, model_folders)
     with pytest.raises(FileNotFoundError):
         auto_select.text_encoder_path(folders.AUTO, RELEASED)
     assert not marker.exists()
+
+
+def test_auto_leaves_out_what_is_no_file_of_weights_and_says_so_once(write_file, model_folders, caplog):
+    write_file("text_encoders", "tower.safetensors", TOWER)
+    folder = model_folders / "text_encoders"
+    (folder / "dangling.safetensors").symlink_to(folder / "nowhere")
+    (folder / "empty.pth").touch()
+    (folder / "cut.safetensors").write_bytes((folder / "tower.safetensors").read_bytes()[:40])
+    (folder / "lying.safetensors").write_bytes((2**60).to_bytes(8, "little") + b"{}")
+    (folder / "text.bin").write_text("not weights")
+    (folder / "broken.ckpt").write_bytes(b"PK\x03\x04" + b"\xff" * 100)
+    for _ in range(2):
+        assert auto_select.text_encoder_path(folders.AUTO, RELEASED) == str(folder / "tower.safetensors")
+    told = [record.getMessage() for record in caplog.records if "is left out" in record.getMessage()]
+    for name in ("dangling", "empty", "cut", "lying", "text.bin", "broken"):
+        assert sum(name in message.partition(" is left out")[0] for message in told) == 1
+
+
+def test_auto_survives_a_file_that_cannot_be_opened(write_file, monkeypatch):
+    path = write_file("text_encoders", "tower.safetensors", TOWER)
+    locked = write_file("text_encoders", "locked.safetensors", TOWER)
+    real = auto_select.open_weights
+
+    def open_weights(path):
+        if path == locked:
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(auto_select, "open_weights", open_weights)
+    assert auto_select.text_encoder_path(folders.AUTO, RELEASED) == path

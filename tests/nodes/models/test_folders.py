@@ -92,3 +92,30 @@ def test_the_model_folder_is_created_and_lists_weights_of_all_formats(tmp_path, 
     for name in ("HiGen.pth", "notes.txt"):
         (tmp_path / "higen" / name).touch()
     assert folder_paths.get_filename_list("higen") == ["HiGen.pth"]
+
+
+@pytest.mark.parametrize("obstacle", ["dangling link", "file", "file in place of models"])
+def test_the_pack_starts_where_its_folder_cannot_be_created(tmp_path, monkeypatch, caplog, obstacle):
+    models = tmp_path / "models"
+    if obstacle == "file in place of models":
+        models.touch()
+    else:
+        models.mkdir()
+    if obstacle == "dangling link":
+        (models / "higen").symlink_to(tmp_path / "nowhere")
+    elif obstacle == "file":
+        (models / "higen").touch()
+    monkeypatch.setattr(folder_paths, "models_dir", str(models))
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "higen", ([], set()))
+    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
+    for _ in range(2):
+        folders.register_model_folder()
+        assert folders.files(("higen",)) == []
+    assert caplog.text.count("the folder for HiGen's weights cannot be created") == 1
+
+
+def test_a_folder_that_cannot_be_read_is_left_out(write_file, model_folders, caplog):
+    """A link to itself makes ComfyUI's own search fail."""
+    write_file("diffusion_models", "HiGen.pth", {})
+    (model_folders / "higen" / "loop").symlink_to(model_folders / "higen" / "loop")
+    assert folders.files(folders.DENOISER_FOLDERS)[-1] == "HiGen.pth"

@@ -56,9 +56,9 @@ def test_a_cycle_of_links_ends():
 
 @pytest.fixture
 def model(tmp_path):
-    """The info and the image tower of a model."""
+    """The info and the image encoder of a model."""
     towers = networks.random_file(tmp_path / "clip.safetensors", CLIP, networks.CLIP)
-    return hg.ModelInfo(motion_scale=2000, similarity_floor=0.0), str(towers)
+    return hg.ModelInfo(motion_scale=2000, similarity_floor=0.0), hg.load_clip(towers).encode_image
 
 
 def test_motion_and_appearance_of_a_clip_are_measured(model):
@@ -84,7 +84,7 @@ def test_a_single_frame_is_not_measured(model):
 
 
 def test_without_a_similarity_floor_only_motion_is_measured():
-    (curves,) = measured_curves(torch.zeros(3, 8, 8, 3), hg.ModelInfo(), "", PROMPT, "8")["higen_curves"]
+    (curves,) = measured_curves(torch.zeros(3, 8, 8, 3), hg.ModelInfo(), None, PROMPT, "8")["higen_curves"]
     assert curves["motion"] == [0, 0]
     assert "appearance" not in curves
 
