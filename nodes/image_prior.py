@@ -10,7 +10,7 @@ from ..higen_core.media.image import FITS
 from .latents import check_size
 from .models.model import HigenModel, higen_model
 from .schema import known_fields
-from .validation import parse_color, validated
+from .validation import check_mask, parse_color, validated
 
 VAE_STEP = 8
 """Pixels that width and height must be multiples of without a model."""
@@ -77,11 +77,12 @@ class HiGenImagePrior(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, background) -> bool | str:
-        """Checks the color before anything runs. Returns True, or the error message."""
+        """Checks the color before anything runs. Returns True, or the error message; a link has no value yet."""
         try:
-            parse_color(background)
+            if background is not None:
+                parse_color(background, "background")
         except ValueError as error:
-            return f"background: {error}"
+            return str(error)
         return True
 
     @classmethod
@@ -90,7 +91,8 @@ class HiGenImagePrior(io.ComfyNode):
         if images.ndim != 4:
             raise ValueError(f"images must be a batch (images, height, width, channels), got {tuple(images.shape)}")
         height, width = size(images, height, width, higen_model(model) if model else None)
-        fitted = hg.fit_images(images, height, width, fit, parse_color(background), mask)
+        color = parse_color(background, "background")
+        fitted = hg.fit_images(images, height, width, fit, color, check_mask(mask, len(images)))
         return io.NodeOutput([{"samples": vae.encode(image[None])} for image in fitted])
 
 

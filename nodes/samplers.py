@@ -116,7 +116,7 @@ class HiGenTemporalSampler(io.ComfyNode):
         shown |= cues_note(cues, higen.info)
         cues = resolve_cues(cues, higen.info)
         positive, negative = (apply_cues(prompt, cues, prior, prior_strength) for prompt in (positive, negative))
-        appearance = Guidance(resolve_appearance_guidance(higen.info, appearance_cfg or None))
+        appearance = Guidance(resolve_appearance_guidance(higen.info, appearance_cfg or None, "appearance_cfg"))
         guider = TextAndAppearanceGuider(model, positive, negative, Guidance(values["cfg"]), appearance)
         noise = VideoNoise(seed, cues.motion, higen.info.noise_correlation).generate_noise(empty_video(cues, prior))
         return io.NodeOutput(sample(guider, noise, values["sampler"], values["steps"], seed), ui=shown)

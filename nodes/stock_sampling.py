@@ -162,7 +162,7 @@ class HiGenGuider(io.ComfyNode):
         appearance_end=1.0,
     ) -> io.NodeOutput:
         info = higen_model(model).info
-        scale = resolve_appearance_guidance(info, appearance_cfg or None)
+        scale = resolve_appearance_guidance(info, appearance_cfg or None, "appearance_cfg")
         recommended = info.sampling.video_guidance if has_cues(positive) else info.sampling.prior_guidance
         values, shown = of_model({"cfg": cfg}, {"cfg": recommended})
         text, appearance = (

@@ -1,21 +1,38 @@
-"""Checks of node inputs that ComfyUI does not make: choices that are not offered, NaN and infinity, colors."""
+"""Checks of node inputs that ComfyUI does not make: on values from links, and on all for NaN and infinity; colors."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import math
+import numbers
 import string
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from comfy_api.latest import io
+
+from .. import higen_core as hg
+
+KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "IMAGE": ("images, as a tensor", lambda value: isinstance(value, torch.Tensor)),
+    "MASK": ("a mask, as a tensor", lambda value: isinstance(value, torch.Tensor)),
+    "LATENT": ("a latent with samples", lambda value: _is_latent(value)),
+    "CONDITIONING": ("a conditioning of at least one prompt", lambda value: _is_conditioning(value)),
+    "HIGEN_CUES": ("cues, from HiGen Cue Schedule or HiGen Cue Extractor", lambda value: isinstance(value, hg.Cues)),
+    "MODEL": ("a model, from HiGen Loader", lambda value: hasattr(value, "model")),
+    "VAE": ("a VAE, from HiGen Loader", lambda value: hasattr(value, "encode") and hasattr(value, "decode")),
+    "STRING": ("text", lambda value: isinstance(value, str)),
+}
+"""What a value of a type must be, in words, and the test of it: links of any type can carry others."""
 
 
 def validated(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
-    """Decorator of a node's `execute` that checks its inputs.
+    """Decorator of a node's `execute` that checks its inputs against the schema, wherever they come from.
 
-    It raises ValueError, with the name of the input, for NaN, infinity and choices that the schema does not offer.
+    It raises ValueError, with the name of the input, for choices that the schema does not offer, for numbers outside
+    its bounds, NaN and infinity, and for values of another kind, such as None for an input that is required.
     """
 
     signature = inspect.signature(execute)
@@ -24,24 +41,91 @@ def validated(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOut
     def run(cls: type[io.ComfyNode], *args: Any, **kwargs: Any) -> io.NodeOutput:
         inputs = signature.bind(cls, *args, **kwargs).arguments
         for spec in cls.define_schema().inputs:
-            value = inputs.get(spec.id)
-            if isinstance(spec, io.Combo.Input) and value is not None and value not in spec.options:
-                raise ValueError(f"{spec.id} must be one of {', '.join(map(str, spec.options))}, got {value!r}")
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{spec.id} must be a finite number, got {value}")
+            if spec.id in inputs:
+                check_input(spec, inputs[spec.id])
         return execute(cls, *args, **kwargs)
 
     return run
 
 
-def parse_color(text: str) -> tuple[float, float, float]:
-    """Converts "#rrggbb" to sRGB in [0, 1].
+def check_input(spec: io.Input, value: Any) -> None:
+    """Raises ValueError, with the name of the input, for a value that its schema does not allow."""
+    if isinstance(spec, io.Combo.Input):
+        if not isinstance(value, str) or value not in spec.options:
+            raise ValueError(f"{spec.id} must be one of {', '.join(map(str, spec.options))}, got {value!r}")
+    elif isinstance(spec, io.Int.Input | io.Float.Input):
+        check_number(spec.id, value, spec.min, spec.max, whole=isinstance(spec, io.Int.Input))
+    elif value is None and spec.optional:
+        return
+    elif kind := KINDS.get(spec.io_type):
+        expected, is_valid = kind
+        if not is_valid(value):
+            raise ValueError(f"{spec.id} must be {expected}, got {described(value)}")
+    elif value is None:
+        raise ValueError(f"{spec.id} must be of type {spec.io_type}, got None")
+
+
+def check_number(name: str, value: Any, low: float, high: float, whole: bool) -> None:
+    """Raises ValueError unless the value is a number, a whole one if `whole`, from `low` to `high`."""
+    kind = "a whole number" if whole else "a number"
+    is_number = isinstance(value, numbers.Integral if whole else numbers.Real) and not isinstance(value, bool)
+    if not is_number:
+        raise ValueError(f"{name} must be {kind} from {low} to {high}, got {described(value)}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, got {value}")
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be {kind} from {low} to {high}, got {value}")
+
+
+def described(value: Any) -> str:
+    """A value for an error message: in full if it is short, else its type."""
+    if value is None or isinstance(value, str | numbers.Number):
+        return repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:80]}..."
+    return type(value).__name__
+
+
+def _is_latent(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("samples"), torch.Tensor)
+
+
+def _is_conditioning(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) > 0
+        and all(
+            isinstance(entry, list | tuple)
+            and len(entry) == 2
+            and isinstance(entry[0], torch.Tensor | None)
+            and isinstance(entry[1], dict)
+            for entry in value
+        )
+    )
+
+
+def check_mask(mask: torch.Tensor | None, images: int) -> torch.Tensor | None:
+    """The mask of so many images, if there is one: (1 or images, h, w), or (h, w) for all of them.
+
+    Raises:
+        ValueError: another shape, or NaN or infinite values.
+    """
+    if mask is None:
+        return None
+    mask = mask[None] if mask.ndim == 2 else mask
+    if mask.ndim != 3 or len(mask) not in (1, images) or 0 in mask.shape:
+        raise ValueError(f"mask must be ({images} or 1, height, width), got {tuple(mask.shape)}")
+    if not torch.isfinite(mask).all():
+        raise ValueError("mask has NaN or infinite values: check the node that made it")
+    return mask
+
+
+def parse_color(text: str, name: str = "color") -> tuple[float, float, float]:
+    """Converts "#rrggbb" to sRGB in [0, 1]; `name` is what error messages call it.
 
     Raises:
         ValueError: any other text.
     """
     digits = text.strip().removeprefix("#")
     if len(digits) != 6 or any(digit not in string.hexdigits for digit in digits):
-        raise ValueError(f"a color must be #rrggbb, like #808080, got {text!r}")
+        raise ValueError(f"{name} must be #rrggbb, like #808080, got {text!r}")
     red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
     return red, green, blue

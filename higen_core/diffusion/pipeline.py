@@ -128,10 +128,10 @@ def video_steps(
     return _sample(unet, velocity, x, sampler, steps, timesteps)
 
 
-def resolve_appearance_guidance(info: ModelInfo, requested: float | None) -> float:
+def resolve_appearance_guidance(info: ModelInfo, requested: float | None, name: str = "appearance_guidance") -> float:
     """The scale of the guidance on the appearance cue: as requested, or that of the weights if that is None.
 
-    It is 1, no guidance, for weights that state none.
+    It is 1, no guidance, for weights that state none. `name` is what error messages call the scale.
 
     Raises:
         ValueError: a negative scale, or a scale other than 1 for weights that were trained without null cues.
@@ -139,10 +139,10 @@ def resolve_appearance_guidance(info: ModelInfo, requested: float | None) -> flo
     if requested is None:
         return 1.0 if info.appearance_guidance is None else info.appearance_guidance
     if requested < 0:
-        raise ValueError(f"appearance guidance must not be negative, got {requested}")
+        raise ValueError(f"{name} must not be negative, got {requested}")
     if requested != 1 and info.appearance_guidance is None:
         raise ValueError(
-            f"appearance guidance is {requested}, but these weights were trained without a null appearance cue and "
+            f"{name} is {requested}, but these weights were trained without a null appearance cue and "
             "cannot be guided on it: set it to 1"
         )
     return requested

@@ -82,7 +82,7 @@ def test_videos_differ_less_at_a_lower_prior_strength(vae, model):
         ({"images": torch.zeros(8, 8, 3)}, r"images must be .* got \(8, 8, 3\)"),
         ({"images": torch.full((1, 16, 16, 3), torch.nan)}, "NaN"),
         ({"width": 24}, "width must be a positive multiple of 16 pixels for this model, got 24"),
-        ({"background": "blue"}, "a color must be #rrggbb, like #808080, got 'blue'"),
+        ({"background": "blue"}, "background must be #rrggbb, like #808080, got 'blue'"),
     ],
 )
 def test_an_invalid_input_is_named(vae, model, inputs, message):
@@ -91,6 +91,6 @@ def test_an_invalid_input_is_named(vae, model, inputs, message):
 
 
 def test_an_invalid_color_is_rejected_before_anything_runs():
-    error = "background: a color must be #rrggbb, like #808080, got '#12345'"
+    error = "background must be #rrggbb, like #808080, got '#12345'"
     assert HiGenImagePrior.validate_inputs("#12345") == error
     assert HiGenImagePrior.validate_inputs("#123456") is True

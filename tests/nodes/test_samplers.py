@@ -86,11 +86,11 @@ def test_the_scale_on_the_appearance_cue_is_that_of_the_input_or_of_the_weights(
         return sample_video(model, prior, **options)["samples"]
 
     unguided = sample()
-    with pytest.raises(ValueError, match="appearance guidance is 30.0, but these weights were trained without a null"):
-        sample(appearance_cfg=30.0)
-    monkeypatch.setattr(model.model.diffusion_model, "info", replace(model.model.info, appearance_guidance=30.0))
+    with pytest.raises(ValueError, match="appearance_cfg is 9.0, but these weights were trained without a null"):
+        sample(appearance_cfg=9.0)
+    monkeypatch.setattr(model.model.diffusion_model, "info", replace(model.model.info, appearance_guidance=9.0))
     guided = sample()
-    assert guided.equal(sample(appearance_cfg=30.0))
+    assert guided.equal(sample(appearance_cfg=9.0))
     assert not torch.allclose(guided, unguided, atol=1e-2)
     torch.testing.assert_close(sample(appearance_cfg=1.0), unguided)
 
