@@ -208,15 +208,21 @@ def appearance_matrix(factors: Tensor) -> Tensor:
 
 
 def fit_factors(appearance: Tensor) -> Tensor:
-    """The factors (f,) in 0..1 whose `appearance_matrix` is closest to a measured one (f, f), by least squares."""
-    frames = len(appearance)
-    i, j = torch.triu_indices(frames, _at_least_two(frames), offset=1)
-    distance = (j - i).double() / (frames - 1)
-    system = torch.zeros(len(i), frames, dtype=torch.float64)
-    rows = torch.arange(len(i))
-    system[rows, i] = system[rows, j] = distance / 2
-    change = 1 - appearance.double()[i, j]
-    return torch.linalg.lstsq(system, change[:, None], driver="gelsd").solution[:, 0].clamp(0, 1)
+    """The factors (f,) in 0..1 whose `appearance_matrix` is closest to a measured one (f, f), by least squares.
+
+    Setting the gradient of sum_{i<j} (h_ij (x_i + x_j) - c_ij)^2 to zero, with h_ij = |i - j| / (f - 1) / 2 and the
+    change c_ij = 1 - a_ij, gives f equations. Of two frames only the mean of the factors is determined.
+    """
+    frames = _at_least_two(len(appearance))
+    change = (1 - appearance.double()).triu(1)
+    change = change + change.T
+    if frames == 2:
+        return change[0, 1].clamp(0, 1).expand(2).clone()
+    i = torch.arange(frames, dtype=torch.float64)
+    half = (i[:, None] - i).abs() / (frames - 1) / 2
+    weights = half.square()
+    system = weights + torch.diag(weights.sum(1))
+    return torch.linalg.solve(system, (half * change).sum(1)).clamp(0, 1)
 
 
 def _at_least_two(frames: int) -> int:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from higen_core.cues import curves
 from higen_core.cues.curves import Curve
 
+from ..peak import LiveBytes
+
 CASES = json.loads((Path(__file__).parents[2] / "data" / "curve_cases.json").read_text())
 unit = st.floats(0, 1)
 
@@ -146,6 +148,25 @@ def test_appearance_is_symmetric_with_a_diagonal_of_ones(factors):
 def test_fitted_factors_invert_the_matrix(factors):
     factors = torch.tensor(factors, dtype=torch.float64)
     torch.testing.assert_close(curves.fit_factors(curves.appearance_matrix(factors)), factors, rtol=0, atol=1e-3)
+
+
+def test_fitted_factors_are_those_of_least_squares():
+    """Compared with the plain system, an equation for each pair of frames."""
+    for frames in (2, 3, 5, 16):
+        noise = torch.rand(frames, frames, generator=torch.Generator().manual_seed(frames), dtype=torch.float64)
+        measured = (1 - 0.5 * (noise + noise.T)).fill_diagonal_(1)
+        i, j = torch.triu_indices(frames, frames, offset=1)
+        half = (j - i).double()[:, None] / (frames - 1) / 2
+        system = half * (torch.eye(frames)[i] + torch.eye(frames)[j])
+        expected = torch.linalg.lstsq(system, 1 - measured[i, j][:, None], driver="gelsd").solution[:, 0]
+        torch.testing.assert_close(curves.fit_factors(measured), expected.clamp(0, 1), rtol=0, atol=1e-9)
+
+
+def test_fitting_takes_memory_in_proportion_to_the_matrix():
+    appearance = curves.appearance_matrix(torch.rand(512, generator=torch.Generator().manual_seed(0)))
+    with LiveBytes(torch.nn.Identity()) as memory:
+        curves.fit_factors(appearance)
+    assert memory.peak < 16 * 8 * appearance.numel()
 
 
 @pytest.mark.parametrize("frames", [-1, 0, 1])
