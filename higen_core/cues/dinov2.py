@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from einops import rearrange
 from torch import Tensor
+
+from ..media.square import center_square
 
 if TYPE_CHECKING:
     from .extraction import ImageEncoder
@@ -51,11 +52,7 @@ def load_dinov2(folder: str | os.PathLike[str], device: torch.device | str = "cp
     @torch.no_grad()
     def encode(images: Tensor) -> Tensor:
         """Images (b, h, w, 3) in [0, 1], resized by the short side and cropped to a square -> class tokens (b, d)."""
-        from kornia.geometry.transform import resize
-
-        x = resize(rearrange(images.to(device), "b h w c -> b c h w"), IMAGE_SIZE, side="short", antialias=True)
-        top, left = (x.shape[2] - IMAGE_SIZE) // 2, (x.shape[3] - IMAGE_SIZE) // 2
-        x = x[:, :, top : top + IMAGE_SIZE, left : left + IMAGE_SIZE]
+        x = center_square(images.to(device), IMAGE_SIZE)
         mean, std = (x.new_tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
         return model((x - mean) / std).pooler_output
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
 from torch import Tensor
 
+from ..media.square import center_square
 from .config import CLIPConfig
 from .network import Network
 
@@ -69,14 +69,7 @@ class CLIP(Network):
         Returns:
             embeddings (b, d), not normalized.
         """
-        from kornia.geometry.transform import resize
-
-        size = self.config.vision_cfg.image_size
-        x = rearrange(self.cast(frames), "b h w c -> b c h w")
-        if min(x.shape[-2:]) != size:
-            x = resize(x, size, side="short", antialias=True)
-        top, left = (x.shape[2] - size) // 2, (x.shape[3] - size) // 2
-        x = x[:, :, top : top + size, left : left + size]
+        x = self.cast(center_square(frames.to(self.device), self.config.vision_cfg.image_size))
         mean, std = (x.new_tensor(values).view(1, 3, 1, 1) for values in (IMAGE_MEAN, IMAGE_STD))
         return self.model.encode_image((x - mean) / std)
 
