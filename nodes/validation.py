@@ -14,13 +14,17 @@ import torch
 from comfy_api.latest import io
 
 from .. import higen_core as hg
+from .sampling.settings import CueRequest
 
 KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "IMAGE": ("images, as a tensor", lambda value: isinstance(value, torch.Tensor)),
     "MASK": ("a mask, as a tensor", lambda value: isinstance(value, torch.Tensor)),
     "LATENT": ("a latent with samples", lambda value: _is_latent(value)),
     "CONDITIONING": ("a conditioning of at least one prompt", lambda value: _is_conditioning(value)),
-    "HIGEN_CUES": ("cues, from HiGen Cue Schedule or HiGen Cue Extractor", lambda value: isinstance(value, hg.Cues)),
+    "HIGEN_CUES": (
+        "cues, from HiGen Cue Schedule or HiGen Cue Extractor",
+        lambda value: isinstance(value, hg.Cues | CueRequest),
+    ),
     "MODEL": ("a model, from HiGen Loader", lambda value: hasattr(value, "model")),
     "VAE": ("a VAE, from HiGen Loader", lambda value: hasattr(value, "encode") and hasattr(value, "decode")),
     "STRING": ("text", lambda value: isinstance(value, str)),

@@ -82,10 +82,10 @@ def test_a_value_of_another_kind_is_refused_by_name(type, value):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"frames": 10**6}, "frames must be a whole number from 2 to 1024, got 1000000"),
-        ({"motion": 5000}, "motion must be a whole number from 0 to 1000, got 5000"),
-        ({"appearance": -1.0}, "appearance must be a number from 0.0 to 1.0, got -1.0"),
-        ({"fps": 0.0}, "fps must be a number from 0.1 to 120.0, got 0.0"),
+        ({"frames": 10**6}, "frames must be a whole number from 0 to 1024, got 1000000"),
+        ({"motion": 5000}, "motion must be a whole number from -1 to 1000, got 5000"),
+        ({"appearance": -2.0}, "appearance must be a number from -1.0 to 1.0, got -2.0"),
+        ({"fps": -1.0}, "fps must be a number from 0.0 to 120.0, got -1.0"),
         ({"motion_from": torch.zeros(1)}, "motion_from must be cues, .* got Tensor"),
     ],
 )
