@@ -16,6 +16,7 @@ import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/page
 
 const NAME = "higen_note";
 const SAYS_MORE = ["HiGenApplyCues", "HiGenVideoNoise"]; // nodes that have notes, but no values of the model
+const DRAWINGS = ["curves", "higen_shown"]; // widgets of this pack that fill the rest of a node
 const LINE = 15; // pixels
 const CHARACTER = 6; // pixels of a wide one
 const updates = new Map(); // node -> function that shows its texts again
@@ -51,17 +52,19 @@ function addNote(node) {
   const element = html("div", "higen-note", { role: "status" });
   element.addEventListener("wheel", forward, { passive: false });
   let notes = [];
-  const height = () => element.childNodes.length && LINE * linesOf(element.textContent, node.size[0]);
+  const height = () => LINE * [...element.childNodes].reduce((sum, line) => sum + linesOf(line, node.size[0]), 0);
   const widget = node.addDOMWidget(NAME, NAME, element, {
     serialize: false,
     hideOnZoom: false,
     hideInPanel: true, // the side panel would show an empty row
+    margin: 0,
     getMinHeight: height,
     getMaxHeight: height,
     getValue: () => "",
     setValue: () => {},
   });
   widget.serialize = false;
+  placeBefore(node, widget, DRAWINGS);
   keepOnNode(node, NAME, element);
 
   const update = () => {
@@ -97,5 +100,13 @@ function valuesText(node) {
   return listed.length ? translate("Model default: {values}", { values: listed.join(", ") }) : "";
 }
 
-/** Lines that a text takes on a node of a width in pixels. */
-const linesOf = (text, width) => Math.ceil((text.length * CHARACTER) / Math.max(100, width - 30));
+/** Lines that an element's text takes on a node of a width in pixels. */
+const linesOf = ({ textContent }, width) => Math.ceil((textContent.length * CHARACTER) / Math.max(100, width - 30));
+
+/** Move the last widget of a node before those of some names: extensions add theirs in any order. */
+function placeBefore(node, widget, names) {
+  const index = node.widgets.findIndex(({ name }) => names.includes(name));
+  if (index < 0) return;
+  node.widgets.pop();
+  node.widgets.splice(index, 0, widget);
+}

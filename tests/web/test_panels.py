@@ -17,7 +17,7 @@ TOGGLE_APP_MODE = "() => app.extensionManager.command.execute('Comfy.ToggleLinea
 
 
 def test_the_texts_of_the_curves_are_hidden(schedule, editor):
-    assert editor.page.evaluate(VISIBLE, schedule.node) == [*SHOWN, "curves"]
+    assert editor.page.evaluate(VISIBLE, schedule.node) == [*SHOWN, "higen_note", "curves"]
     if editor.renderer == "vue":
         node = editor.page.locator(f"[data-node-id='{schedule.node}']")
         text = node.inner_text()

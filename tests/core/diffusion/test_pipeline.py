@@ -21,7 +21,6 @@ from higen_core import (
 from higen_core.cues.cues import NULL_APPEARANCE
 from higen_core.diffusion.noise import correlate_noise
 from higen_core.diffusion.schedule import alphas_cumprod, timesteps
-from higen_core.models.config import SamplingConfig
 
 from .. import golden
 from ..peak import made_on
@@ -122,17 +121,6 @@ def test_steps_are_spaced_as_the_weights_state(unet, texts, video_inputs, calls,
     sample_prior(unet, *texts, noise=draw_noise(0, NOISE), steps=3, guidance=1.0)
     sample_video(unet, *texts, **video_inputs, steps=3, guidance=1.0)
     assert [int(call["t"]) for call in calls] == 2 * timesteps(3, spacing)
-
-
-def test_what_is_not_given_is_what_suits_the_weights(unet, texts, video_inputs, state):
-    state(sampling=SamplingConfig(3, "dpmpp_2m", prior_guidance=2.0, video_guidance=5.0))
-    options = {"steps": 3, "sampler": "dpmpp_2m"}
-    noise = draw_noise(1, NOISE)
-    expected = sample_prior(unet, *texts, noise=noise, guidance=2.0, **options)
-    assert torch.equal(sample_prior(unet, *texts, noise=noise), expected)
-    expected = sample_video(unet, *texts, **video_inputs, guidance=5.0, **options)
-    assert torch.equal(sample_video(unet, *texts, **video_inputs), expected)
-    assert not torch.equal(sample_video(unet, *texts, **video_inputs, sampler="ddim"), expected)
 
 
 @pytest.mark.parametrize("length", [154, 100])

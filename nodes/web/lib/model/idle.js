@@ -11,7 +11,7 @@ const REASONS = {
 
 /** A function that dims the constants of a node, or not, as its editor and its links are now. */
 export function idleConstants(node, editor) {
-  const line = html("div", "hc-idle", { role: "status" });
+  const line = html("div", "hc-idle", { role: "note" });
   editor.element.querySelector(".hc-bar").after(line);
   return () => {
     const texts = Object.values(TRACKS).map((track) => [track.number, textOf(node, editor, track)]);
