@@ -1,0 +1,64 @@
+"""Cues that the model cannot follow are told before anything is sampled, and the model's values before a run."""
+
+import pytest
+import requests
+
+from ..comfyui.paths import WORKFLOWS
+from ..comfyui.workflow import load_prompt, only, with_inputs
+
+PRIOR, SCHEDULE, VIDEO = "HiGenSpatialPriorSampler", "HiGenCueSchedule", "HiGenTemporalSampler"
+
+
+@pytest.fixture
+def prompt(server) -> dict:
+    return load_prompt(WORKFLOWS / "text_to_video.json", server.object_info())[0]
+
+
+def without_link(prompt: dict, class_type: str, name: str) -> dict:
+    key = only(prompt, class_type)
+    inputs = {k: value for k, value in prompt[key]["inputs"].items() if k != name}
+    return prompt | {key: prompt[key] | {"inputs": inputs}}
+
+
+def test_too_many_frames_are_told_on_the_schedule_before_anything_is_sampled(server, prompt):
+    run = server.run(with_inputs(with_inputs(prompt, SCHEDULE, frames=64), PRIOR, seed=71))
+    assert run.error.startswith("HiGenCueSchedule: ValueError: frames is 64, but this model was trained on 16: lower it")
+    assert run.progress(only(prompt, PRIOR)) == []
+
+
+def test_a_schedule_without_a_model_is_checked_by_the_sampler_before_the_prior_is_sampled(server, prompt):
+    """Nothing else needs the prior."""
+    shown = {key for key, node in prompt.items() if node["class_type"] == "PreviewImage"}
+    lone = {key: node for key, node in without_link(prompt, SCHEDULE, "model").items() if key not in shown}
+    run = server.run(with_inputs(with_inputs(lone, SCHEDULE, frames=64), PRIOR, seed=72))
+    assert run.error.startswith("HiGenTemporalSampler: ValueError: cues are for 64 frames, this model was trained on 16")
+    assert run.progress(only(prompt, PRIOR)) == []
+
+
+def test_a_plot_without_a_model_says_what_it_needs_and_the_video_is_made(server, prompt):
+    lone = without_link(prompt, SCHEDULE, "model")
+    lone["plot"] = {"class_type": "PreviewImage", "inputs": {"images": [only(prompt, SCHEDULE), 1]}}
+    run = server.run(with_inputs(lone, VIDEO, steps=1))
+    assert "frames, motion, appearance: as the model says, but no model is connected" in run.error
+    assert run.outputs[only(prompt, "HiGenVideoCombine")]["higen_video"][0]["frames"] == 16
+
+
+def test_the_editor_is_told_the_values_of_weights(server):
+    info = server.get("/higen/model_info", weights="bundled: mini").json()
+    assert (info["frames"], info["fps"], info["width"]) == (16, 8, 64)
+    assert info["sampling"] == {
+        "steps": 12,
+        "sampler": "dpmpp_2m",
+        "prior_guidance": 3.0,
+        "video_guidance": 2.0,
+        "motion": 500,
+        "appearance": 0.0,
+    }
+    assert "panda" in info["vocabulary"]
+
+
+@pytest.mark.parametrize("weights", ["", "no such file", "../mini/denoiser.safetensors", "auto"])
+def test_weights_that_are_not_there_have_no_values(server, weights):
+    response = requests.get(f"{server.url}/higen/model_info", params={"weights": weights}, timeout=60)
+    assert response.status_code == 404
+    assert response.json()["error"]
