@@ -161,8 +161,13 @@ class HiGenCueSchedule(io.ComfyNode):
         return True
 
     @classmethod
+    async def execute(cls, **inputs: Any) -> io.NodeOutput:
+        """Async, since ComfyUI runs such nodes first: what the model cannot do is told before a prior is sampled."""
+        return cls.make_cues(**inputs)
+
+    @classmethod
     @validated
-    def execute(
+    def make_cues(
         cls,
         frames,
         motion,

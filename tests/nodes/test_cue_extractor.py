@@ -211,7 +211,7 @@ def test_a_schedule_blends_extracted_cues_by_strength(model, clip):
     schedule = type("Node", (HiGenCueSchedule,), {"hidden": SimpleNamespace(unique_id="1")})
 
     def blended(**inputs):
-        return schedule.execute(12, 200, 0.5, **inputs)[0]
+        return schedule.make_cues(12, 200, 0.5, **inputs)[0]
 
     drawn = hg.Cues.constant(12, 200, 0.5)
 

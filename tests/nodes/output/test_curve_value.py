@@ -18,7 +18,7 @@ XS = np.linspace(0, 1, 101)
 def schedule(**inputs):
     """(cues, plot, motion curve, appearance curve)"""
     node = type("Node", (HiGenCueSchedule,), {"hidden": SimpleNamespace(unique_id="1")})
-    return node.execute(**({"frames": 16, "motion": 500, "appearance": 1.0} | inputs)).result
+    return node.make_cues(**({"frames": 16, "motion": 500, "appearance": 1.0} | inputs)).result
 
 
 def same(cues, others):

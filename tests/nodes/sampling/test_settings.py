@@ -33,7 +33,7 @@ def prompts():
 
 def schedule(frames=0, motion=-1, appearance=-1.0, **inputs):
     node = type("Node", (HiGenCueSchedule,), {"hidden": SimpleNamespace(unique_id="1")})
-    return node.execute(frames, motion, appearance, **inputs)
+    return node.make_cues(frames, motion, appearance, **inputs)
 
 
 def video(model, cues=None, seed=1, **sampling):
