@@ -3,16 +3,18 @@
 import { app } from "../../scripts/app.js";
 import { translate } from "./lib/language/translate.js";
 import {
-  forgetRuns,
   hasModelValues,
   keepRun,
   modelValues,
+  notesOf,
   notify,
   onModelValues,
   standsForModel,
 } from "./lib/model/defaults.js";
 import { html } from "./lib/page/elements.js";
 import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/page/mount.js";
+import { onResult } from "./lib/results/runs.js";
+import { keepResults } from "./lib/results/store.js";
 
 const NAME = "higen_note";
 const SAYS_MORE = ["HiGenApplyCues", "HiGenVideoNoise"]; // nodes that have notes, but no values of the model
@@ -33,6 +35,10 @@ app.registerExtension({
       for (const update of updates.values()) update();
     });
     app.canvas.canvas.addEventListener("litegraph:set-graph", notify);
+    keepResults(notify);
+    onResult(({ higen_defaults: [values] = [], higen_notes: notes = [] }, node) => {
+      if (updates.has(node)) keepRun(node, values ?? {}, notes);
+    });
   },
 
   afterConfigureGraph: notify,
@@ -41,7 +47,7 @@ app.registerExtension({
     if (hasModelValues(node) || SAYS_MORE.includes(node.comfyClass)) addNote(node);
     if (node.comfyClass === "HiGenLoader") {
       const weights = node.widgets?.find(({ name }) => name === "weights");
-      if (weights) chain(weights, "callback", forgetRuns);
+      if (weights) chain(weights, "callback", notify);
       for (const event of ["onAdded", "onRemoved"]) chain(node, event, () => setTimeout(notify));
     }
   },
@@ -51,7 +57,6 @@ function addNote(node) {
   followLanguage();
   const element = html("div", "higen-note", { role: "status" });
   element.addEventListener("wheel", forward, { passive: false });
-  let notes = [];
   const height = () => LINE * [...element.childNodes].reduce((sum, line) => sum + linesOf(line, node.size[0]), 0);
   const widget = node.addDOMWidget(NAME, NAME, element, {
     serialize: false,
@@ -68,6 +73,7 @@ function addNote(node) {
   keepOnNode(node, NAME, element);
 
   const update = () => {
+    const notes = notesOf(node).map(({ text, values }) => translate(text, values));
     const lines = [valuesText(node), ...notes].filter(Boolean);
     if (lines.join("\n") === element.dataset.text) return;
     element.dataset.text = lines.join("\n");
@@ -83,11 +89,6 @@ function addNote(node) {
     update();
   });
   chain(node, "onRemoved", () => updates.delete(node));
-  chain(node, "onExecuted", ({ higen_defaults: [used] = [], higen_notes = [] }) => {
-    notes = higen_notes.map(({ text, values }) => translate(text, values));
-    keepRun(node, used ?? {});
-    update();
-  });
 }
 
 /** "Model default: steps 12, cfg 3": the widgets whose value is left to the model, as far as it is known. */

@@ -63,7 +63,7 @@ def test_the_values_on_the_node_are_those_inside(server, path):
     outside, workflow = load_prompt(path, server.object_info())
     del workflow["nodes"][0]["widgets_values"]
     assert outside == to_prompt(workflow, server.object_info())
-    assert outside[only(outside, "HiGenCueSchedule")]["inputs"]["motion"] == 300
+    assert outside[only(outside, "HiGenCueSchedule")]["inputs"]["motion"] == -1
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -5,12 +5,14 @@
 
 import { api } from "../../../../scripts/api.js";
 import { app } from "../../../../scripts/app.js";
+import { recall, remember } from "../results/store.js";
 
 const LOADER = "HiGenLoader";
 const infos = new Map(); // weights -> info of the model; null until the server has answered, or if it has none
 const listeners = [];
-let ran = new WeakMap(); // node -> {widget: value} that its last run used
+const RUN = "modelValues"; // the result of a node: {weights, values} that its last run used, and {notes}
 
+const nothing = () => ({});
 const sampling = ({ sampling: { steps, sampler } }) => ({ steps, sampler });
 const cues = ({ frames, fps, sampling: { motion, appearance } }) => ({ frames, fps, motion, appearance });
 
@@ -25,7 +27,7 @@ const VALUES = {
   HiGenTemporalSampler: (info) => ({ ...sampling(info), cfg: info.sampling.video_guidance }),
   HiGenCueSchedule: cues,
   HiGenVideoCombine: ({ fps }) => ({ fps }),
-  HiGenGuider: () => ({}), // its cfg depends on the stage, which a run tells
+  HiGenGuider: nothing, // its cfg depends on the stage, which a run tells
 };
 
 export const hasModelValues = (node) => node.comfyClass in VALUES || Boolean(node.isSubgraphNode?.());
@@ -37,23 +39,25 @@ export const notify = () => {
   for (const listener of listeners) listener();
 };
 
-/** Remember what a run of a node used in place of the values of its widgets. */
-export function keepRun(node, values) {
-  ran.set(node, values);
+/** Remember what a run of a node used in place of the values of its widgets, and what else it had to say. */
+export function keepRun(node, values, notes) {
+  remember(node, RUN, { weights: selectedWeights(), values, notes });
   notify();
 }
 
-/** Another model was selected. */
-export function forgetRuns() {
-  ran = new WeakMap();
-  notify();
-}
+/** What the last run of a node had to say: [{text, values}, …], for translate(). */
+export const notesOf = (node) => recall(node, RUN)?.notes ?? [];
 
 /** {widget: value} of the model for a node; {} while the model is not known. */
 export function modelValues(node) {
   const info = selectedInfo();
-  const known = node.isSubgraphNode?.() ? (holdsLoader(node.subgraph) ? cues : () => ({})) : VALUES[node.comfyClass];
-  return { ...(info ? known(info) : {}), ...ran.get(node) };
+  const known = node.isSubgraphNode?.()
+    ? holdsLoader(node.subgraph)
+      ? cues
+      : nothing
+    : (VALUES[node.comfyClass] ?? nothing);
+  const run = recall(node, RUN);
+  return { ...(info ? known(info) : {}), ...(run?.weights === selectedWeights() ? run.values : {}) };
 }
 
 /** Whether a widget's value stands for that of the model; as in nodes/sampling/settings.py. */
@@ -62,11 +66,16 @@ export function standsForModel(name, value) {
   return ["cfg", "motion", "appearance"].includes(name) ? Number(value) < 0 : Number(value) === 0;
 }
 
-/** The model that all loaders of the workflow select; null if there are several, none, or it is not known. */
+/** The weights that all loaders of the workflow select; null if they differ, or there is no loader. */
+function selectedWeights() {
+  const selected = new Set(weightsIn(app.rootGraph));
+  return selected.size === 1 ? [...selected][0] : null;
+}
+
+/** What the server tells of these weights; null if it is not known. */
 function selectedInfo() {
-  const selected = new Set(weightsIn(app.rootGraph ?? app.graph));
-  const [weights] = selected;
-  if (selected.size !== 1 || !weights) return null;
+  const weights = selectedWeights();
+  if (!weights) return null;
   if (!infos.has(weights)) ask(weights);
   return infos.get(weights);
 }
