@@ -50,14 +50,13 @@ def peak_memory(pid: int) -> int:
 
 
 def test_the_workflow_has_the_settings_of_the_release(released):
+    """They are left to the model; tests/core/models/test_info.py has those of the released weights."""
     server, _, _ = released
     prompt, _ = load_prompt(WORKFLOWS / "text_to_video_released.json", server.object_info())
     inputs = {node["class_type"]: node["inputs"] for node in prompt.values()}
     prior, video, cues = (inputs[f"HiGen{n}"] for n in ("SpatialPriorSampler", "TemporalSampler", "CueSchedule"))
-    assert {prior["steps"], video["steps"]} == {50}
-    assert {prior["cfg"], video["cfg"]} == {12}
-    assert (prior["width"], prior["height"]) == (448, 256)
-    assert (cues["frames"], cues["motion"], cues["appearance"]) == (32, 500, 1.0)
+    assert {prior["steps"], video["steps"], prior["width"], prior["height"], cues["frames"]} == {0}
+    assert {prior["cfg"], video["cfg"], cues["motion"], cues["appearance"]} == {-1}
 
 
 def test_both_stages_run_and_the_video_is_of_the_released_size(released, capsys):

@@ -10,9 +10,9 @@ from ..comfyui.paths import BLUEPRINTS as FOLDER
 WIDGETS = {
     "prompt": "a panda moving to the right on a yellow background",
     "weights": "bundled: mini",
-    "frames": 16,
-    "motion": 300,
-    "appearance": 0,
+    "frames": 0,
+    "motion": -1,
+    "appearance": -1,
     "seed": 6,
 }
 BLUEPRINTS = {"HiGen Text to Video": [], "HiGen Image to Video": ["image"]}
@@ -46,7 +46,8 @@ def test_a_blueprint_from_the_node_library_is_a_node_with_these_widgets(editor, 
     node = page.evaluate(OF_NODE)
     assert node["title"] == name
     assert (node["inputs"], node["outputs"]) == (BLUEPRINTS[name], ["video", "images"])
-    assert dict(node["widgets"]) == WIDGETS
+    assert {name: value for name, value in node["widgets"] if name != "higen_note"} == WIDGETS
+    page.locator(".higen-note", has_text="Model default: frames 16, motion 500, appearance 0").wait_for()
 
 
 def test_the_video_plays_on_the_node_and_again_after_a_reload(editor):

@@ -30,7 +30,9 @@ const VALUES = {
   HiGenGuider: nothing, // its cfg depends on the stage, which a run tells
 };
 
-export const hasModelValues = (node) => node.comfyClass in VALUES || Boolean(node.isSubgraphNode?.());
+/** Whether a node has such widgets: those of this pack, and a subgraph with a model of its own, such as a blueprint. */
+export const hasModelValues = (node) =>
+  node.isSubgraphNode?.() ? holdsLoader(node.subgraph) : node.comfyClass in VALUES;
 
 /** Call `listener()` when other values may be known. */
 export const onModelValues = (listener) => listeners.push(listener);
