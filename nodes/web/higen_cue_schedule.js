@@ -1,6 +1,7 @@
 /** The curve editor on HiGen Cue Schedule, connected with the node's widgets, in both renderers. */
 
 import { app } from "../../scripts/app.js";
+import { bounded } from "./lib/curve/numbers.js";
 import { CurveEditor } from "./lib/editor/editor.js";
 import { TRACKS } from "./lib/editor/tracks.js";
 import { modelValues, onModelValues, standsForModel } from "./lib/model/defaults.js";
@@ -13,6 +14,7 @@ import { keepResults, recall, remember } from "./lib/results/store.js";
 const NODE = "HiGenCueSchedule";
 const STYLES = ["colors", "panel", "plot", "popup"];
 const DEFAULTS = { frames: 32, fps: 8, motion: 500, appearance: 1 }; // of the released model
+const [MAX_FRAMES, MIN_FPS, MAX_FPS] = [1024, 0.1, 1000]; // more than the node takes; a workflow can hold any number
 const MIN_SIZE = [420, 520];
 const CURVES = "curves"; // the result of a schedule: its curves, as lib/results/overlays.js describes them
 const EARLIER_PROPERTY = "higen_curves"; // held the result in files of earlier versions
@@ -76,10 +78,11 @@ function addEditor(node) {
 
 /** The host of a node's editor; lib/editor/editor.js describes it. */
 function hostOf(node) {
-  const number = (name) => {
-    const value = Number(widgetOf(node, name)?.value ?? DEFAULTS[name]);
-    const ofModel = modelValues(node)[name] ?? DEFAULTS[name];
-    return Number.isFinite(value) && !standsForModel(name, value) ? value : ofModel;
+  /** The value of a widget, or the model's that it stands for, within bounds. */
+  const number = (name, low, high) => {
+    const value = widgetOf(node, name)?.value;
+    const ofModel = bounded(modelValues(node)[name], low, high, DEFAULTS[name]);
+    return standsForModel(name, value) ? ofModel : bounded(value, low, high, ofModel);
   };
   return {
     read: (name) => asText(widgetOf(node, TRACKS[name].input)?.value),
@@ -88,10 +91,10 @@ function hostOf(node) {
       widget.value = text;
       widget.callback?.(text);
     },
-    level: (name) => Math.min(1, Math.max(0, number(TRACKS[name].number) / TRACKS[name].top)),
+    level: (name) => number(TRACKS[name].number, 0, TRACKS[name].top) / TRACKS[name].top,
     clip: () => ({
-      frames: Math.max(2, Math.round(number("frames"))),
-      fps: number("fps"),
+      frames: Math.round(number("frames", 2, MAX_FRAMES)),
+      fps: number("fps", MIN_FPS, MAX_FPS),
       motionScale: motionScaleOf(recall(node, CURVES)),
     }),
     overlays: () => overlaysOf(recall(node, CURVES)),

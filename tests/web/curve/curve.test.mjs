@@ -80,3 +80,13 @@ test("a simplified polyline is within the tolerance of every point", () => {
 });
 
 test("a constant is level", () => assert.equal(curves.evaluator(curves.constant(0.3))(0.77), 0.3));
+
+test("points at nearly the same position have finite slopes", () => {
+  const points = [
+    [0, 0.2],
+    [5e-324, 1],
+    [0.5, 0.9],
+    [1, 0],
+  ];
+  assert.ok(curves.monotoneSlopes(points).every(Number.isFinite));
+});

@@ -63,9 +63,12 @@ export function format(curve) {
   });
 }
 
+/** A slope between points whose distance is so small that the quotient overflows is very steep, not infinite. */
+const finite = (slope) => Math.min(1e12, Math.max(-1e12, slope));
+
 /** Slopes dy/dx at the points that keep the cubic between them monotone (Fritsch and Carlson 1980). */
 export function monotoneSlopes(points) {
-  const secants = points.slice(1).map(([x, y], k) => (y - points[k][1]) / (x - points[k][0]));
+  const secants = points.slice(1).map(([x, y], k) => finite((y - points[k][1]) / (x - points[k][0])));
   const slopes = secants.map((b, k) => (k === 0 ? b : secants[k - 1] * b > 0 ? (secants[k - 1] + b) / 2 : 0));
   slopes.push(secants.at(-1));
   secants.forEach((secant, k) => {

@@ -6,6 +6,8 @@ import { translate } from "../language/translate.js";
 import { svg } from "../page/elements.js";
 import { percentText, positionText, spokenText, TRACKS } from "./tracks.js";
 
+const MAX_HANDLES = 1024; // one per frame of the longest video; a page with a million elements does not respond
+
 const layer = (name) => svg("g", { class: `hc-${name}`, "aria-hidden": "true" });
 
 export class Drawing {
@@ -60,7 +62,8 @@ export class Drawing {
       track.line.setAttribute("d", path);
       track.area.setAttribute("d", areaPath(path, plot));
       track.values.setAttribute("d", isActive ? valueDots(name, curve, clip.frames, plot, blends[name]) : "");
-      this.#drawPoints(track, name, curve.points, plot, selectedPoint, clip);
+      const handles = curve.points.length > MAX_HANDLES ? [] : curve.points;
+      this.#drawPoints(track, name, handles, plot, selectedPoint, clip);
     }
     const front = this.tracks[active].group;
     if (this.lines.lastChild !== front) this.lines.append(front);

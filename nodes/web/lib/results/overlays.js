@@ -7,6 +7,8 @@
  * frame; either may be missing. The curves of a schedule are {kind: {motion, appearance, motion_scale}}.
  */
 
+import { bounded } from "../curve/numbers.js";
+
 const NODE = "HiGenCueSchedule";
 
 /** The node with an execution id, also inside subgraphs; undefined if it was deleted. */
@@ -45,7 +47,8 @@ export function overlaysOf(curves) {
 export function blendsOf(node, curves) {
   const extracted = curves?.extracted ?? {};
   const connected = (name) => node.inputs?.some((input) => input.name === `${name}_from` && input.link != null);
-  const strength = (name) => Number(node.widgets?.find((widget) => widget.name === `${name}_strength`)?.value ?? 1);
+  const strength = (name) =>
+    bounded(node.widgets?.find((widget) => widget.name === `${name}_strength`)?.value, 0, 1, 1);
   const names = ["motion", "appearance"].filter((name) => extracted[name]?.length > 1 && connected(name));
   return Object.fromEntries(names.map((name) => [name, { values: extracted[name], strength: strength(name) }]));
 }
