@@ -237,7 +237,7 @@ def save(clip: Clip, format: str, filename_prefix: str, shape: torch.Size, folde
         writer.write(clip, path)
         (name,) = publish(place, [path])
     size = {"frames": clip.count, "width": width, "height": height}
-    details = {"format": writer.mime, "fps": float(clip.fps), **size}
+    details = {"format": writer.mime, "fps": float(clip.fps), "audio": clip.sound is not None, **size}
     return {"higen_video": [{"filename": name, **place.location, **details}]}
 
 

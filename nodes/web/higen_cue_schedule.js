@@ -36,7 +36,8 @@ app.registerExtension({
       for (const editor of editors.values()) editor.drawAll();
     });
     onResult(({ higen_curves: entries = [] }) => {
-      for (const [node, kind, curves] of receiversOf(entries, app.rootGraph)) {
+      // of several videos of a run, the player shows the first
+      for (const [node, kind, curves] of receiversOf(entries, app.rootGraph).reverse()) {
         remember(node, CURVES, { ...recall(node, CURVES), [kind]: curves });
         editors.get(node)?.drawAll();
       }

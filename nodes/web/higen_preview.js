@@ -8,21 +8,25 @@ import { app } from "../../scripts/app.js";
 import { html } from "./lib/page/elements.js";
 import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/page/mount.js";
 import { nodeAt } from "./lib/results/overlays.js";
-import { player } from "./lib/results/player.js";
+import { gallery } from "./lib/results/player.js";
 import { onResult } from "./lib/results/runs.js";
 import { keepResults, recall, remember } from "./lib/results/store.js";
 
 const WIDGET = "higen_shown"; // also the property that held the result in files of earlier versions
 const SHOWN = "shown"; // the result of a node: the items that its view shows
 const CONTROLS_HEIGHT = 46; // pixels: the slider and the file name
+const ARROWS_HEIGHT = 26; // pixels
 const TEXT_HEIGHT = 88; // pixels: five lines; a longer text scrolls, so that the node does not grow over its neighbors
 
 /** By node type: the key of its ui output, the elements that show it, and their height in pixels at a width. */
 const VIEWS = {
   HiGenVideoCombine: {
     key: "higen_video",
-    draw: ([video]) => player(video, urlOf(video)),
-    height: ([video], width) => (video.height / video.width) * width + CONTROLS_HEIGHT,
+    draw: (videos) => gallery(videos, urlOf),
+    height: (videos, width) =>
+      Math.max(...videos.map((video) => video.height / video.width)) * width +
+      CONTROLS_HEIGHT +
+      (videos.length > 1 ? ARROWS_HEIGHT : 0),
   },
   HiGenLoader: {
     key: "text",
@@ -47,6 +51,7 @@ app.registerExtension({
     onResult((output, node, executionId) => {
       const view = VIEWS[node.comfyClass];
       if (!view) return;
+      if (!output.images) removeImages(node);
       const shown = [node, ...(node.comfyClass === "HiGenVideoCombine" ? outside(executionId) : [])];
       for (const each of shown) {
         remember(each, SHOWN, output[view.key]);
@@ -60,6 +65,13 @@ app.registerExtension({
     if (view) attach(node, view);
   },
 });
+
+/** Remove the images that the page itself shows for an output of png files: it leaves those of the run before. */
+function removeImages(node) {
+  node.imgs = undefined;
+  const preview = node.widgets?.find(({ name }) => name === "$$canvas-image-preview");
+  if (preview) node.removeWidget(preview);
+}
 
 /** The subgraph nodes that a node is in, such as that of a blueprint. They show its video, too. */
 function outside(executionId) {

@@ -57,6 +57,7 @@ def test_the_ui_entry_describes_the_saved_file(combine, tmp_path, format):
     saved = tmp_path / entry["subfolder"] / entry["filename"]
     assert saved.stat().st_size > 0
     assert (entry["type"], entry["fps"], entry["frames"], entry["width"], entry["height"]) == ("output", 8.0, 8, 64, 64)
+    assert entry["audio"] is False
     assert [p.name for p in saved.parent.iterdir()] == [saved.name]
 
 
@@ -90,6 +91,7 @@ def test_png_frames_of_a_run_have_a_common_number(combine, tmp_path):
 def test_disable_metadata_is_respected(combine, tmp_path, monkeypatch, disabled):
     monkeypatch.setattr(args, "disable_metadata", disabled)
     (entry,) = combine(frames(), audio=sound())[1]["higen_video"]
+    assert entry["audio"] is True
     expected = {} if disabled else {"prompt": HIDDEN.prompt, **HIDDEN.extra_pnginfo}
     assert tags(tmp_path / "HiGen" / entry["filename"]) == expected
 

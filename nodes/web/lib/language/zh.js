@@ -68,6 +68,10 @@ export const CHINESE = {
   Frame: "帧",
   Play: "播放",
   Pause: "暂停",
+  "Turn the sound on": "打开声音",
+  "Turn the sound off": "关闭声音",
+  "Previous video": "上一个视频",
+  "Next video": "下一个视频",
   "frame {frame}/{last} · {seconds} s": "第 {frame}/{last} 帧 · {seconds} 秒",
   "{filename} no longer exists": "{filename} 已不存在",
 };
