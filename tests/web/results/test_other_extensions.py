@@ -8,13 +8,20 @@ from ...comfyui.paths import WORKFLOWS
 from ..schedule import NODE, Curves
 
 PATH = "/extensions/earlier/earlier.js"
-QUEUE = {
+ANSWERS_NOTHING = {
     "a promise of nothing": "async (...args) => { await original(...args); }",
     "nothing": "(...args) => { original(...args); }",
 }
 
 
-@pytest.fixture(params=QUEUE.values(), ids=QUEUE)
+FAILS = {
+    "an error": "() => { throw new Error('of an earlier extension'); }",
+    "a promise of an error": "async () => { throw new Error('of an earlier extension'); }",
+    "an error that it prints": "() => { console.error(new Error('of an earlier extension')); return original(); }",
+}
+
+
+@pytest.fixture
 def extended(editor, request):
     """The page with an extension that replaces the function before this pack's extensions are set up."""
     source = f"""
@@ -36,9 +43,22 @@ def extended(editor, request):
     editor.open()
 
 
+@pytest.mark.parametrize("extended", ANSWERS_NOTHING.values(), ids=ANSWERS_NOTHING, indirect=True)
 def test_an_earlier_extension_answers_nothing_when_a_prompt_is_queued(extended):
     extended.load(json.loads((WORKFLOWS / "text_to_video.json").read_text()))
     node = extended.page.evaluate("type => app.graph._nodes.find(n => n.comfyClass === type).id", NODE)
     assert extended.run()["status"]["status_str"] == "success"
     Curves(extended, node).plot.locator(".hc-measured.hc-motion").wait_for(state="attached")
     extended.page.locator(".higen-preview video").wait_for(state="attached")
+
+
+@pytest.mark.parametrize("extended", FAILS.values(), ids=FAILS, indirect=True)
+def test_an_error_of_an_earlier_extension_is_not_reported_as_one_of_this_pack(extended):
+    """The fixture `editor` fails the test if a file of this pack is in the call stack of a reported error."""
+    extended.load(json.loads((WORKFLOWS / "text_to_video.json").read_text()))
+    with extended.page.expect_console_message(lambda message: "of an earlier extension" in message.text):
+        extended.page.evaluate("() => void app.queuePrompt(0).catch(error => console.error(error.stack))")
+    extended.page.wait_for_timeout(1000)
+    text = extended.page.evaluate("async () => { try { await app.api.queuePrompt(0); } catch (e) { return e.stack; } }")
+    assert "higen" not in (text or "").lower()
+    assert not [error for error in extended.errors if "/extensions/" in error and PATH not in error]

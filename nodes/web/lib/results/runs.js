@@ -20,19 +20,21 @@ export function onResult(receive) {
 }
 
 function listen() {
-  const queuePrompt = api.queuePrompt;
-  const queued = async (workflow, args) => {
-    const prompt = await queuePrompt.apply(api, args); // another extension may have replaced it, and answer nothing
-    if (prompt?.prompt_id) workflows.set(prompt.prompt_id, workflow);
-    return prompt;
-  };
+  const queuePrompt = api.queuePrompt; // another extension may have replaced it, and answer nothing
   api.queuePrompt = (...args) => {
-    const request = queued(openWorkflow(), args);
-    requests.add(request);
-    return request.finally(() => requests.delete(request));
+    const workflow = openWorkflow();
+    // called by the promise, so that an error in another extension does not come with this file in its call stack
+    const request = Promise.resolve().then(queuePrompt.bind(api, ...args));
+    const noted = request.then(
+      (prompt) => prompt?.prompt_id && workflows.set(prompt.prompt_id, workflow),
+      () => {}, // whoever has queued the prompt handles it
+    );
+    requests.add(noted);
+    noted.then(() => requests.delete(noted));
+    return request;
   };
   api.addEventListener("executed", async ({ detail }) => {
-    await Promise.allSettled(requests); // a node may finish before the response with the prompt's id arrives
+    await Promise.all(requests); // a node may finish before the response with the prompt's id arrives
     const workflow = workflows.get(detail.prompt_id) ?? openWorkflow(); // unknown if the page was reloaded meanwhile
     pending.set(workflow, [...(pending.get(workflow) ?? []), detail]);
     deliverPending();
