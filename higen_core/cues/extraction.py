@@ -18,10 +18,15 @@ from ..media.video_reader import TIME_TOLERANCE, TimedFrame, VideoReader, VideoS
 from ..models.info import ModelInfo
 from .cues import MOTION_SCALE, Cues, motion_cue, similarity
 from .scene_cuts import SceneCutDetector, interpolate_steps
+from .shown import Shown, shown_at
 
 if TYPE_CHECKING:
     from ..models.clip import CLIP
 
+MAX_SAMPLES = 1_000_000
+"""Pictures that are measured at most: 35 hours at 8 fps."""
+REPORT_EVERY = 1000
+"""Pictures after which progress is reported, even if they all are of one frame of the source."""
 ImageEncoder = Callable[[Tensor], Tensor]
 """Images (b, h, w, 3) in [0, 1] -> embeddings (b, d)."""
 
@@ -102,19 +107,23 @@ def extract_cues(
         video = trimmed(video, *trim)
     samples = _sample_count(video, frames, fps, start, whole)
     indices = _evenly_spaced(samples, frames) if samples and frames else None
-    measured = _Measurement(_as_encoder(image_encoder), blur, indices)
+    measured = _Measurement(_as_encoder(image_encoder), blur, frozenset(indices) if indices else None)
     detector = SceneCutDetector()
     source_frames = detector.observe(video.read(start))
     if on_progress:
         source_frames = _reporting(source_frames, lambda: on_progress(measured.count, samples))
     times = (start + i / fps for i in (count() if samples is None else range(samples)))
-    for frame in shown_at(source_frames, times, hold=min(1 / fps, 1 / video.rate), blend=video.rate < fps):
-        measured.add(frame)
+    hold = min(1 / fps, 1 / video.rate)
+    for shown in shown_at(source_frames, times, hold, blend=video.rate < fps, tolerance=video.tolerance):
+        if on_progress and measured.count % REPORT_EVERY == 0:
+            on_progress(measured.count, samples)
+        measured.add(shown)
+        _check_count(video, measured.count, fps)
     _check_length(video, measured.count, samples, fps, start)
     if on_progress:
         on_progress(measured.count, samples)
 
-    appearance = similarity(measured.embedded(), floor).cpu()
+    appearance = similarity(measured.embedded(indices), floor).cpu()
     changes = torch.tensor(measured.changes, dtype=torch.float64)
     cut_seconds = [s for s in detector.cut_times() if _step_at(s, start, fps) in range(len(changes))]
     cut_steps = [_step_at(s, start, fps) for s in cut_seconds]
@@ -129,57 +138,52 @@ def extract_cues(
 
 @dataclass
 class _Measurement:
-    """Measures frames one by one and keeps none but the last."""
+    """Measures pictures one by one and keeps none but the last."""
 
     encode: ImageEncoder
     blur: float
-    indices: Sequence[int] | None
-    """Frames to embed, some perhaps twice; None for all."""
+    indices: frozenset[int] | None
+    """Pictures to embed; None for all."""
     count: int = 0
     changes: list[float] = field(default_factory=list)
-    """Mean absolute change of a pixel from each frame to the next."""
+    """Mean absolute change of a pixel from each picture to the next."""
     embeddings: dict[int, Tensor] = field(default_factory=dict)
-    previous: Tensor | None = None
+    previous: Shown | None = None
+    image: Tensor | None = None
+    """The blurred previous picture, once it is needed."""
+    change_between: float | None = None
+    """Mean change from one frame to the next, between which the previous picture lies, once it is needed."""
 
-    def add(self, frame: Tensor) -> None:
+    def add(self, shown: Shown) -> None:
         if self.indices is None or self.count in self.indices:
-            self.embeddings[self.count] = self.encode(frame[None])[0]
-        frame = blurred(frame, self.blur)
+            self.embeddings[self.count] = self.encode(shown.image()[None])[0]
         if self.previous is not None:
-            self.changes.append(float((frame - self.previous).abs().mean()))
-        self.previous = frame
+            self.changes.append(self._change(self.previous, shown))
+        self.previous = shown
         self.count += 1
 
-    def embedded(self) -> Tensor:
-        """Embeddings of the frames at `indices`, (f, d)."""
-        return torch.stack([self.embeddings[i] for i in self.indices or range(self.count)])
+    def _change(self, before: Shown, now: Shown) -> float:
+        """Between two frames pictures change evenly, so that each pair of frames is compared once, however long a
+        frame is held."""
+        if now.lies_between_the_frames_of(before):
+            if now.weight == before.weight:
+                return 0.0
+            if self.change_between is None:
+                self.change_between = mean_change(blurred(now.first, self.blur), blurred(now.second, self.blur))
+            self.image = None
+            return (now.weight - before.weight) * self.change_between
+        earlier = blurred(before.image(), self.blur) if self.image is None else self.image
+        self.image, self.change_between = blurred(now.image(), self.blur), None
+        return mean_change(earlier, self.image)
+
+    def embedded(self, indices: Sequence[int] | None) -> Tensor:
+        """Embeddings of the pictures at `indices`, None for all: (f, d)."""
+        return torch.stack([self.embeddings[i] for i in indices or range(self.count)])
 
 
-def shown_at(frames: Iterable[TimedFrame], times: Iterable[float], hold: float, blend: bool) -> Iterator[Tensor]:
-    """The frame (h, w, 3) on screen at each of the rising times, in seconds.
-
-    Args:
-        frames: with the times at which they appear.
-        times: ends the iteration, if the frames do not.
-        hold: seconds that the last frame stays on screen.
-        blend: interpolate linearly between frames, as slow motion does. Otherwise a video with a low frame rate would
-            be measured as standing still and jumping.
-    """
-    times = iter(times)
-    time = next(times, None)
-    current: TimedFrame | None = None
-    for upcoming in frames:
-        while time is not None and upcoming[0] > time + TIME_TOLERANCE:
-            seconds, frame = current or upcoming
-            weight = (time - seconds) / (upcoming[0] - seconds) if blend and upcoming[0] > seconds else 0.0
-            yield torch.lerp(frame, upcoming[1], weight) if weight > 0 else frame
-            time = next(times, None)
-        if time is None:
-            return
-        current = upcoming
-    while current and time is not None and time < current[0] + hold - TIME_TOLERANCE:
-        yield current[1]
-        time = next(times, None)
+def mean_change(before: Tensor, after: Tensor) -> float:
+    """Mean absolute change of a pixel from one image (h, w, 3) to another."""
+    return float((after - before).abs_().mean())
 
 
 def blurred(image: Tensor, sigma: float) -> Tensor:
@@ -210,12 +214,26 @@ def _bundled_clip() -> CLIP:
 
 def _sample_count(video: VideoReader, frames: int | None, fps: float, start: float, whole: bool) -> int | None:
     """Number of frames to measure; None for all until the video ends."""
+    if frames is None:
+        _check_count(video, int((video.duration or 0) * fps), fps)
     if not whole or frames is None:
         return frames
-    if video.duration is None:
+    duration = video.length()
+    if duration is None:
         raise ValueError(f"{video.name}: whole needs a video of known length: a tensor or another file format")
-    last = video.duration - start - max(1 / fps, 1 / video.rate)
-    return max(2, int(last * fps + TIME_TOLERANCE) + 1)
+    last = duration - start - max(1 / fps, 1 / video.rate)
+    return _check_count(video, max(2, int(last * fps + TIME_TOLERANCE) + 1), fps)
+
+
+def _check_count(video: VideoReader, samples: int, fps: float) -> int:
+    """The number of pictures to measure; raises ValueError for more than any footage has."""
+    if samples > MAX_SAMPLES:
+        raise ValueError(
+            f"{video.name}: its time stamps make it more than {MAX_SAMPLES / fps / 3600:,.0f} hours long, which is too "
+            f"much to measure at {fps:g} fps. If there is a gap between the time stamps, write the file anew, or "
+            "measure a number of frames from start"
+        )
+    return samples
 
 
 def _evenly_spaced(samples: int, n: int) -> list[int]:

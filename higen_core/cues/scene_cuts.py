@@ -54,7 +54,8 @@ def interpolate_steps(changes: Tensor, steps: Sequence[int]) -> Tensor:
     """
     import numpy as np
 
-    others = [i for i in range(len(changes)) if i not in set(steps)]
+    excluded = frozenset(steps)
+    others = [i for i in range(len(changes)) if i not in excluded]
     if not others:
         return torch.zeros_like(changes)
     return torch.from_numpy(np.interp(np.arange(len(changes)), others, changes[others].numpy()))

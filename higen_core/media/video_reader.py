@@ -6,7 +6,8 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import IO, Any, TypeAlias
 
 from torch import Tensor
@@ -18,6 +19,10 @@ TimedFrame: TypeAlias = tuple[float, Tensor]
 """Seconds from the start of the video at which a frame appears, and the frame (h, w, 3) in [0, 1]."""
 TIME_TOLERANCE = 4e-4
 """Seconds by which a frame may be late: some containers round times to milliseconds."""
+GIF_TICK = 0.01
+"""Seconds to which a GIF rounds its times, up or down."""
+INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
+"""FFmpeg's names of the containers with an index, where seeking finds a key frame at or before the time."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,17 @@ class VideoReader:
         duration: seconds, as the source states it; None if it is only known after the last frame.
         read: `read(start)` yields the frames in order, from the one on screen at `start` seconds or from an earlier
             one. No frame is kept. It raises the errors of `open_video` that concern a frame.
+        length: seconds up to the end of the last picture, where the stated duration may include longer sound; None if
+            it is only known after the last frame. It may read the whole file, without decoding it.
+        tolerance: seconds by which a frame may be late, since the file rounds its times.
     """
 
     name: str
     rate: float
     duration: float | None
     read: Callable[[float], Iterator[TimedFrame]]
+    length: Callable[[], float | None]
+    tolerance: float = TIME_TOLERANCE
 
 
 def open_video(source: VideoSource, fps: float) -> VideoReader:
@@ -62,9 +72,10 @@ def open_video(source: VideoSource, fps: float) -> VideoReader:
         raise ValueError(f"frames must be (frames, height, width, channels), got {tuple(shape)}")
 
     def read(start: float) -> Iterator[TimedFrame]:
-        return _as_images("frames", ((i / fps, frame) for i, frame in enumerate(source)))
+        return _as_images("images", ((i / fps, frame) for i, frame in enumerate(source)))
 
-    return VideoReader("frames", fps, len(source) / fps if isinstance(source, Sized) else None, read)
+    duration = len(source) / fps if isinstance(source, Sized) else None
+    return VideoReader("images", fps, duration, read, lambda: duration)
 
 
 def trimmed(video: VideoReader, start: float, duration: float) -> VideoReader:
@@ -74,16 +85,19 @@ def trimmed(video: VideoReader, start: float, duration: float) -> VideoReader:
     is up to the end.
     """
     end = start + (duration or math.inf)
-    rest = None if video.duration is None else max(0.0, min(end, video.duration) - start)
+
+    def rest(seconds: float | None) -> float | None:
+        return None if seconds is None else max(0.0, min(end, seconds) - start)
 
     def read(skip: float) -> Iterator[TimedFrame]:
         for seconds, frame in video.read(start + skip):
-            if seconds > end - TIME_TOLERANCE:
+            if seconds > end - video.tolerance:
                 return
-            if seconds > start - TIME_TOLERANCE:
+            if seconds > start - video.tolerance:
                 yield seconds - start, frame
 
-    return VideoReader(video.name, video.rate, rest, read)
+    length = video.length
+    return replace(video, duration=rest(video.duration), read=read, length=lambda: rest(length()))
 
 
 def _as_images(name: str, frames: Iterable[tuple[float, Any]]) -> Iterator[TimedFrame]:
@@ -107,11 +121,17 @@ def _open_file(source: Any) -> VideoReader:
         if rate <= 0:
             raise ValueError(f"{name} does not state its frame rate")
         duration = _stated_duration(container, stream, rate)
+        exact = duration if stream.duration and container.format.name in INDEXED else None
+        rounded = container.format.name == "gif"
+        tolerance = min(GIF_TICK, 1 / (4 * rate)) if rounded else TIME_TOLERANCE
 
     def read(start: float) -> Iterator[TimedFrame]:
         return _as_images(name, _decoded(source, name, rate, start))
 
-    return VideoReader(name, rate, duration, read)
+    def length() -> float:
+        return exact or _end_of_pictures(source, name, rate)
+
+    return VideoReader(name, rate, duration, read, length, tolerance)
 
 
 @contextmanager
@@ -126,7 +146,8 @@ def _opened(source: Any, name: str) -> Iterator[tuple[Any, Any]]:
     else:
         source.seek(0)
     try:
-        with av.open(source if hasattr(source, "read") else os.fspath(source)) as container:
+        file = source if hasattr(source, "read") else os.fspath(source)
+        with av.open(file, metadata_errors="replace") as container:  # titles are in any encoding
             if not container.streams.video:
                 raise ValueError(f"{name} has no video track")
             yield container, container.streams.video[0]
@@ -143,13 +164,49 @@ def _stated_duration(container: Any, stream: Any, rate: float) -> float | None:
     return stream.frames / rate if stream.frames else None
 
 
-def _decoded(source: Any, name: str, rate: float, start: float) -> Iterator[tuple[float, Any]]:
-    """(seconds, frame in uint8 RGB), from the last key frame before `start`."""
+def _end_of_pictures(source: Any, name: str, rate: float) -> float:
+    """Seconds at which the last picture ends, from the packets of the file; nothing is decoded."""
     with _opened(source, name) as (container, stream):
-        stream.thread_type = "AUTO"
-        origin = float((stream.start_time or 0) * stream.time_base)
-        if start > 0:
-            container.seek(round((start + origin) / stream.time_base), stream=stream)
-        for i, frame in enumerate(container.decode(stream)):
-            seconds = i / rate if frame.time is None else frame.time - origin
-            yield seconds, frame.to_ndarray(format="rgb24")
+        origin, end, count = stream.start_time or 0, 0, 0
+        for packet in container.demux(stream):
+            if not packet.size:
+                continue  # the last one, which is empty
+            count += 1
+            time = packet.dts if packet.pts is None else packet.pts
+            if time is not None:
+                end = max(end, time - origin + (packet.duration or round(1 / rate / stream.time_base)))
+        return float(end * stream.time_base) or count / rate
+
+
+def _decoded(source: Any, name: str, rate: float, start: float) -> Iterator[tuple[float, Any]]:
+    """(seconds, frame in uint8 RGB), from the last key frame before `start`, or from the first frame.
+
+    Where a container has no index, seeking lands anywhere, often after `start`.
+    """
+    if start > 0:
+        with _opened(source, name) as (container, stream):
+            if container.format.name in INDEXED:
+                container.seek(round((start + _origin(stream)) / stream.time_base), stream=stream)
+                frames = _timed(container, stream, rate)
+                first = next(frames, None)
+                if first and first[0] <= start + TIME_TOLERANCE:
+                    yield from _as_arrays(chain([first], frames))
+                    return
+    with _opened(source, name) as (container, stream):
+        yield from _as_arrays(_timed(container, stream, rate))
+
+
+def _origin(stream: Any) -> float:
+    return float((stream.start_time or 0) * stream.time_base)
+
+
+def _timed(container: Any, stream: Any, rate: float) -> Iterator[tuple[float, Any]]:
+    stream.thread_type = "AUTO"
+    origin = _origin(stream)
+    for i, frame in enumerate(container.decode(stream)):
+        yield i / rate if frame.time is None else frame.time - origin, frame
+
+
+def _as_arrays(frames: Iterable[tuple[float, Any]]) -> Iterator[tuple[float, Any]]:
+    for seconds, frame in frames:
+        yield seconds, frame.to_ndarray(format="rgb24")

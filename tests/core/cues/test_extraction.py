@@ -1,7 +1,10 @@
 """Cues extracted from videos: equal to direct measurements, whatever the form and rate of the source."""
 
+from itertools import pairwise
+
 import pytest
 import torch
+from PIL import Image
 
 from higen_core import ModelInfo, cue_options, extract_cues, load_clip
 from higen_core.cues.cues import measure_motion, similarity
@@ -210,7 +213,7 @@ def with_nan():
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
-        (square(STATIC[:1]), {}, "frames: 2 frames .* but it has only 1"),
+        (square(STATIC[:1]), {}, "images: 2 frames .* but it has only 1"),
         (square(STATIC[:8]), {"frames": 16}, "16 frames at 8 fps from 0 s on are needed, but it has only 8"),
         (square(STATIC), {"start": 5.0}, "from 5 s on are needed, but"),
         (torch.zeros(8, 8, 3), {}, r"frames must be .* got \(8, 8, 3\)"),
@@ -236,3 +239,54 @@ def test_a_truncated_file_is_named(tmp_path, suffix):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
     with pytest.raises(ValueError, match=rf"clip\.{suffix}"):
         extract_cues(path, mean_color, frames=32)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "flv"])
+def test_the_whole_footage_ends_with_its_pictures_and_not_with_its_sound(tmp_path, suffix):
+    frames = square(torch.arange(24))
+    path = videos.write(tmp_path / f"clip.{suffix}", frames, silence=6)
+    assert torch.equal(
+        extract_cues(path, mean_color, frames=12, whole=True).motion,
+        extract_cues(videos.write(tmp_path / "silent.mp4", frames), mean_color, frames=12, whole=True).motion,
+    )
+
+
+@pytest.mark.parametrize("durations", [[130, 120], [120, 130]])
+def test_the_rounded_times_of_a_gif_show_each_frame_once(tmp_path, durations):
+    frames = square(STEADY)
+    pictures = [Image.fromarray((255 * frame).round().to(torch.uint8).numpy()) for frame in frames]
+    path = tmp_path / "clip.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations * 8)
+    motion = extract_cues(path, mean_color, frames=16).motion
+    torch.testing.assert_close(motion, extract_cues(frames, mean_color).motion, atol=3, rtol=0)
+
+
+def test_a_frame_that_is_held_for_hours_is_compared_once(tmp_path):
+    """Two changes of the same size, four hours apart; the second hold has another frame rate than the model."""
+    frames = square(torch.tensor([0, 16, 32]), foreground=1.0)
+    path = videos.write(tmp_path / "clip.mkv", frames, times=[0, 250, 4 * 3600 * 1000])
+    reports = []
+    cues = extract_cues(
+        path, mean_color, frames=3, whole=True, scale=1e7, on_progress=lambda *report: reports.append(report)
+    )
+    assert cues.frames == 3
+    assert len(reports) > 100
+
+
+def test_a_gap_between_time_stamps_is_refused(tmp_path):
+    path = videos.write(tmp_path / "clip.mkv", square(torch.arange(3)), times=[0, 250, 10**9])
+    with pytest.raises(ValueError, match=r"clip\.mkv: its time stamps make it more than 35 hours long"):
+        extract_cues(path, mean_color, frames=4, whole=True)
+    with pytest.raises(ValueError, match="more than 35 hours long"):
+        extract_cues(path, mean_color)
+
+
+def test_slow_footage_is_measured_as_its_pictures_would_be():
+    """Frames at 2 fps for a model of 8 fps: the pictures between them are not compared one by one."""
+    frames = square(torch.arange(6) * 5)
+    pictures = torch.cat([torch.lerp(a, b, w)[None] for a, b in pairwise(frames) for w in (0, 0.25, 0.5, 0.75)])
+    for blur in (0.0, 1.5):
+        cues = extract_cues(frames, mean_color, frames=20, source_fps=2, blur=blur)
+        expected = extract_cues(pictures, mean_color, blur=blur)
+        torch.testing.assert_close(cues.motion, expected.motion, atol=1, rtol=0)
+        torch.testing.assert_close(cues.appearance, expected.appearance)

@@ -18,7 +18,7 @@ def read(source, fps=8.0, start=0.0):
 
 def test_a_tensor_is_a_video_of_the_given_rate():
     video = open_video(FRAMES, 5.0)
-    assert (video.name, video.rate, video.duration) == ("frames", 5.0, 4.0)
+    assert (video.name, video.rate, video.duration) == ("images", 5.0, 4.0)
     times, frames = zip(*video.read(0.0), strict=True)
     assert times == tuple(i / 5 for i in range(20))
     assert torch.equal(torch.stack(frames), FRAMES)
@@ -53,6 +53,33 @@ def test_reading_starts_at_or_before_the_requested_time(tmp_path):
     assert len(times) < 20
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts", "mpg", "flv", "h264"])
+def test_in_every_container_the_picture_at_the_start_is_read(tmp_path, suffix):
+    """Where there is no index, seeking lands after the start."""
+    path = videos.write(tmp_path / f"clip.{suffix}", FRAMES, g="5")
+    video = open_video(path, 8.0)
+    start = 11 / video.rate
+    (expected,) = (frame for seconds, frame in video.read(0.0) if seconds == pytest.approx(start, abs=2e-3))
+    earlier = [frame for seconds, frame in video.read(start) if seconds < start + 2e-3]
+    assert torch.equal(earlier[-1], expected)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "flv"])
+@pytest.mark.parametrize("silence", [0, 5])
+def test_the_length_is_that_of_the_pictures(tmp_path, suffix, silence):
+    path = videos.write(tmp_path / f"clip.{suffix}", FRAMES, silence=silence)
+    video = open_video(path, 8.0)
+    assert video.length() == pytest.approx(20 / 8, abs=2e-3)
+    assert trimmed(video, 0.5, 0.0).length() == pytest.approx(2.0, abs=2e-3)
+
+
+@pytest.mark.parametrize("title", ["Caf\xe9 Z\xfcrich".encode("latin-1"), "\u6625\u8282\u5feb\u4e50".encode("gbk")])
+def test_a_title_in_any_encoding_is_no_obstacle(tmp_path, title):
+    path = videos.write(tmp_path / "clip.mkv", FRAMES, title="T" * len(title))
+    path.write_bytes(path.read_bytes().replace(b"T" * len(title), title))
+    assert len(read(path)) == 20
+
+
 @pytest.mark.parametrize(
     ("start", "duration", "kept"), [(0.5, 1.0, range(4, 12)), (0.55, 1.0, range(5, 13)), (1.5, 0.0, range(12, 20))]
 )
@@ -71,7 +98,7 @@ def test_a_trimmed_video_is_a_video_of_its_own(tmp_path, start, duration, kept):
         (torch.zeros(0, 8, 8, 3), r"frames must be \(frames, height, width, channels\), got \(0, 8, 8, 3\)"),
         (torch.zeros(8, 8, 3), r"frames must be .* got \(8, 8, 3\)"),
         (torch.zeros(4, 8, 8, 2), r"frame 0 must be \(height, width, 1, 3 or 4 channels\), got \(8, 8, 2\)"),
-        ([], "frames: the video has no frames"),
+        ([], "images: the video has no frames"),
         ([torch.zeros(8, 8, 3), torch.zeros(8, 6, 3)], "frame 1 is 6x8 pixels, the frames before are 8x8"),
         (255 * FRAMES, "frame 0 must have values in 0..1, got"),
         (3, "frames must be a tensor, images or the path of a video, got int"),
