@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 KEY = "higen_cues"
 RELEASED_HINT = " or the text encoder of Stable Diffusion 2.x (OpenCLIP ViT-H-14)"
+TEXT_MAX = float(torch.finfo(torch.float16).max)
+"""Far above what a text encoder gives; larger states overflow in the network."""
 OF_OTHER_MODELS = {
     "control": "ControlNet",
     "gligen": "GLIGEN",
@@ -121,12 +123,32 @@ def with_null_appearance(conditioning: list) -> list:
     ]
 
 
+class CondText(comfy.conds.CONDCrossAttn):
+    """Text states. Those of different lengths are evaluated one after the other, as in the core: ComfyUI would repeat
+    them up to the least common multiple of their lengths."""
+
+    def can_concat(self, other: CondText) -> bool:
+        return self.cond.shape == other.cond.shape and super().can_concat(other)
+
+
+def check_weights(conds: dict[str, list[dict[str, Any]]]) -> None:
+    """Raises ValueError for a strength that has no effect: ComfyUI divides by the sum of those that overlap."""
+    for name, part in conds.items():
+        for key in ("strength", "mask_strength"):
+            if len(part) == 1 and part[0].get(key, 1.0) != 1.0:
+                raise ValueError(
+                    f"{name}: {key} {part[0][key]:g} of an area or a mask has no effect on a single prompt: set it to "
+                    "1, or combine the prompt with another one"
+                )
+
+
 def cues_of(conds: dict[str, list[dict[str, Any]]]) -> hg.Cues | None:
     """The cues in a guider's conds, the first if there are several; None if these are of the spatial stage.
 
     Raises:
-        ValueError: some conds have cues and others have none.
+        ValueError: some conds have cues and others have none, or a strength has no effect.
     """
+    check_weights(conds)
     cues = {name: [cond.get(KEY) for cond in part] for name, part in conds.items()}
     frame_cues = [value for values in cues.values() for value in values if value]
     missing = [name for name, values in cues.items() if None in values]
@@ -146,7 +168,11 @@ def text_and_cues(model: HigenModel, conditioning: dict[str, Any]) -> dict[str, 
         if conditioning.get(key) is not None:
             raise ValueError(f"{prompt}: HiGen does not support {name} ({key}); connect a conditioning without it")
     text = check_text(prompt, conditioning.get("cross_attn"), model.diffusion_model.config.y_dim)
-    conds = {"c_crossattn": comfy.conds.CONDCrossAttn(text)}
+    for key in ("strength", "mask_strength", "mask"):
+        value = torch.as_tensor(conditioning.get(key, 1.0))
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{prompt} has a {key} with NaN or infinite values: check the node that sets it")
+    conds = {"c_crossattn": CondText(text)}
     if cues := conditioning.get(KEY):
         check_frames(cues, conditioning["noise"].shape)
         conds["cues"] = CondCues(replace(cues, prior=model.process_latent_in(cues.prior)))
@@ -154,7 +180,7 @@ def text_and_cues(model: HigenModel, conditioning: dict[str, Any]) -> dict[str, 
 
 
 def check_text(prompt: str, text: torch.Tensor | None, width: int) -> torch.Tensor:
-    """The text states, if they are (1, l, width) and finite; otherwise raises ValueError."""
+    """The text states, if they are (1, l, width), finite and of possible size; otherwise raises ValueError."""
     if text is None or text.ndim != 3 or text.shape[0] != 1 or text.shape[1] == 0 or text.shape[2] != width:
         raise ValueError(
             f"{prompt} has text states of shape {None if text is None else tuple(text.shape)}, expected (1, tokens, "
@@ -162,6 +188,11 @@ def check_text(prompt: str, text: torch.Tensor | None, width: int) -> torch.Tens
         )
     if not torch.isfinite(text).all():
         raise ValueError(f"{prompt} has NaN or infinite text states; the text encoder overflowed in half precision")
+    if (largest := float(text.abs().max())) > TEXT_MAX:
+        raise ValueError(
+            f"{prompt} has text states of up to {largest:g}, a text encoder gives less than {TEXT_MAX:g}: lower the "
+            "weights in the prompt, or check the nodes between CLIP Text Encode and this one"
+        )
     return text
 
 

@@ -118,6 +118,37 @@ def test_broken_text_states_are_refused(model):
         conds(model, (states * torch.nan, options))
 
 
+@pytest.mark.parametrize("prompt_type", ["positive", "negative"])
+def test_text_states_that_no_encoder_gives_are_refused(prompt_type):
+    with pytest.raises(ValueError, match=rf"^{prompt_type} has text states of up to 1e\+38"):
+        conditioning.check_text(prompt_type, torch.full((1, 77, 32), 1e38), 32)
+
+
+@pytest.mark.parametrize("key", ["strength", "mask_strength", "mask"])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_broken_weights_of_a_prompt_are_refused(model, key, value):
+    broken = torch.full((1, 4, 8), value) if key == "mask" else value
+    with pytest.raises(ValueError, match=f"^positive has a {key} with NaN or infinite values"):
+        conds(model, prompt(**{key: broken})[0])
+
+
+def test_prompts_of_different_lengths_are_not_stretched_to_one(model):
+    """To the least common multiple of their lengths, that is: 300,300 tokens of each frame."""
+    first, second, same = (conds(model, *prompt(tokens))["c_crossattn"] for tokens in (77, 154, 77))
+    assert not first.can_concat(second)
+    assert not conds(model, *prompt(1001))["c_crossattn"].can_concat(conds(model, *prompt(1000))["c_crossattn"])
+    assert first.can_concat(same)
+    assert first.process_cond(batch_size=6).can_concat(same.process_cond(batch_size=6))
+
+
+@pytest.mark.parametrize("key", ["strength", "mask_strength"])
+def test_a_strength_without_effect_is_refused(key):
+    weak, full = {key: 0.3}, {key: 1.0}
+    with pytest.raises(ValueError, match=f"^negative: {key} 0.3 of an area or a mask has no effect on a single prompt"):
+        conditioning.cues_of({"positive": [full], "negative": [weak]})
+    assert conditioning.cues_of({"positive": [weak, full], "negative": [{}]}) is None
+
+
 def test_the_released_model_names_its_text_encoder():
     with pytest.raises(ValueError, match=r"expected \(1, tokens, 1024\).*OpenCLIP ViT-H-14"):
         conditioning.check_text("negative", torch.zeros(1, 77, 768), 1024)

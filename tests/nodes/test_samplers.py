@@ -11,6 +11,8 @@ from higen_pack.nodes.models.model import MEMORY_MARGIN, load_model
 from higen_pack.nodes.models.precision import DTYPES
 from higen_pack.nodes.samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
 
+from nodes import ConditioningSetTimestepRange
+
 from . import networks
 
 STEPS, CFG, SEED = 3, 7.5, 11
@@ -93,6 +95,13 @@ def test_the_scale_on_the_appearance_cue_is_that_of_the_input_or_of_the_weights(
     assert guided.equal(sample(appearance_cfg=9.0))
     assert not torch.allclose(guided, unguided, atol=1e-2)
     torch.testing.assert_close(sample(appearance_cfg=1.0), unguided)
+
+
+def test_a_timestep_range_of_the_whole_sampling_changes_nothing(model):
+    prior = sample_prior(model)
+    (whole,) = ConditioningSetTimestepRange().set_range(conditioning(1), 0.0, 1.0)
+    expected = sample_video(model, prior)["samples"]
+    assert sample_video(model, prior, positive=whole)["samples"].equal(expected)
 
 
 def test_size_zero_is_the_size_that_the_model_was_trained_on(model):
