@@ -5,9 +5,11 @@ import asyncio
 import pytest
 import torch
 from comfy_api.latest import io
+from higen_pack import higen_core as hg
 from higen_pack.nodes import HiGenExtension
 from higen_pack.nodes.cue_schedule import HiGenCueSchedule
 from higen_pack.nodes.image_prior import HiGenImagePrior
+from higen_pack.nodes.sampling.settings import CueRequest
 from higen_pack.nodes.schema import HigenCuesType
 from higen_pack.nodes.validation import check_input, check_mask, parse_color
 from hypothesis import given
@@ -85,13 +87,18 @@ def test_a_value_of_another_kind_is_refused_by_name(type, value):
         ({"frames": 10**6}, "frames must be a whole number from 0 to 1024, got 1000000"),
         ({"motion": 5000}, "motion must be a whole number from -1 to 1000, got 5000"),
         ({"appearance": -2.0}, "appearance must be a number from -1.0 to 1.0, got -2.0"),
-        ({"fps": -1.0}, "fps must be a number from 0.0 to 120.0, got -1.0"),
+        ({"fps": 200.0}, "fps must be a number from 0.0 to 120.0, got 200.0"),
         ({"motion_from": torch.zeros(1)}, "motion_from must be cues, .* got Tensor"),
     ],
 )
 def test_a_node_refuses_them_where_it_is_executed(changed, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         HiGenCueSchedule.execute(**({"frames": 16, "motion": 500, "appearance": 1.0} | changed))
+
+
+@pytest.mark.parametrize("value", [hg.Cues.constant(4), CueRequest(0, None, None), None])
+def test_cues_may_be_left_to_the_model(value):
+    check_input(HigenCuesType.Input("cues", optional=True), value)
 
 
 @pytest.mark.parametrize(
