@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 import torch
 from comfy_api.latest import io
 
@@ -14,6 +17,10 @@ from .validation import check_mask, parse_color, validated
 
 VAE_STEP = 8
 """Pixels that width and height must be multiples of without a model."""
+UNFAMILIAR = (
+    "This picture is unlike those that the model was trained on and will look different in the video: decoded again, "
+    "it has a PSNR of {psnr} dB, others have {least} or more. The model knows {pictures}."
+)
 
 
 class HiGenImagePrior(io.ComfyNode):
@@ -93,7 +100,24 @@ class HiGenImagePrior(io.ComfyNode):
         height, width = size(images, height, width, higen_model(model) if model else None)
         color = parse_color(background, "background")
         fitted = hg.fit_images(images, height, width, fit, color, check_mask(mask, len(images)))
-        return io.NodeOutput([{"samples": vae.encode(image[None])} for image in fitted])
+        priors = [{"samples": vae.encode(image[None])} for image in fitted]
+        return io.NodeOutput(priors, ui={"higen_notes": unfamiliar(fitted, priors, vae)})
+
+
+def unfamiliar(images: torch.Tensor, priors: list[dict], vae: Any) -> list[dict[str, Any]]:
+    """A note for images (b, h, w, 3) that are unlike those of the VAE's training: their priors are no longer them.
+
+    Returns [] for a VAE that does not state its pictures, such as Stable Diffusion's.
+    """
+    if (known := getattr(vae, "pictures", None)) is None:
+        return []
+    decoded = torch.cat([vae.decode(prior["samples"]) for prior in priors]).to(images)
+    psnr = -10 * (decoded - images).square().mean((1, 2, 3)).clamp(min=1e-10).log10()
+    if psnr.min() >= known.psnr:
+        return []
+    values = {"psnr": f"{psnr.min():.0f}", "least": f"{known.psnr:.0f}", "pictures": known.description}
+    logging.warning("HiGen: %s", UNFAMILIAR.format(**values))
+    return [{"text": UNFAMILIAR, "values": values}]
 
 
 def size(images: torch.Tensor, height: int, width: int, model: HigenModel | None) -> tuple[int, int]:

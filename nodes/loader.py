@@ -73,7 +73,7 @@ class HiGenLoader(io.ComfyNode):
         source = weights_path(weights)
         towers = text_encoder_path(text_encoder, weights)
         model = load_model(source, dtype, towers)
-        clip = load_text_encoder(towers, model.model.info.vocabulary)
+        clip = load_text_encoder(towers, model.model.info)
         name = weights if weights != folders.AUTO else Path(source).name
         text = describe(name, model.model, model.load_device)
         return io.NodeOutput(model, clip, load_vae(vae_path(vae, weights)), ui={"text": [text]})
@@ -89,6 +89,4 @@ def describe(name: str, model: HigenModel, device: torch.device) -> str:
         f"{name}: {millions:,.1f} M parameters, {precision} on {device}",
         f"trained on {info.width}x{info.height} pixels, {info.frames} frames at {info.fps} fps",
     ]
-    if info.vocabulary:
-        lines.append(f"trained on {len(info.vocabulary)} words: {', '.join(info.vocabulary)}")
     return "\n".join(lines)

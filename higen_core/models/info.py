@@ -8,6 +8,7 @@ from typing import Any
 
 from ..aliases import ALIASES, renamed
 from .config import SamplingConfig
+from .prompts import PromptGuide
 
 SPACINGS = ("leading", "trailing")
 """Spacings of the time steps that a sampler visits; see `diffusion.schedule.timesteps`."""
@@ -29,6 +30,7 @@ class ModelInfo:
             for Stable Diffusion's.
         sampling: how the weights are best sampled.
         vocabulary: words of the training captions; empty if unknown.
+        prompts: how the training captions combined these words.
         steps: optimizer steps of the training.
         training: options of the training run by name.
         extra: metadata under keys that this version does not use, unchanged.
@@ -50,6 +52,7 @@ class ModelInfo:
     rgb_bias: tuple[float, ...] | None = None
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     vocabulary: tuple[str, ...] = ()
+    prompts: PromptGuide = field(default_factory=PromptGuide)
     steps: int | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -57,8 +60,9 @@ class ModelInfo:
     def __post_init__(self) -> None:
         for name in ("rgb_factors", "rgb_bias", "vocabulary"):
             object.__setattr__(self, name, _as_tuple(getattr(self, name)))
-        if isinstance(self.sampling, Mapping):
-            object.__setattr__(self, "sampling", SamplingConfig.from_dict(dict(self.sampling)))
+        for name, kind in (("sampling", SamplingConfig), ("prompts", PromptGuide)):
+            if isinstance(value := getattr(self, name), Mapping):
+                object.__setattr__(self, name, kind.from_dict(dict(value)))
         for name, (requirement, is_valid) in REQUIREMENTS.items():
             if not is_valid(value := getattr(self, name)):
                 raise ValueError(f"{name} of the weights must be {requirement}, got {value!r}")
@@ -82,7 +86,8 @@ class ModelInfo:
         """Metadata that `from_metadata` reads as an equal ModelInfo. Attributes that are None or empty are left
         out, as are recommended settings that are those of the released weights."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "extra"}
-        values["sampling"] = {} if self.sampling == SamplingConfig() else self.sampling.to_dict()
+        for name, released in (("sampling", SamplingConfig()), ("prompts", PromptGuide())):
+            values[name] = {} if values[name] == released else values[name].to_dict()
         return {name: value for name, value in values.items() if value not in (None, (), {})} | dict(self.extra)
 
 
@@ -124,6 +129,7 @@ REQUIREMENTS: dict[str, Requirement] = {
     "rgb_bias": ("a list of 3 numbers, or none", lambda v: v is None or _is_color(v)),
     "sampling": ("a mapping of settings to values", lambda v: isinstance(v, SamplingConfig)),
     "vocabulary": ("a list of words", lambda v: isinstance(v, tuple) and all(isinstance(word, str) for word in v)),
+    "prompts": ("a mapping of their parts", lambda v: isinstance(v, PromptGuide)),
     "steps": ("a non-negative integer, or none", lambda v: v is None or (_is_integer(v) and v >= 0)),
     "training": ("a mapping of names to values", lambda v: isinstance(v, Mapping)),
 }

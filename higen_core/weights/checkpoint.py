@@ -28,8 +28,8 @@ AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 AnyUNet = TypeVar("AnyUNet", bound=UNet)
 AnyConfig = TypeVar("AnyConfig", UNetConfig, VAEConfig, CLIPConfig)
 MINI_DIR = Path(__file__).parents[1] / "mini"
-MINI_SAMPLING = "sampling.json"
-"""File beside mini's weights: ModelInfo.sampling of its denoiser, unless the metadata of the denoiser states it."""
+MINI_METADATA = {"denoiser": ("sampling", "prompts"), "vae": ("pictures",)}
+"""Metadata of mini's networks that is in files beside them, such as sampling.json, unless theirs have the key."""
 
 
 def load_unet(
@@ -130,12 +130,15 @@ def read_info(source: str | Path) -> ModelInfo:
     return _info(open_weights(_path(source, "denoiser")))
 
 
+def metadata_of(file: WeightsFile) -> dict[str, Any]:
+    """The metadata of a file, with that of MINI_METADATA for mini's."""
+    keys = MINI_METADATA.get(file.path.stem, ()) if file.path.parent == MINI_DIR else ()
+    return {key: json.loads((MINI_DIR / f"{key}.json").read_text(encoding="utf-8")) for key in keys} | file.metadata
+
+
 def _info(file: WeightsFile) -> ModelInfo:
-    metadata = file.metadata
-    if file.path == MINI_DIR / "denoiser.safetensors" and "sampling" not in metadata:
-        metadata = metadata | {"sampling": json.loads((MINI_DIR / MINI_SAMPLING).read_text(encoding="utf-8"))}
     try:
-        return ModelInfo.from_metadata(metadata)
+        return ModelInfo.from_metadata(metadata_of(file))
     except ValueError as error:
         raise ValueError(f"{file.path}: {error}") from error
 

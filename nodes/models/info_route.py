@@ -40,4 +40,5 @@ def info_of(weights: str) -> dict[str, Any]:
 def _read(path: str) -> dict[str, Any]:
     info = read_info(path)
     names = ("frames", "fps", "width", "height", "vocabulary")
-    return {name: getattr(info, name) for name in names} | {"sampling": asdict(info.sampling)}
+    parts = {"sampling": asdict(info.sampling), "prompts": asdict(info.prompts)}
+    return {name: getattr(info, name) for name in names} | parts

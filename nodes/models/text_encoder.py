@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Collection
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -13,26 +10,28 @@ import comfy.ops
 import comfy.sd
 import comfy.utils
 import folder_paths
-from comfy.sd1_clip import SD1ClipModel, SDClipModel
+from comfy.sd1_clip import SD1ClipModel, SDClipModel, escape_important, token_weights, unescape_important
 from comfy.text_encoders.sd2_clip import SD2Tokenizer
-from comfy_execution.utils import get_executing_context
 
+from ... import higen_core as hg
+from ...higen_core.models.prompts import unknown_words
 from ...higen_core.weights.detection import describe_checkpoint
 from ...higen_core.weights.files import open_weights
 from .auto_select import is_text_tower
+from .prompt_notes import log_and_show, notes_of
 
 UNUSED_TENSORS = ("text_model.encoder.layers.23.", "text_projection.")
 """Prefixes of tensors of ViT-H-14 that the states before the last block do not depend on."""
 SPECIAL_TOKENS = {"start": 49406, "end": 49407, "pad": 0}
 
 
-def load_text_encoder(path: str, vocabulary: Collection[str] | None = None) -> comfy.sd.CLIP:
+def load_text_encoder(path: str, info: hg.ModelInfo | None = None) -> comfy.sd.CLIP:
     """Loads an OpenCLIP text tower.
 
     Args:
         path: of a file. Without a `config` in its metadata it is taken for ViT-H-14.
-        vocabulary: words that the denoiser was trained on; other words in a prompt cause a warning. None or empty means
-            any word.
+        info: what the denoiser was trained on. If it has a vocabulary, other words in a prompt cause a warning, as do
+            words in combinations that it was not trained on.
 
     Raises:
         ValueError: it is another network, or tensors are missing.
@@ -54,7 +53,7 @@ def load_text_encoder(path: str, vocabulary: Collection[str] | None = None) -> c
         SimpleNamespace(
             params={},
             clip=partial(SD1ClipModel, clip_name="h", clip_model=partial(OpenClipText, config)),
-            tokenizer=partial(VocabularyTokenizer, frozenset(vocabulary or ())),
+            tokenizer=partial(VocabularyTokenizer, info) if info and info.vocabulary else SD2Tokenizer,
         ),
         embedding_directory=folder_paths.get_folder_paths("embeddings"),
         parameters=sum(value.numel() for value in text.values()),
@@ -113,27 +112,19 @@ class OpenClipText(SDClipModel):
 
 
 class VocabularyTokenizer(SD2Tokenizer):
-    """SD 2.x's tokenizer with a warning for words that the denoiser was not trained on."""
+    """SD 2.x's tokenizer with a warning for what the denoiser was not trained on."""
 
-    def __init__(self, vocabulary: frozenset[str], embedding_directory: Any = None, tokenizer_data: dict = {}):  # noqa: B006
+    def __init__(self, info: hg.ModelInfo, embedding_directory: Any = None, tokenizer_data: dict = {}):  # noqa: B006
         super().__init__(embedding_directory=embedding_directory, tokenizer_data=tokenizer_data)
-        self.vocabulary = vocabulary
+        self.info = info
 
     def tokenize_with_weights(self, text: str, return_word_ids: bool = False, **options: Any) -> dict:
-        if unknown := self.unknown_words(text):
-            warn_node(f"This model was not trained on: {', '.join(unknown)}")
+        plain = without_weights(text)
+        log_and_show(unknown_words(plain, self.info.vocabulary), notes_of(self.info.prompts.findings(plain)))
         return super().tokenize_with_weights(text, return_word_ids, **options)
 
-    def unknown_words(self, text: str) -> list[str]:
-        """Words of the prompt that are not in the vocabulary, each once; none if there is no vocabulary."""
-        words = dict.fromkeys(re.findall(r"[a-z]+", text.lower()))
-        return [word for word in words if word not in self.vocabulary] if self.vocabulary else []
 
-
-def warn_node(message: str) -> None:
-    """Logs a warning and shows it on the node that is running."""
-    logging.warning("HiGen: %s", message)
-    if context := get_executing_context():
-        from server import PromptServer  # not importable outside a running ComfyUI
-
-        PromptServer.instance.send_progress_text(message, context.node_id)
+def without_weights(prompt: str) -> str:
+    """The prompt without the parentheses and the numbers of ComfyUI's weights, such as those of `(red:1.2)`."""
+    parts = token_weights(escape_important(prompt), 1.0)
+    return unescape_important("".join(text for text, _ in parts))

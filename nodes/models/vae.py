@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import comfy.diffusers_convert
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from ... import higen_core as hg
-from ...higen_core.weights.checkpoint import vae_names
+from ...higen_core.weights.checkpoint import metadata_of, vae_names
 from ...higen_core.weights.detection import describe_checkpoint
 from ...higen_core.weights.files import open_weights
 
@@ -20,8 +21,23 @@ RELEASED_GROUPS = 32
 """Groups of all GroupNorm layers. ComfyUI builds them with this number, whatever the config says."""
 
 
+@dataclass(frozen=True)
+class PictureRange:
+    """Pictures that a VAE was trained on.
+
+    Attributes:
+        psnr: dB of the decoded picture compared with itself; below it, a picture is unlike those of the training.
+        description: of the pictures, in a few words.
+    """
+
+    psnr: float
+    description: str
+
+
 class HigenVAE(comfy.sd.VAE):
     """ComfyUI's VAE with a limit on the frames that it decodes at a time. ComfyUI itself fills all free memory."""
+
+    pictures: PictureRange | None = None  # those that it was trained on; None if it is not stated
 
     def decode(self, samples_in: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Latents (f, 4, h, w) -> frames (f, 8 h, 8 w, 3) in [0, 1]. The plan is logged."""
@@ -79,6 +95,8 @@ def load_vae(path: str) -> HigenVAE:
     for module in vae.first_stage_model.modules():
         if isinstance(module, nn.GroupNorm):
             module.num_groups = groups
+    if stated := metadata_of(file).get("pictures"):
+        vae.pictures = PictureRange(**stated)
     if missing := sorted(set(vae.first_stage_model.state_dict()) - set(weights)):
         raise ValueError(f"{path} is not a complete VAE: {len(missing)} tensors are missing, the first is {missing[0]}")
     return vae

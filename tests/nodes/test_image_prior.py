@@ -5,6 +5,7 @@ import torch
 from higen_pack import higen_core as hg
 from higen_pack.higen_core.models.config import VAEConfig
 from higen_pack.nodes.image_prior import HiGenImagePrior
+from higen_pack.nodes.models import folders
 from higen_pack.nodes.models.model import load_model
 from higen_pack.nodes.models.vae import load_vae
 
@@ -63,6 +64,29 @@ def test_alpha_and_mask_show_the_background(vae):
     by_mask = priors(vae, rgba[..., :3], mask=1 - rgba[..., 3], background="#2060c0")[0]["samples"]
     torch.testing.assert_close(by_alpha, by_mask, atol=1e-4, rtol=1e-4)
     assert not torch.allclose(by_alpha, priors(vae, rgba, background="#ffffff")[0]["samples"], atol=1e-2)
+
+
+def flat_and_noisy():
+    """A plain picture with a square on it, and one of noise."""
+    flat = torch.full((1, 64, 64, 3), 0.94)
+    flat[:, 20:44, 20:44] = torch.tensor((0.86, 0.16, 0.16))
+    return flat, random_images(1, 64, 64)
+
+
+def test_a_picture_unlike_those_of_the_training_gets_a_note(caplog):
+    mini = load_vae(folders.bundled("vae"))
+    flat, noisy = flat_and_noisy()
+    assert HiGenImagePrior.execute(flat, mini, **WIDGETS).ui == {"higen_notes": []}
+    assert caplog.messages == []
+    for images in (noisy, torch.cat([flat, noisy])):
+        (note,) = HiGenImagePrior.execute(images, mini, **WIDGETS).ui["higen_notes"]
+        assert float(note["values"]["psnr"]) < 24
+        assert "an emoji or a simple shape" in note["text"].format(**note["values"])
+    assert "unlike those that the model was trained on" in caplog.text
+
+
+def test_a_vae_that_does_not_state_its_pictures_gives_no_note(vae):
+    assert HiGenImagePrior.execute(flat_and_noisy()[1], vae, **WIDGETS).ui == {"higen_notes": []}
 
 
 def test_videos_differ_less_at_a_lower_prior_strength(vae, model):

@@ -21,6 +21,8 @@ def test_the_core_is_the_only_package(names):
         *(f"mini/{name}.safetensors" for name in ("denoiser", "vae", "clip")),
         "mini/evaluation.json",
         "mini/sampling.json",
+        "mini/prompts.json",
+        "mini/pictures.json",
         "mini/README.md",
         "train/README.md",
         "train/configs/finetune.toml",

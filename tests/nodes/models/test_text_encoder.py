@@ -6,6 +6,7 @@ import pytest
 import torch
 from higen_pack import higen_core as hg
 from higen_pack.higen_core.models.clip import CLIP
+from higen_pack.higen_core.models.prompts import PromptGuide
 from higen_pack.nodes.models.text_encoder import load_text_encoder
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -34,18 +35,48 @@ def test_a_prompt_longer_than_the_tower_is_split(path):
     assert states.shape == (1, 154, networks.TEXT_WIDTH)
 
 
-def test_each_word_outside_the_vocabulary_is_named_once(path, caplog):
-    clip = load_text_encoder(str(path), networks.METADATA["vocabulary"])
-    with caplog.at_level(logging.WARNING):
-        clip.tokenize("A red dragon, on the Moon; dragon!")
-    assert caplog.messages == ["HiGen: This model was not trained on: dragon, moon"]
+INFO = hg.ModelInfo(
+    vocabulary=("a", "red", "panda", "on", "the"),
+    prompts=PromptGuide(nouns=("panda", "star"), colors={"star": ("red",)}),
+)
 
 
-@pytest.mark.parametrize(("prompt", "vocabulary"), [("a red panda", ["a", "red", "panda"]), ("anything", None)])
-def test_other_words_and_other_models_cause_no_warning(path, caplog, prompt, vocabulary):
+@pytest.mark.parametrize(
+    ("prompt", "unknown"),
+    [
+        ("A red dragon, on the Moon; dragon!", "dragon, moon"),
+        ("(dragon:1.2) and ((moon))", "dragon, and, moon"),
+        ("\\(dragon\\)", "dragon"),
+        ("一只熊猫, красный дракон on the café", "一只熊猫, красный, дракон, café"),
+    ],
+)
+def test_each_word_outside_the_vocabulary_is_named_once(path, caplog, prompt, unknown):
+    clip = load_text_encoder(str(path), INFO)
     with caplog.at_level(logging.WARNING):
-        load_text_encoder(str(path), vocabulary).tokenize(prompt)
-    assert caplog.messages == []
+        clip.tokenize(prompt)
+    assert caplog.messages == [f"HiGen: This model was not trained on: {unknown}"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "info"),
+    [
+        ("a panda", INFO),
+        ("(a:1.2) ((panda:0.5)) on the panda's (embedding:x:1.1) embedding:some_style.pt, panda’s", INFO),
+        ("anything", None),
+        ("anything", hg.ModelInfo()),
+    ],
+)
+def test_other_words_and_other_models_cause_no_warning(path, caplog, prompt, info):
+    with caplog.at_level(logging.WARNING):
+        load_text_encoder(str(path), info).tokenize(prompt)
+    assert [message for message in caplog.messages if "trained on" in message] == []
+
+
+def test_known_words_in_an_unknown_combination_cause_a_warning(path, caplog):
+    with caplog.at_level(logging.WARNING):
+        load_text_encoder(str(path), INFO).tokenize("a (red:1.3) panda")
+    (message,) = caplog.messages
+    assert "“red panda”: this model knows “panda” without a color word only" in message
 
 
 def test_another_text_encoder_is_rejected(tmp_path):
