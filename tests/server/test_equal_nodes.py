@@ -28,3 +28,30 @@ def test_each_of_two_equal_schedules_shows_its_curves(answers):
 def test_each_of_two_equal_video_nodes_saves_its_file(answers):
     files = [answers[name]["higen_video"][0]["filename"] for name in ("c", "d")]
     assert files[0] != files[1]
+
+
+def test_the_curves_of_equal_videos_reach_their_own_schedules(server, text_to_video):
+    """Two schedules, two samplers with the same seed and two videos, all of them equal."""
+    prompt, _ = text_to_video
+    copied = ("HiGenCueSchedule", "HiGenTemporalSampler", "HiGenVideoCombine")
+    names = {key: f"{key}0" for key, node in prompt.items() if node["class_type"] in copied}
+    names |= {prompt[key]["inputs"]["images"][0]: "decoded" for key in names if "images" in prompt[key]["inputs"]}
+
+    def renamed(value):
+        return [names.get(value[0], value[0]), value[1]] if isinstance(value, list) else value
+
+    copies = {
+        names[key]: prompt[key] | {"inputs": {name: renamed(value) for name, value in prompt[key]["inputs"].items()}}
+        for key in names
+    }
+    run = server.run(prompt | copies)
+    assert run.ending == "success", run.error
+    measured = {
+        key: entry["schedules"]
+        for key, output in run.outputs.items()
+        for entry in output.get("higen_curves", [])
+        if entry["kind"] == "measured"
+    }
+    (schedule,) = (key for key, node in prompt.items() if node["class_type"] == "HiGenCueSchedule")
+    (video,) = (key for key, node in prompt.items() if node["class_type"] == "HiGenVideoCombine")
+    assert measured == {video: [schedule], names[video]: [names[schedule]]}
