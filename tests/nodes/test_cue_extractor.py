@@ -11,7 +11,7 @@ import torch
 from comfy_api.latest import InputImpl, Types
 from higen_pack import higen_core as hg
 from higen_pack.higen_core.models.clip import CLIP
-from higen_pack.nodes.cue_extractor import FROM_START, WHOLE, HiGenCueExtractor
+from higen_pack.nodes.cue_extractor import FROM_START, WHOLE, HiGenCueExtractor, WithAlpha
 from higen_pack.nodes.cue_schedule import HiGenCueSchedule
 from higen_pack.nodes.models.model import load_model
 
@@ -222,3 +222,9 @@ def test_a_schedule_blends_extracted_cues_by_strength(model, clip):
     only_motion = blended(motion_from=extracted)
     assert torch.equal(only_motion.motion, replaced.motion)
     assert torch.equal(only_motion.appearance, drawn.appearance)
+
+
+def test_the_alpha_of_a_video_is_read_as_black_like_that_of_images(model, clip):
+    images, alpha = torch.cat([clip, torch.zeros_like(clip[..., :1])], dim=-1), torch.zeros(clip.shape[:3])
+    images[:, :, :32, 3] = alpha[:, :, :32] = 1
+    check_same(extract(model, images=WithAlpha(clip, alpha))[0], extract(model, images=images)[0])

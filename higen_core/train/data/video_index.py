@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
+from ...text_file import decode_text, read_text
+
 ENDINGS = ("mp4", "webm", "mkv", "mov", "avi", "m4v", "gif")
 PART = 32  # videos in a part; of shards, each file is a part
 
@@ -85,21 +87,21 @@ def _beside(file: Path) -> Video:
     text = file.with_suffix(".txt")
     if not text.is_file():
         raise ValueError(f"there is no caption {text.name} beside it")
-    return Video(str(file), str(file), _caption(text.read_text(encoding="utf-8")))
+    return Video(str(file), str(file), _caption(read_text(text)))
 
 
 def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        table = csv.DictReader(file)
-        columns = table.fieldnames or []
-        if missing := {"file", "caption"} - set(columns):
-            raise ValueError(f"{path} has no column {sorted(missing)[0]!r}; its columns are {', '.join(columns)}")
-        yield from table
+    text = read_text(path)
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)  # spreadsheets write that of the user's country
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    columns = table.fieldnames or []
+    if missing := {"file", "caption"} - set(columns):
+        raise ValueError(f"{path} has no column {sorted(missing)[0]!r}; its columns are {', '.join(columns)}")
+    yield from table
 
 
 def _json_rows(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8") as file:
-        yield from (line.strip() for line in file if line.strip())
+    yield from (line.strip() for line in read_text(path).split("\n") if line.strip())
 
 
 def _of_row(folder: Path, row: dict[str, Any] | str) -> Video:
@@ -131,9 +133,9 @@ def _of_sample(name: str, sample: dict[str, Any]) -> Video:
     if ending is None:
         raise ValueError(f"the sample has no video ({', '.join(ENDINGS)})")
     if "txt" in sample:
-        caption = sample["txt"].decode()
+        caption = decode_text(sample["txt"], "the caption")
     else:
-        caption = _json(sample.get("json", b"{}").decode()).get("caption")
+        caption = _json(decode_text(sample.get("json", b"{}"), "the JSON")).get("caption")
     return Video(f"{name}.{ending}", io.BytesIO(sample[ending]), _caption(caption))
 
 

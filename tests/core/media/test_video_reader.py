@@ -138,3 +138,27 @@ def test_a_sound_file_has_no_video_track(tmp_path):
         container.mux(stream.encode(None))
     with pytest.raises(ValueError, match=r"sound\.wav has no video track"):
         open_video(path, 8.0)
+
+
+@pytest.mark.parametrize(("degrees", "quarters"), [(90, 1), (180, 2), (270, 3)])
+def test_a_video_is_read_upright_as_players_show_it(tmp_path, degrees, quarters):
+    """Counterclockwise, as ComfyUI's own reader turns it."""
+    wide = torch.cat([FRAMES, FRAMES[:, :, :32]], dim=2)[:4]
+    path = videos.write(tmp_path / "phone.mp4", wide)
+    lying = torch.from_numpy(videos.pixels(path)).float() / 255
+    _, frames = zip(*read(videos.rotated(path, degrees)), strict=True)
+    assert torch.equal(torch.stack(frames), lying.rot90(quarters, dims=(1, 2)))
+
+
+def test_a_color_hidden_by_the_alpha_of_a_file_is_read_as_black(tmp_path):
+    pixels = np.zeros((16, 16, 4), np.uint8)
+    pixels[..., 0] = 200
+    pixels[:, 8:, 3] = 255
+    with av.open(str(tmp_path / "alpha.mov"), "w") as container:
+        stream = container.add_stream("qtrle", rate=8)
+        stream.height, stream.width, stream.pix_fmt = 16, 16, "argb"
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(format="argb")))
+        container.mux(stream.encode(None))
+    _, frame = read(tmp_path / "alpha.mov")[0]
+    assert torch.equal((frame * 255).round(), torch.from_numpy(pixels[..., :3] * (pixels[..., 3:] // 255)).float())

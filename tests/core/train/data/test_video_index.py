@@ -127,3 +127,27 @@ def test_what_holds_nothing_is_refused(tmp_path, data, message):
     (tmp_path / "a.csv").write_text("file,caption\n")
     with pytest.raises(ValueError, match=message):
         parts_of(str(tmp_path / data))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_table_of_a_spreadsheet_is_read(tmp_path, encoding, delimiter):
+    text = f"file{delimiter}caption\r\na.mp4{delimiter}ein grüner Ball\r\n"
+    (tmp_path / "clips.csv").write_bytes(text.encode(encoding))
+    assert listed(tmp_path / "clips.csv") == ([(str(tmp_path / "a.mp4"), "ein grüner Ball")], [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_captions_and_jsonl_are_read_with_their_byte_order_mark(tmp_path, encoding):
+    (tmp_path / "clips.jsonl").write_bytes('{"file": "a.mp4", "caption": "ein grüner Ball"}\r\n'.encode(encoding))
+    (tmp_path / "b.mp4").touch()
+    (tmp_path / "b.txt").write_bytes("ein grüner Ball\r\n".encode(encoding))
+    for data, name in ((tmp_path / "clips.jsonl", "a.mp4"), (tmp_path, "b.mp4")):
+        assert listed(data) == ([(str(tmp_path / name), "ein grüner Ball")], [])
+
+
+def test_a_caption_in_another_encoding_is_named(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "a.txt").write_bytes("grün".encode("latin-1"))
+    _, ((_, reason),) = listed(tmp_path)
+    assert reason.endswith("a.txt is not text in UTF-8, byte 2 cannot be decoded as UTF-8: save it again as UTF-8")
