@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from importlib.util import find_spec
 from typing import Any
 
 import comfy.model_management
@@ -238,7 +239,18 @@ def save(clip: Clip, format: str, filename_prefix: str, shape: torch.Size, folde
         (name,) = publish(place, [path])
     size = {"frames": clip.count, "width": width, "height": height}
     details = {"format": writer.mime, "fps": float(clip.fps), "audio": clip.sound is not None, **size}
-    return {"higen_video": [{"filename": name, **place.location, **details}]}
+    file = {"filename": name, **place.location}
+    return {"higen_video": [file | details], listing_key(writer.mime): [file]}
+
+
+def listing_key(mime: str) -> str:
+    """The key under which clients of the API and the assets panel look for a saved file.
+
+    Animations are "images" where ComfyUI lists the assets of a job; its page can keep them from being shown twice then.
+    "gifs" is what other packs list videos under; no page of ComfyUI shows it on the node.
+    """
+    lists_assets = find_spec("comfy_execution.jobs") is not None
+    return "images" if lists_assets and mime.startswith("image/") else "gifs"
 
 
 def save_png_frames(clip: Clip, place: Destination) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -107,8 +106,9 @@ class SoundEncoder:
         self.stream = container.add_stream(codec, rate=rate, layout=self.layout)
         self.position = 0
 
-    def packets_until(self, seconds: Fraction) -> Iterator[Any]:
+    def packets_until(self, seconds: Fraction) -> list[Any]:
         """Encodes the samples before this time that are not encoded yet; resampling to the rate of the stream."""
+        packets = []
         end = min(round(seconds * self.sound.rate), self.sound.waveform.shape[1])
         while self.position < end:
             stop = min(self.position + self.sound.rate, end)
@@ -117,7 +117,8 @@ class SoundEncoder:
             frame.sample_rate, frame.pts = self.sound.rate, self.position
             frame.time_base = Fraction(1, self.sound.rate)
             self.position = stop
-            yield from self.stream.encode(frame)
+            packets += self.stream.encode(frame)
+        return packets
 
-    def last_packets(self) -> Iterator[Any]:
-        yield from self.stream.encode(None)
+    def last_packets(self) -> list[Any]:
+        return self.stream.encode(None)

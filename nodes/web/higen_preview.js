@@ -51,13 +51,14 @@ app.registerExtension({
     onResult((output, node, executionId) => {
       const view = VIEWS[node.comfyClass];
       if (!view) return;
-      if (!output.images) removeImages(node);
+      if (!output.images || output.higen_video) removeImages(node);
       const shown = [node, ...(node.comfyClass === "HiGenVideoCombine" ? outside(executionId) : [])];
       for (const each of shown) {
         remember(each, SHOWN, output[view.key]);
         refresh(each);
       }
     });
+    api.addEventListener("executed", ({ detail }) => hideSecondPreview(detail));
   },
 
   nodeCreated(node) {
@@ -71,6 +72,12 @@ function removeImages(node) {
   node.imgs = undefined;
   const preview = node.widgets?.find(({ name }) => name === "$$canvas-image-preview");
   if (preview) node.removeWidget(preview);
+}
+
+/** Keep the page from showing an animation a second time; it looks at this flag once, right after the message. */
+function hideSecondPreview({ output, node: ran, display_node }) {
+  const node = nodeAt(app.rootGraph, display_node ?? ran);
+  if (node?.comfyClass === "HiGenVideoCombine") node.hideOutputImages = Boolean(output?.higen_video);
 }
 
 /** The subgraph nodes that a node is in, such as that of a blueprint. They show its video, too. */
@@ -111,6 +118,7 @@ function attach(node, view) {
 
   views.set(node, () => {
     element.replaceChildren(...(items() ? view.draw(items()) : []));
+    node.hideOutputImages = Boolean(items());
     element.style.minHeight = `${height()}px`;
     node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
     node.setDirtyCanvas(true, true);

@@ -74,6 +74,13 @@ def test_a_rate_of_zero_is_that_which_higen_is_made_for(combine):
     assert ui["higen_defaults"] == [{"fps": 8}]
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_file_is_listed_where_other_clients_look(combine, format):
+    ui = combine(frames(2), format=format)[1]
+    (listed,) = [items for key, items in ui.items() if key in ("images", "gifs")]
+    assert listed == [{key: ui["higen_video"][0][key] for key in ("filename", "subfolder", "type")}]
+
+
 def test_a_second_run_keeps_the_first_file(combine):
     names = [combine(frames())[1]["higen_video"][0]["filename"] for _ in range(2)]
     assert names == ["video_00001_.mp4", "video_00002_.mp4"]

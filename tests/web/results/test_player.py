@@ -140,3 +140,26 @@ def test_the_loaders_text_scrolls_inside_its_node(editor):
     assert editor.page.evaluate("() => app.canvas.ds.scale") == scale
     if editor.renderer == "litegraph":  # the Vue renderer makes all nodes a little higher
         assert editor.page.evaluate("id => app.graph.getNodeById(id).size[1]", loader["id"]) == loader["size"][1]
+
+
+STOCK_PREVIEWS = """() => {
+    const drawn = app.graph._nodes.flatMap(node => node.hideOutputImages ? [] : (node.imgs ?? [])).length;
+    const shown = [...document.querySelectorAll("img, video")].filter(media =>
+        media.src.includes("/view?") && !media.classList.contains("hp-media") && media.closest("[data-node-id], .dom-widget"));
+    return [drawn, shown.length];
+}"""
+
+
+@pytest.mark.parametrize("kind", ["h264-mp4", "webp"])
+def test_a_result_is_shown_once_and_listed_for_other_clients(editor, kind):
+    editor.page.evaluate(GRAPH, kind)
+    record = editor.run()
+    editor.page.locator(".hp-media").wait_for(state="attached")
+    editor.page.wait_for_timeout(500)  # ComfyUI loads its own preview later
+    editor.screenshot(f"listed-{kind}")
+    assert editor.page.evaluate(STOCK_PREVIEWS) == [0, 0]
+    (output,) = [output for output in record["outputs"].values() if "higen_video" in output]
+    own = output["higen_video"][0]
+    for listed in [items for key, items in output.items() if key in ("images", "gifs")]:
+        assert listed == [{key: own[key] for key in ("filename", "subfolder", "type")}]
+    assert {"images", "gifs"} & output.keys()
