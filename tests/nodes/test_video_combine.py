@@ -18,6 +18,7 @@ from higen_pack.nodes.video_combine import HiGenVideoCombine
 from PIL import Image
 
 from ..comfyui.versions import AUTO_CODEC
+from ..core.peak import LiveBytes
 
 HIDDEN = SimpleNamespace(prompt={"1": {"class_type": "X"}}, extra_pnginfo={"workflow": {"nodes": []}})
 
@@ -274,3 +275,12 @@ def test_a_color_hidden_by_alpha_does_not_show(combine, tmp_path):
     video, ui = combine(images, format=PNG_FRAMES)
     torch.testing.assert_close(video.get_components().images, images[..., :3] * images[..., 3:])
     assert Image.open(tmp_path / "HiGen" / ui["images"][0]["filename"]).mode == "RGBA"
+
+
+@pytest.mark.parametrize("size", [(64, 64), (63, 65)])
+@pytest.mark.parametrize("format", [*FORMATS, PNG_FRAMES])
+def test_the_frames_are_not_copied_as_a_whole(combine, format, size):
+    images = frames(64, *size)
+    with LiveBytes(torch.nn.ParameterList([images]).requires_grad_(False)) as live:
+        combine(images, format=format)
+    assert live.peak < 0.3 * images.nbytes

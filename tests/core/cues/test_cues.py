@@ -11,6 +11,7 @@ from higen_core.cues.curves import Curve
 from higen_core.models.config import SamplingConfig
 
 from .. import golden
+from ..peak import LiveBytes
 
 frame_counts = st.integers(2, 48)
 unit = st.floats(0, 1)
@@ -109,3 +110,10 @@ def test_the_recommended_cues_are_constant_and_as_long_as_the_training_clips():
     cues, expected = Cues.recommended(info), Cues.constant(5, 300, 0.2)
     assert torch.equal(cues.motion, expected.motion)
     assert torch.equal(cues.appearance, expected.appearance)
+
+
+def test_measuring_motion_takes_a_small_part_of_the_memory_of_the_frames():
+    frames = torch.rand(40, 32, 48, 3)
+    with LiveBytes(torch.nn.ParameterList([frames]).requires_grad_(False)) as live:
+        measure_motion(frames)
+    assert live.peak < 0.1 * frames.nbytes
