@@ -146,7 +146,7 @@ class HiGenVideoCombine(io.ComfyNode):
             plays=loop_count,
         )
         files = save(clip, format, filename_prefix, images.shape, "output" if save_output else "temp")
-        ui = shown | single_frame_note(len(images)) | files
+        ui = shown | notes_on(images, audio, format) | files
         if model is not None and cls.hidden.prompt:
             higen = higen_model(model)
             encoder = higen.encode_image if higen.image_tower else None
@@ -154,10 +154,8 @@ class HiGenVideoCombine(io.ComfyNode):
         return io.NodeOutput(FramesVideo(images, order, sound, rate), ui=ui)
 
 
-def single_frame_note(frames: int) -> dict[str, list]:
-    """The ui entry and a line in the log that say that the video is a still picture, if it is one."""
-    if frames > 1:
-        return {"higen_notes": []}
+def single_frame_note() -> dict[str, list]:
+    """The ui entry and a line in the log that say that the video is a still picture."""
     text = (
         "images has a single frame, so the video is a still picture. A bypassed HiGen Temporal Sampler passes on the "
         "prior alone"
@@ -192,16 +190,29 @@ def frame_order(count: int, ping_pong: bool) -> list[int]:
 
 
 def sound_for(format: str, audio: Any, seconds: Fraction) -> Sound | None:
-    """The sound of the file.
+    """The sound of the file; None, with a line in the log, if the format has none.
 
     Raises:
-        ValueError: the format has no sound, or the audio is not one sound.
+        ValueError: the audio is not one sound.
     """
     sound = read_sound(audio, float(seconds))
-    if sound and (format == PNG_FRAMES or not FORMATS[format].has_audio):
-        formats = ", ".join(name for name, entry in FORMATS.items() if entry.has_audio)
-        raise ValueError(f"format {format!r} cannot contain audio: choose {formats}, or disconnect audio")
-    return sound
+    if sound is None or has_audio(format):
+        return sound
+    logging.warning("HiGen Video Combine: the video is saved without sound, since %s files have none", format)
+    return None
+
+
+def has_audio(format: str) -> bool:
+    return format != PNG_FRAMES and FORMATS[format].has_audio
+
+
+def notes_on(images: torch.Tensor, audio: Any, format: str) -> dict[str, list]:
+    """The ui entry that says what the user may not expect of the video."""
+    notes = [single_frame_note()] if len(images) == 1 else []
+    if audio is not None and not has_audio(format):
+        formats = ", ".join(name for name in FORMATS if has_audio(name))
+        notes.append(note("Saved without sound: choose {formats} for a video with sound", formats=formats))
+    return {"higen_notes": [entry for part in notes for entry in part["higen_notes"]]}
 
 
 def with_progress(images: torch.Tensor, order: Sequence[int]) -> Callable[[], Iterator[np.ndarray]]:

@@ -15,6 +15,7 @@ import torch
 from ... import higen_core as hg
 from ...higen_core.cues.cues import measure_motion, similarity
 from ...higen_core.cues.curves import fit_factors
+from .video_value import opaque
 
 TAKES_CUES = ("HiGenTemporalSampler", "HiGenApplyCues")
 SCHEDULE = ("HiGenCueSchedule",)
@@ -32,7 +33,7 @@ def measured_curves(
     """Measures the cues of a finished video.
 
     Args:
-        images: frames (f, h, w, 3) in [0, 1] that the node has received.
+        images: frames (f, h, w, 3 or 4) in [0, 1] that the node has received; transparent parts count as black.
         info: has the motion scale and the similarity floor of the model.
         image_encoder: measures appearance. Without it, or without a floor, only motion is measured.
         prompt: the API prompt that is running.
@@ -46,9 +47,11 @@ def measured_curves(
         return {}
     scale = info.motion_scale
     entry = {"schedules": schedules, "kind": "measured", "motion_scale": scale}
-    entry["motion"] = measure_motion(images, scale).tolist()
+    # each part begins with the last frame of the one before
+    parts = [images[i : i + BATCH + 1] for i in range(0, len(images) - 1, BATCH)]
+    entry["motion"] = torch.cat([measure_motion(opaque(part), scale) for part in parts]).tolist()
     if image_encoder and info.similarity_floor is not None:
-        embeddings = torch.cat([image_encoder(part) for part in images.split(BATCH)])
+        embeddings = torch.cat([image_encoder(opaque(part)) for part in images.split(BATCH)])
         entry["appearance"] = rounded_factors(similarity(embeddings, info.similarity_floor))
     return {"higen_curves": [entry]}
 

@@ -53,5 +53,5 @@ def opaque_frames(images: torch.Tensor, order: Sequence[int]) -> torch.Tensor:
 
 
 def opaque(image: torch.Tensor) -> torch.Tensor:
-    """An image (h, w, 3 or 4) in [0, 1] as RGB, transparent parts black."""
+    """Images (..., h, w, 3 or 4) in [0, 1] as RGB, transparent parts black."""
     return image if image.shape[-1] == 3 else image[..., :3] * image[..., 3:].clamp(0, 1)

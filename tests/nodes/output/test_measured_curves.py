@@ -79,6 +79,12 @@ def test_a_static_clip_has_no_motion_and_no_change(model):
     assert curves["appearance"] == pytest.approx([0, 0, 0, 0], abs=1e-3)
 
 
+def test_transparent_parts_count_as_black(model):
+    rgba = torch.rand(11, 32, 32, 4, generator=torch.Generator().manual_seed(1))
+    on_black = rgba[..., :3] * rgba[..., 3:]
+    assert measured_curves(rgba, *model, PROMPT, "8") == measured_curves(on_black, *model, PROMPT, "8")
+
+
 def test_a_single_frame_is_not_measured(model):
     assert measured_curves(torch.rand(1, 32, 32, 3), *model, PROMPT, "8") == {}
 
