@@ -44,7 +44,8 @@ app.registerExtension({
   afterConfigureGraph: notify,
 
   nodeCreated(node) {
-    if (hasModelValues(node) || SAYS_MORE.includes(node.comfyClass)) addNote(node);
+    if (node.isSubgraphNode?.()) chain(node, "onAdded", () => setTimeout(() => addNoteToSubgraph(node)));
+    else if (hasModelValues(node) || SAYS_MORE.includes(node.comfyClass)) addNote(node);
     if (node.comfyClass === "HiGenLoader") {
       const weights = node.widgets?.find(({ name }) => name === "weights");
       if (weights) chain(weights, "callback", notify);
@@ -53,6 +54,14 @@ app.registerExtension({
   },
 });
 
+/** Subgraphs with a model of their own get a note, once they have their nodes. */
+function addNoteToSubgraph(node) {
+  if (!node.graph || updates.has(node) || !hasModelValues(node)) return;
+  updates.set(node, addNote(node));
+  notify();
+}
+
+/** Returns the function that updates the note. */
 function addNote(node) {
   followLanguage();
   const element = html("div", "higen-note", { role: "status" });
@@ -89,6 +98,7 @@ function addNote(node) {
     update();
   });
   chain(node, "onRemoved", () => updates.delete(node));
+  return update;
 }
 
 /** "Model default: steps 12, cfg 3": the widgets whose value is left to the model, as far as it is known. */
