@@ -38,7 +38,7 @@ def load_dinov2(folder: str | os.PathLike[str], device: torch.device | str = "cp
 
     Raises:
         FileNotFoundError: no config.json in the folder.
-        ValueError: a model of another type.
+        ValueError: a model of another type, or tensors that are missing or damaged.
     """
     from transformers import AutoConfig, AutoModel
 
@@ -47,7 +47,15 @@ def load_dinov2(folder: str | os.PathLike[str], device: torch.device | str = "cp
     model_type = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
     if model_type != "dinov2":
         raise ValueError(f"{folder} has a model of type {model_type!r}, not 'dinov2'")
-    model = AutoModel.from_pretrained(folder, local_files_only=True).to(device).eval()
+    model, report = AutoModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+    if missing := sorted(report["missing_keys"]):
+        raise ValueError(
+            f"the weights in {folder} are not those of its config.json: {len(missing)} tensors are missing, the first "
+            f"is {missing[0]}"
+        )
+    if broken := [name for name, value in model.state_dict().items() if not torch.isfinite(value).all()]:
+        raise ValueError(f"the weights in {folder} are damaged: {broken[0]} has NaN or infinite values")
+    model = model.to(device).eval()
 
     @torch.no_grad()
     def encode(images: Tensor) -> Tensor:

@@ -4,13 +4,45 @@ frozen dataclass each."""
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from reprlib import repr as short_repr
 from typing import Any, TypeVar
 
 Config = TypeVar("Config", bound="_Config")
 
 
+LIMITS = {
+    "num_res_blocks": 64,
+    "context_embedding_depth": 64,
+    "layers": 256,
+    "dim_mult": 64,
+    "ch_mult": 64,
+    "vocab_size": 10_000_000,
+}
+"""The largest value of a key; far above those of any network, so that a wrong one is refused before memory is used."""
+LARGEST, MOST_LEVELS = 65_536, 8
+"""The largest value of the other keys, and the most levels."""
+
+
 @dataclass(frozen=True)
 class _Config:
+    def __post_init__(self) -> None:
+        """Checks the values by their annotations: int, tuple[int, ...], tuple[float, ...], or another config."""
+        for entry in fields(self):
+            value, most = getattr(self, entry.name), LIMITS.get(entry.name, LARGEST)
+            kind = str(entry.type)
+            if kind.startswith("tuple"):
+                number = int | float if "float" in kind else int
+                valid = isinstance(value, tuple) and 0 < len(value) <= MOST_LEVELS
+                valid = valid and all(_is_size(part, number, most) for part in value)
+                expected = f"a list of 1 to {MOST_LEVELS} numbers above 0, up to {most}"
+            elif kind == "int":
+                valid, expected = _is_size(value, int, most), f"a whole number from 1 to {most}"
+            else:
+                valid, expected = isinstance(value, _Config), "an object"
+            if not valid:
+                name = type(self).__name__
+                raise ValueError(f"{name}: {entry.name} must be {expected}, got {short_repr(value)}")
+
     @classmethod
     def from_dict(cls: type[Config], values: dict[str, Any]) -> Config:
         """Builds a config from a JSON object.
@@ -21,7 +53,7 @@ class _Config:
         values = dict(values)
         for key, constant in cls.constants().items():
             if (value := values.pop(key, constant)) != constant:
-                raise ValueError(f"{cls.__name__}: {key} must be {constant}, got {value}")
+                raise ValueError(f"{cls.__name__}: {key} must be {constant}, got {short_repr(value)}")
         valid = sorted(field.name for field in fields(cls))
         if unknown := sorted(set(values) - set(valid)):
             raise ValueError(f"{cls.__name__}: unknown key {unknown[0]!r}; valid keys are {', '.join(valid)}")
@@ -37,6 +69,10 @@ class _Config:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def _is_size(value: Any, number: Any, most: int) -> bool:
+    return isinstance(value, number) and not isinstance(value, bool) and 0 < value <= most
 
 
 @dataclass(frozen=True)
@@ -175,16 +211,18 @@ class SamplingConfig(_Config):
     def __post_init__(self) -> None:
         for name, kind, most in (
             ("steps", int, 1000),
-            ("prior_guidance", int | float, float("inf")),
-            ("video_guidance", int | float, float("inf")),
+            ("prior_guidance", int | float, 1000),
+            ("video_guidance", int | float, 1000),
             ("motion", int, 1000),
             ("appearance", int | float, 1),
         ):
             value, least = getattr(self, name), 1 if name == "steps" else 0
             if not isinstance(value, kind) or isinstance(value, bool) or not least <= value <= most:
-                raise ValueError(f"{name} of the recommended settings must be {least} to {most}, got {value!r}")
+                raise ValueError(
+                    f"{name} of the recommended settings must be {least} to {most}, got {short_repr(value)}"
+                )
         if not isinstance(self.sampler, str):
-            raise ValueError(f"sampler of the recommended settings must be a name, got {self.sampler!r}")
+            raise ValueError(f"sampler of the recommended settings must be a name, got {short_repr(self.sampler)}")
 
 
 RELEASED = UNetConfig(

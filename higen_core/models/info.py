@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from reprlib import repr as short_repr
 from typing import Any
 
 from ..aliases import ALIASES, renamed
@@ -65,7 +66,7 @@ class ModelInfo:
                 object.__setattr__(self, name, kind.from_dict(dict(value)))
         for name, (requirement, is_valid) in REQUIREMENTS.items():
             if not is_valid(value := getattr(self, name)):
-                raise ValueError(f"{name} of the weights must be {requirement}, got {value!r}")
+                raise ValueError(f"{name} of the weights must be {requirement}, got {short_repr(value)}")
         for key in self.extra:
             if ALIASES.get(key, key) in {*REQUIREMENTS, "config"}:
                 raise ValueError(f"{key} cannot be a key of extra, it has a meaning of its own")
@@ -91,13 +92,15 @@ class ModelInfo:
         return {name: value for name, value in values.items() if value not in (None, (), {})} | dict(self.extra)
 
 
-def _as_tuple(value: Any) -> Any:
+def _as_tuple(value: Any, depth: int = 2) -> Any:
     """Lists, as JSON has them, become tuples, also inside of one another."""
-    return tuple(map(_as_tuple, value)) if isinstance(value, list | tuple) else value
+    is_list = depth and isinstance(value, list | tuple)
+    return tuple(_as_tuple(entry, depth - 1) for entry in value) if is_list else value
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and -float("inf") < value < float("inf")
+    """NaN, infinity and numbers that overflow in computations are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _is_color(value: Any) -> bool:
@@ -109,8 +112,10 @@ def _is_integer(value: Any) -> bool:
 
 
 Requirement = tuple[str, Callable[[Any], bool]]
-_POSITIVE_INTEGER: Requirement = ("a positive integer", lambda v: _is_integer(v) and v > 0)
-_POSITIVE: Requirement = ("a positive number", lambda v: _is_number(v) and v > 0)
+LARGEST, SMALLEST = 1e9, 1e-6
+"""Bounds of all numbers, and of those that something is divided by."""
+_POSITIVE_INTEGER: Requirement = ("a positive integer", lambda v: _is_integer(v) and 0 < v <= LARGEST)
+_POSITIVE: Requirement = ("a positive number", lambda v: _is_number(v) and v >= SMALLEST)
 
 REQUIREMENTS: dict[str, Requirement] = {
     "frames": _POSITIVE_INTEGER,
@@ -119,7 +124,7 @@ REQUIREMENTS: dict[str, Requirement] = {
     "height": _POSITIVE_INTEGER,
     "motion_scale": _POSITIVE,
     "similarity_floor": ("a number in [-1, 1), or none", lambda v: v is None or (_is_number(v) and -1 <= v < 1)),
-    "noise_correlation": ("a non-negative number", lambda v: _is_number(v) and v >= 0),
+    "noise_correlation": ("0 or a positive number", lambda v: _is_number(v) and (v == 0 or v >= SMALLEST)),
     "appearance_guidance": ("a non-negative number, or none", lambda v: v is None or (_is_number(v) and v >= 0)),
     "timestep_spacing": (f"one of {', '.join(SPACINGS)}", lambda v: v in SPACINGS),
     "rgb_factors": (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
@@ -17,7 +19,7 @@ from ..models.info import ModelInfo
 from ..models.network import Network
 from ..models.unet import UNet
 from ..models.vae import VAE
-from .detection import VAE_PREFIX, describe_checkpoint
+from .detection import VAE_PREFIX, describe_checkpoint, networks_in
 from .files import Shapes, WeightsFile, open_weights
 from .key_mapping import released_to_unet_names
 
@@ -27,6 +29,13 @@ if TYPE_CHECKING:
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 AnyUNet = TypeVar("AnyUNet", bound=UNet)
 AnyConfig = TypeVar("AnyConfig", UNetConfig, VAEConfig, CLIPConfig)
+NETWORKS = {UNetConfig: "denoiser", VAEConfig: "vae", CLIPConfig: "clip"}
+OF_NETWORK = {
+    "denoiser": "a HiGen denoiser",
+    "vae": "an autoencoder (VAE)",
+    "clip": "an OpenCLIP model (text and image towers)",
+}
+"""What each network is called in error messages."""
 MINI_DIR = Path(__file__).parents[1] / "mini"
 MINI_METADATA = {"denoiser": ("sampling", "prompts"), "vae": ("pictures",)}
 """Metadata of mini's networks that is in files beside them, such as sampling.json, unless theirs have the key."""
@@ -52,8 +61,8 @@ def load_unet(
         ValueError: the file is damaged, or its tensors or its metadata are not those of the network.
     """
     file = open_weights(_path(source, "denoiser"))
-    config = _config(file, UNetConfig, RELEASED)
-    with torch.device("meta"):
+    config = read_config(file, UNetConfig, RELEASED)
+    with _empty(file):
         unet, plain = build(config), UNet(config)  # layers of a host may have no tensors before they are loaded
     names = unet_names(plain, file.shapes)
     return _load(unet, file, names, "the released HiGen denoiser", dtype, device, plain)
@@ -68,8 +77,8 @@ def load_vae(source: str | Path, dtype: torch.dtype = torch.float32, device: tor
         dtype, device: see `load_unet`, also for the errors.
     """
     file = open_weights(_path(source, "vae"))
-    with torch.device("meta"):
-        vae = VAE(_config(file, VAEConfig, RELEASED_VAE))
+    with _empty(file):
+        vae = VAE(read_config(file, VAEConfig, RELEASED_VAE))
     return _load(vae, file, vae_names(file.shapes), "Stable Diffusion's autoencoder", dtype, device)
 
 
@@ -84,8 +93,8 @@ def load_clip(source: str | Path, dtype: torch.dtype = torch.float32, device: to
     from ..models.clip import CLIP
 
     file = open_weights(_path(source, "clip"))
-    with torch.device("meta"):
-        clip = CLIP(_config(file, CLIPConfig, RELEASED_CLIP))
+    with _empty(file):
+        clip = CLIP(read_config(file, CLIPConfig, RELEASED_CLIP))
     _load(clip, file, {name: name for name in file.shapes}, "OpenCLIP ViT-H-14", dtype, device)
     length = clip.config.text_cfg.context_length  # the causal mask is a buffer that is not in the file
     clip.model.attn_mask = torch.full((length, length), float("-inf"), dtype=dtype, device=device).triu_(1)
@@ -113,12 +122,32 @@ def _path(source: str | Path, network: str) -> Path:
     return MINI_DIR / f"{network}.safetensors" if source == "mini" else Path(source)
 
 
-def _config(file: WeightsFile, kind: type[AnyConfig], released: AnyConfig) -> AnyConfig:
+@contextmanager
+def _empty(file: WeightsFile) -> Iterator[None]:
+    """Networks that are made within have no memory; sizes that contradict each other become a ValueError."""
+    try:
+        with torch.device("meta"):
+            yield
+    except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        if str(file.path) in str(error):
+            raise
+        raise ValueError(f"{file.path}: the sizes in its config do not make a network: {error}") from error
+
+
+def read_config(file: WeightsFile, kind: type[AnyConfig], released: AnyConfig) -> AnyConfig:
+    """The sizes in the metadata of a file, `released` if it states none.
+
+    Raises:
+        ValueError: sizes that no network has, or those of another network of HiGen; the message names the file.
+    """
     if "config" not in file.metadata:
         return released
     values = file.metadata["config"]
     if not isinstance(values, dict):
-        raise ValueError(f"{file.path}: config in its metadata must be a JSON object, got {values!r}")
+        raise ValueError(f"{file.path}: config in its metadata must be a JSON object, got {short_repr(values)}")
+    content = describe_checkpoint(file.shapes)
+    if NETWORKS[kind] not in networks_in(file.shapes) and networks_in(file.shapes):
+        raise ValueError(f"{file.path} is {content}, not {OF_NETWORK[NETWORKS[kind]]}: choose another file")
     try:
         return kind.from_dict(values)
     except ValueError as error:

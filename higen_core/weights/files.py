@@ -23,6 +23,7 @@ from torch import Tensor
 
 Shapes = dict[str, tuple[int, ...]]
 
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 CHUNK_SIZE = 2**27
 """Elements of the tensors that are mapped into memory at a time, 512 MB of fp32."""
 
@@ -33,7 +34,8 @@ class WeightsFile:
 
     Attributes:
         path: of the file.
-        format: "safetensors", "zip" (torch.save since version 1.6) or "pickle" (torch.save before).
+        format: "safetensors", "zip" (torch.save since version 1.6) or "pickle", which cannot be mapped (torch.save
+            before, and a zip under the name of a safetensors file).
         shapes: shape of each tensor by name.
         metadata: JSON values by key; empty for all formats but safetensors.
     """
@@ -48,11 +50,23 @@ class WeightsFile:
 
         The tensors are mapped from the file (for the format "pickle", read). Copy them before writing to them.
         Mapped pages count as resident memory as long as their mapping exists, so each chunk has a mapping of its own.
+
+        Raises:
+            ValueError: a tensor has NaN or infinite values.
         """
         for chunk in self._chunks(names):
             mapped = self._map(chunk)
             while mapped:
-                yield mapped.popitem()
+                name, tensor = mapped.popitem()
+                self._check_finite(name, tensor)
+                yield name, tensor
+
+    def _check_finite(self, name: str, tensor: Tensor) -> None:
+        """Raises ValueError for NaN or infinity, but in causal masks, which some files of text towers contain."""
+        if tensor.dtype not in FLOATS or not tensor.numel() or name.endswith("attn_mask"):
+            return
+        if not all(map(math.isfinite, map(float, tensor.aminmax()))):
+            raise ValueError(f"{self.path}: tensor {name} has NaN or infinite values; download the file again")
 
     def _chunks(self, names: Iterable[str]) -> Iterator[list[str]]:
         """Groups names so that each group but the last has at least CHUNK_SIZE elements.
@@ -101,7 +115,7 @@ def _format(path: Path) -> str:
     if head[:2] == b"PK":
         if not zipfile.is_zipfile(path):
             raise _truncated(path)
-        return "zip"
+        return "pickle" if path.suffix == ".safetensors" else "zip"  # torch goes by the suffix of what it maps
     if head[8:9] == b"{":
         return "safetensors"
     if head[:1] == b"\x80":
@@ -129,7 +143,7 @@ def _open_safetensors(path: Path) -> WeightsFile:
 def _json(value: str) -> Any:
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value  # files of other programs have plain text in their metadata
 
 
@@ -137,7 +151,11 @@ def _unpickled(path: Path, format: str) -> dict[str, Tensor]:
     """The tensors in a file of torch.save, mapped if the format is "zip"."""
     try:
         with torch.serialization.safe_globals(_PLACEHOLDERS):
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=format == "zip")
+            if format == "zip":
+                content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            else:
+                with path.open("rb") as file:
+                    content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         function = re.search(r"GLOBAL ([\w.]+)", str(error))
         if not function:

@@ -14,7 +14,9 @@ from comfy.sd1_clip import SD1ClipModel, SDClipModel, escape_important, token_we
 from comfy.text_encoders.sd2_clip import SD2Tokenizer
 
 from ... import higen_core as hg
+from ...higen_core.models.config import RELEASED_CLIP, CLIPConfig
 from ...higen_core.models.prompts import unknown_words
+from ...higen_core.weights.checkpoint import read_config
 from ...higen_core.weights.detection import describe_checkpoint
 from ...higen_core.weights.files import open_weights
 from .auto_select import is_text_tower
@@ -37,7 +39,7 @@ def load_text_encoder(path: str, info: hg.ModelInfo | None = None) -> comfy.sd.C
         ValueError: it is another network, or tensors are missing.
     """
     file = open_weights(path)
-    config = file.metadata.get("config")
+    config = read_config(file, CLIPConfig, RELEASED_CLIP).to_dict() if "config" in file.metadata else None
     if not config and not is_text_tower(file.shapes):
         raise ValueError(
             f"{path} is not OpenCLIP's ViT-H-14 text tower (the text encoder of Stable Diffusion 2.x), it looks like "

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from ... import higen_core as hg
-from ...higen_core.weights.checkpoint import metadata_of, vae_names
+from ...higen_core.models.config import RELEASED_VAE, VAEConfig
+from ...higen_core.weights.checkpoint import metadata_of, read_config, vae_names
 from ...higen_core.weights.detection import describe_checkpoint
 from ...higen_core.weights.files import open_weights
 
@@ -77,14 +78,11 @@ def load_vae(path: str) -> HigenVAE:
         ddconfig = {
             "double_z": True,
             "resolution": 256,
-            "in_channels": 3,
-            "out_ch": 3,
-            "z_channels": 4,
             "attn_resolutions": [],
             "dropout": 0.0,
-            **file.metadata["config"],
+            **read_config(file, VAEConfig, RELEASED_VAE).to_dict(),
         }
-        groups = ddconfig.pop("norm_groups", RELEASED_GROUPS)
+        groups = ddconfig.pop("norm_groups")
         if len(ddconfig["ch_mult"]) != 4:
             raise ValueError(
                 f"{path}: HiGen needs a VAE of 4 levels (latents of 1/8 of the image size), "

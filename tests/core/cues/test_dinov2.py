@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from higen_core import load_dinov2
 
@@ -48,3 +50,15 @@ def test_only_the_public_namespace_imports_it():
         if re.search(r"^\s*(from|import)\s.*dinov2", path.read_text(), re.M)
     }
     assert importers == {"__init__.py"}
+
+
+def test_weights_that_are_not_those_of_the_config_are_refused(folder, tmp_path):
+    shutil.copy(folder / "config.json", tmp_path)
+    save_file({}, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ValueError, match=r"not those of its config.json: \d+ tensors are missing, the first is "):
+        load_dinov2(tmp_path)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["layernorm.weight"] *= torch.nan
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ValueError, match=r"are damaged: layernorm\.weight has NaN"):
+        load_dinov2(tmp_path)

@@ -125,3 +125,29 @@ def test_a_truncated_pickle_of_torch_before_1_6_is_refused(tmp_path, vae_tensors
     path.write_bytes(path.read_bytes()[: int(fraction * path.stat().st_size)])
     with pytest.raises(ValueError, match="old.pth is (truncated or )?damaged"):
         files.open_weights(path)
+
+
+@pytest.mark.parametrize("new_format", [True, False])
+def test_a_file_of_torch_under_the_name_of_safetensors_is_read(tmp_path, vae_tensors, new_format):
+    path = tmp_path / "vae.safetensors"
+    torch.save(vae_tensors, tmp_path / "vae.pth", _use_new_zipfile_serialization=new_format)
+    (tmp_path / "vae.pth").rename(path)
+    file = files.open_weights(path)
+    assert all(torch.equal(value, vae_tensors[key]) for key, value in file.tensors(file.shapes))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("name", ["a.safetensors", "a.pth"])
+def test_a_tensor_that_is_no_number_is_named(tmp_path, name, value, dtype):
+    broken = torch.zeros(4, 4, dtype=dtype)
+    broken[1, 2] = value
+    file = files.open_weights(write(tmp_path / name, {"weight": broken, "bias": torch.zeros(4)}))
+    with pytest.raises(ValueError, match=rf"{name}: tensor weight has NaN or infinite values"):
+        list(file.tensors(file.shapes))
+
+
+def test_a_causal_mask_may_be_infinite(tmp_path):
+    mask = torch.full((4, 4), -torch.inf).triu_(1)
+    file = files.open_weights(write(tmp_path / "a.safetensors", {"attn_mask": mask}))
+    assert torch.equal(dict(file.tensors(["attn_mask"]))["attn_mask"], mask)

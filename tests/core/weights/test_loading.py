@@ -1,5 +1,7 @@
 """Loading networks from the tensor names and metadata of released files, of this version and of earlier ones."""
 
+import json
+
 import pytest
 import torch
 
@@ -84,3 +86,47 @@ def test_a_loaded_network_does_not_change_with_its_file(tmp_path, network):
         file.write(b"\xff" * path.stat().st_size)
         file.truncate(10)
     assert all(torch.equal(loaded.state_dict()[name], tensor) for name, tensor in tensors.items())
+
+
+WRONG = [None, "8", 1.5, -1, 0, 10**6, 10**30, float("nan"), True, [], [1], [[1]], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize("network", LOADERS)
+def test_every_wrong_size_in_the_metadata_is_an_error_that_names_the_file(tmp_path, network):
+    tensors, config = golden.cases(f"{network}_small_weights"), golden.metadata(f"{network}_small_weights")["config"]
+    towers = [(key, inner) for key in config if isinstance(config[key], dict) for inner in config[key]]
+    for *outer, key in [*((key,) for key in config), *towers]:
+        for value in WRONG:
+            changed = config | {key: value} if not outer else config | {outer[0]: config[outer[0]] | {key: value}}
+            path = write(tmp_path / "wrong.safetensors", tensors, config=changed)
+            if changed == config or key == "resolution":
+                continue  # no change, or of something without effect
+            with pytest.raises(ValueError, match=r"wrong\.safetensors"):
+                LOADERS[network](path)
+
+
+@pytest.mark.parametrize("name", [name for name in vars(ModelInfo()) if name != "extra"])
+def test_every_wrong_value_in_the_metadata_is_an_error_or_harmless(tmp_path, name):
+    tensors, config = golden.cases("vae_small_weights"), golden.metadata("vae_small_weights")["config"]
+    for value in [*WRONG, 1e300, json.loads("[" * 400 + "]" * 400)]:
+        path = write(tmp_path / "wrong.safetensors", tensors, config=config, **{name: value})
+        try:
+            info = load_vae(path).info
+        except ValueError as error:
+            assert f"{path}: " in str(error)
+        else:
+            assert getattr(info, name) is None or str(getattr(info, name)) not in ("nan", "inf", "1e+300")
+
+
+@pytest.mark.parametrize("network", LOADERS)
+@pytest.mark.parametrize("slot", LOADERS)
+def test_a_network_in_the_slot_of_another_is_named(network, slot):
+    file = {"unet": "denoiser", "vae": "vae", "clip": "clip"}[network]
+    path = MINI_DIR / f"{file}.safetensors"
+    if network == slot:
+        return
+    names = {"unet": "a HiGen denoiser", "vae": r"an autoencoder \(VAE\)", "clip": "an OpenCLIP model .*"}
+    with pytest.raises(
+        ValueError, match=rf"{file}\.safetensors is {names[network]}, not {names[slot]}: choose another"
+    ):
+        LOADERS[slot](path)

@@ -7,6 +7,7 @@ import torch
 from higen_pack import higen_core as hg
 from higen_pack.higen_core.models.clip import CLIP
 from higen_pack.higen_core.models.prompts import PromptGuide
+from higen_pack.higen_core.weights.checkpoint import MINI_DIR
 from higen_pack.nodes.models.text_encoder import load_text_encoder
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -92,3 +93,9 @@ def test_a_tower_with_missing_tensors_is_rejected(path, tmp_path):
     save_file(tensors, tmp_path / "incomplete.safetensors", metadata)
     with pytest.raises(ValueError, match="incomplete.* is not the text tower of its config: missing .*norm.bias"):
         load_text_encoder(str(tmp_path / "incomplete.safetensors"))
+
+
+@pytest.mark.parametrize("network", ["vae", "denoiser"])
+def test_a_network_of_ours_in_the_wrong_slot_is_named(network):
+    with pytest.raises(ValueError, match=rf"{network}\.safetensors is .*, not an OpenCLIP model"):
+        load_text_encoder(str(MINI_DIR / f"{network}.safetensors"))

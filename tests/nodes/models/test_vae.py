@@ -1,5 +1,6 @@
 """VAE Encode and VAE Decode give the same latents and images with the loaded VAE as the autoencoder of the core."""
 
+import json
 import logging
 
 import comfy.model_management
@@ -99,3 +100,13 @@ def test_a_vae_with_larger_latents_is_rejected(tmp_path):
     save_network(tmp_path / "vae.safetensors", random_vae(VAEConfig(ch=32, ch_mult=(1, 2, 2), num_res_blocks=1)))
     with pytest.raises(ValueError, match=r"VAE of 4 levels \(latents of 1/8 of the image size\), got 3"):
         load_vae(str(tmp_path / "vae.safetensors"))
+
+
+@pytest.mark.parametrize("config", [{}, [], {"ch": 32}, {"ch": "x", "ch_mult": [1, 2, 3, 4], "num_res_blocks": 1}])
+def test_a_config_that_is_not_one_of_a_vae_is_refused_with_the_file(tmp_path, config):
+    save_network(tmp_path / "vae.safetensors", random_vae(MINI_VAE))
+    with safe_open(tmp_path / "vae.safetensors", framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors, tmp_path / "wrong.safetensors", {"config": json.dumps(config)})
+    with pytest.raises(ValueError, match=r"wrong\.safetensors: "):
+        load_vae(str(tmp_path / "wrong.safetensors"))
