@@ -39,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         resumed_changes(config)
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
-    training.run(config)
+    try:
+        training.run(config)
+    except OSError as error:
+        parser.exit(1, f"{parser.prog}: error: {error}\n")
 
 
 def _trainings(arguments: Sequence[str] | None) -> dict[str, Training]:

@@ -6,6 +6,7 @@ processes.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import zlib
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from ..weights.checkpoint import not_written
 from .config import LoopConfig, changed_options
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -132,12 +134,23 @@ def replacing(path: Path) -> Iterator[Path]:
     """A path to write a new version of a file to; it takes the file's place at the end, or is deleted on an error.
 
     Its name is unique, also between containers that share a folder and give their processes the same numbers.
+
+    Raises:
+        OSError: it cannot be written; the message names it.
     """
     partial = path.with_name(f"{path.name}.{uuid4().hex}.partial")
     try:
         yield partial
         os.replace(partial, path)
+    except (OSError, RuntimeError) as error:  # torch.save raises the latter
+        raise not_written(path, error) from error
     finally:
+        partial.unlink(missing_ok=True)
+
+
+def remove_partials(path: Path) -> None:
+    """Deletes the unfinished versions of a file that killed runs have left."""
+    for partial in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
         partial.unlink(missing_ok=True)
 
 

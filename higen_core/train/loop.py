@@ -15,7 +15,7 @@ from accelerate.utils import send_to_device
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .checkpoint import Average, State, resumed_changes, whole
+from .checkpoint import Average, State, remove_partials, resumed_changes, whole
 from .config import LoopConfig
 from .logger import Log
 
@@ -53,11 +53,12 @@ def train(
 
     Args:
         export: called with the averaged model and the step whenever the state has been written to `state.pt`: every
-            `config.every` steps, at the end, and on SIGINT.
+            `config.every` steps, at the end, and on SIGINT; also when a run that is complete is started again.
         preview: gives an image (h, w, 3) of what the averaged model produces, every `config.sample_every` steps.
 
     Raises:
         ValueError: the run in `config.folder` cannot be resumed with these options.
+        OSError: the state cannot be written, since the disk is full; the last checkpoint is kept.
         FloatingPointError: a loss or the gradients are infinite or not a number; the last checkpoint is kept.
     """
     changes = resumed_changes(config)
@@ -71,8 +72,8 @@ def train(
     model, optimizer = accelerator.prepare(model, optimizer)
     network = accelerator.unwrap_model(model)
     state = State(network, optimizer, Average(network, config.ema), accelerator.scaler)
-    first = state.load(config.folder / "state.pt")
     main = accelerator.is_main_process
+    first = _resume(state, averaged, config, export, main)
     for change in changes:
         accelerator.print(f"resumed with a changed option: {change}")
     with Log(config, first, main) as log, _interrupts() as interrupts:
@@ -102,6 +103,24 @@ def train(
                 log.image(done, preview(averaged))
             if stop:
                 break
+
+
+def _resume(
+    state: State, averaged: nn.Module, config: LoopConfig, export: Callable[[Any, int], None], main: bool
+) -> int:
+    """Loads the state of the run, if there is one, and returns the number of steps that are done.
+
+    A complete run is exported again: it may have been killed after its last state and before its last export.
+    """
+    path = config.folder / "state.pt"
+    first = state.load(path)
+    if main:
+        remove_partials(path)
+    if first >= config.steps:
+        averaged.load_state_dict(whole(state.average.tensors))
+        if main:
+            export(averaged, first)
+    return first
 
 
 def _backward(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -236,7 +237,11 @@ def save_network(
         network: the network.
         dtype: precision of the tensors in the file.
         metadata: JSON values by key, such as those of `ModelInfo.to_metadata`.
+
+    Raises:
+        OSError: it cannot be written; the message names it.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     texts = {key: json.dumps(value) for key, value in {**metadata, "config": network.config.to_dict()}.items()}
@@ -246,5 +251,17 @@ def save_network(
     try:
         save_file(tensors, temporary, texts)
         os.replace(temporary, path)
+    except (OSError, SafetensorError) as error:
+        raise not_written(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def not_written(path: Path, error: Exception) -> OSError:
+    """The error of a file that cannot be written, most often since the disk is full."""
+    reason = str(error).partition("\n")[0]
+    free = shutil.disk_usage(path.parent).free / 1e6
+    return OSError(
+        f"{path} cannot be written: {reason}. {free:,.0f} MB are free in its folder: make room there, and start again. "
+        "What was there before is kept"
+    )

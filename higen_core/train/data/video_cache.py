@@ -53,21 +53,32 @@ def read_windows(video: Video, format: Format, windows: int) -> Tensor:
 
 
 def first_images(parts: list[Part], format: Format, count: int) -> Tensor:
-    """The first frames of as many videos (n, h, w, 3); videos that cannot be read are passed over."""
+    """The first frames of as many videos (n, h, w, 3); videos that cannot be used are passed over.
+
+    Raises:
+        ValueError: none of the videos can be used; the message has the reason of the first one.
+    """
     still = Format(1, format.fps, format.width, format.height)
+    skipped: list[tuple[str, str]] = []
 
     def readable():
         for part in parts:
-            for video in part.read(lambda *_: None):
+            for video in part.read(lambda name, reason: skipped.append((name, reason))):
                 try:
                     yield read_windows(video, still, 1)[0, 0]
-                except UNREADABLE:
-                    continue
+                except UNREADABLE as error:
+                    skipped.append((video.name, str(error)))
 
     images = list(islice(readable(), count))
     if not images:
-        raise ValueError("none of the videos can be read")
+        raise ValueError(none_usable(skipped))
     return torch.stack(images)
+
+
+def none_usable(skipped: list[tuple[str, str]]) -> str:
+    """The error of a data set without a usable video, with (name, reason) of the first that was skipped."""
+    reason = "; the first one, {}: {}".format(*skipped[0]) if skipped else ""
+    return f"none of the videos can be used{reason}"
 
 
 @dataclass(frozen=True)
@@ -105,8 +116,7 @@ class VideoClips:
         if process.is_main_process:
             print(f"{sum(counts)} clips, {len(skipped)} videos skipped")
         if not counts:
-            reason = "; the first one, {}: {}".format(*skipped[0]) if skipped else ""
-            raise ValueError(f"none of the videos can be used{reason}")
+            raise ValueError(none_usable(skipped))
         self.files = [self._file(n, k) for n, manifest in enumerate(manifests) for k in range(len(manifest.clips))]
         self.ends = list(accumulate(counts))
 

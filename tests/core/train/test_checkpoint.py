@@ -1,5 +1,7 @@
 """The state of a run on disk, and weights that are made trainable."""
 
+import resource
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from higen_core import load_unet
 from higen_core.train import checkpoint
 from higen_core.train.checkpoint import Average, State, fingerprint, replacing, resumed_changes, trainable
 from higen_core.train.config import LoopConfig
+from higen_core.weights.checkpoint import save_network
 
 
 def fresh_state(weight_decay: float = 0.01, init_scale: float | None = None) -> State:
@@ -141,3 +144,33 @@ def test_loaded_weights_become_trainable_and_the_file_stays_as_it_is():
             weight.add_(1)
     assert fingerprint(unet) != before
     assert fingerprint(load_unet("mini")) == before
+
+
+@contextmanager
+def full_disk(size: int = 4096):
+    """Files can grow to `size` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_named_and_keeps_the_state_before(tmp_path, config):
+    state = fresh_state()
+    state.save(tmp_path / "state.pt", 3, config, writes=True)
+    with full_disk(), pytest.raises(OSError, match=r"state\.pt cannot be written: .* MB are free in its folder: make"):
+        large = nn.Linear(100, 100)
+        State(large, torch.optim.AdamW(large.parameters()), Average(large, 0.9)).save(
+            tmp_path / "state.pt", 4, config, writes=True
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
+    assert fresh_state().load(tmp_path / "state.pt") == 3
+
+
+def test_weights_on_a_full_disk_are_named(tmp_path):
+    unet = load_unet("mini")
+    with full_disk(), pytest.raises(OSError, match=r"unet\.safetensors cannot be written: "):
+        save_network(tmp_path / "unet.safetensors", unet)
+    assert list(tmp_path.iterdir()) == []

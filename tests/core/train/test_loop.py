@@ -210,3 +210,20 @@ def test_images_of_the_averaged_weights_are_kept(tmp_path):
     assert Image.open(tmp_path / "samples" / "0000020.png").getpixel((5, 3)) == (128, 128, 128)
     events = EventAccumulator(str(tmp_path / "logs")).Reload()
     assert [image.step for image in events.Images("samples")] == [10, 20]
+
+
+def test_a_run_that_was_killed_before_its_last_export_makes_it_when_it_is_started_again(tmp_path):
+    def killed(model, step):
+        raise KeyboardInterrupt
+
+    _, expected = run(tmp_path / "whole", 10, every=10)
+    config = LoopConfig(out=tmp_path / "killed", steps=10, lr=0.05, warmup=2, ema=0.9, precision="no", every=10)
+    torch.manual_seed(0)
+    with pytest.raises(KeyboardInterrupt):
+        train(nn.Linear(3, 1), batches, lambda m, b: {"squared": (m(b[0]) - b[1]).square().mean()}, config, killed)
+    (tmp_path / "killed" / "state.pt.0123.partial").write_bytes(b"of another killed run")
+    losses, exported = run(tmp_path / "killed", 10, every=10)
+    assert losses == []
+    assert [step for step, _ in exported] == [10]
+    assert torch.equal(exported[0][1], expected[0][1])
+    assert {path.name for path in (tmp_path / "killed").iterdir()} == {"state.pt", "logs"}

@@ -16,6 +16,7 @@ from higen_core.train import __main__ as cli
 from higen_core.train.config import DenoiserTraining
 from higen_core.train.data.registry import Training
 from higen_core.train.options import shipped_configs
+from higen_core.weights.checkpoint import not_written
 
 from ...comfyui.paths import ROOT
 
@@ -40,6 +41,17 @@ def test_what_is_wrong_is_printed_without_a_traceback(tmp_path):
     assert result.returncode == 2
     assert "unknown option 'stepz'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_full_disk_is_told_without_a_traceback(tmp_path, monkeypatch, capsys):
+    def run(training, config):
+        raise not_written(tmp_path / "state.pt", OSError("No space left on device"))
+
+    monkeypatch.setattr(Training, "run", run)
+    with pytest.raises(SystemExit, match="1"):
+        cli.main(["denoiser", "--data", str(tmp_path), "--out", "runs/a", "--pictures", "3"])
+    assert "error: " in (told := capsys.readouterr().err)
+    assert "state.pt cannot be written: No space left on device" in told
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["denoiser", "--help"], ["vae", "--help"], ["clip", "--help"]])

@@ -9,7 +9,7 @@ from accelerate import PartialState
 
 from higen_core import extract_cues, fit_images, load_clip, load_vae
 from higen_core.train.data.clips import LatentEncoder
-from higen_core.train.data.video_cache import Format, Stills, VideoClips, read_windows
+from higen_core.train.data.video_cache import Format, Stills, VideoClips, first_images, read_windows
 from higen_core.train.data.video_index import Video, parts_of
 
 from ... import videos
@@ -160,3 +160,11 @@ def test_a_file_that_cannot_be_written_leaves_nothing_and_is_made_by_the_next_ru
         cached(tmp_path / "cache", tmp_path / "data", encoder)
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["made_with.json"]
     assert drawn_captions(cached(tmp_path / "cache", tmp_path / "data", encoder)) == {"film a"}
+
+
+def test_videos_without_captions_are_told_as_such(tmp_path):
+    videos.write(tmp_path / "a.mp4", videos.square(torch.arange(16)))
+    with pytest.raises(
+        ValueError, match=r"none of the videos can be used; .*a\.mp4: there is no caption a\.txt beside"
+    ):
+        first_images(parts_of(str(tmp_path)), FORMAT, 4)
