@@ -72,8 +72,7 @@ def check_input(spec: io.Input, value: Any) -> None:
 def check_number(name: str, value: Any, low: float, high: float, whole: bool) -> None:
     """Raises ValueError unless the value is a number, a whole one if `whole`, from `low` to `high`."""
     kind = "a whole number" if whole else "a number"
-    is_number = isinstance(value, numbers.Integral if whole else numbers.Real) and not isinstance(value, bool)
-    if not is_number:
+    if not _is_number(value, whole):
         raise ValueError(f"{name} must be {kind} from {low} to {high}, got {described(value)}")
     if not math.isfinite(value):
         raise ValueError(f"{name} must be a finite number, got {value}")
@@ -86,6 +85,10 @@ def described(value: Any) -> str:
     if value is None or isinstance(value, str | numbers.Number):
         return repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:80]}..."
     return type(value).__name__
+
+
+def _is_number(value: Any, whole: bool) -> bool:
+    return isinstance(value, numbers.Integral if whole else numbers.Real) and not isinstance(value, bool)
 
 
 def _is_latent(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from reprlib import repr as short_repr
 from typing import Any
 
 import comfy.diffusers_convert
@@ -94,7 +95,18 @@ def load_vae(path: str) -> HigenVAE:
         if isinstance(module, nn.GroupNorm):
             module.num_groups = groups
     if stated := metadata_of(file).get("pictures"):
-        vae.pictures = PictureRange(**stated)
+        vae.pictures = picture_range(path, stated)
     if missing := sorted(set(vae.first_stage_model.state_dict()) - set(weights)):
         raise ValueError(f"{path} is not a complete VAE: {len(missing)} tensors are missing, the first is {missing[0]}")
     return vae
+
+
+def picture_range(path: str, stated: Any) -> PictureRange:
+    """The value of `pictures` in the metadata of a file; raises ValueError, with the file, for another one."""
+    if isinstance(stated, dict) and stated.keys() == {"psnr", "description"}:
+        psnr, description = stated["psnr"], stated["description"]
+        if isinstance(psnr, int | float) and isinstance(description, str):
+            return PictureRange(psnr, description)
+    raise ValueError(
+        f"{path}: pictures in its metadata must have a psnr in dB and a description, got {short_repr(stated)}"
+    )

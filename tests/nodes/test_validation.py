@@ -93,7 +93,7 @@ def test_a_value_of_another_kind_is_refused_by_name(type, value):
 )
 def test_a_node_refuses_them_where_it_is_executed(changed, message):
     with pytest.raises(ValueError, match=f"^{message}"):
-        HiGenCueSchedule.execute(**({"frames": 16, "motion": 500, "appearance": 1.0} | changed))
+        HiGenCueSchedule.make_cues(**({"frames": 16, "motion": 500, "appearance": 1.0} | changed))
 
 
 @pytest.mark.parametrize("value", [hg.Cues.constant(4), CueRequest(0, None, None), None])

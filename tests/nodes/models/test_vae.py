@@ -110,3 +110,10 @@ def test_a_config_that_is_not_one_of_a_vae_is_refused_with_the_file(tmp_path, co
     save_file(tensors, tmp_path / "wrong.safetensors", {"config": json.dumps(config)})
     with pytest.raises(ValueError, match=r"wrong\.safetensors: "):
         load_vae(str(tmp_path / "wrong.safetensors"))
+
+
+@pytest.mark.parametrize("pictures", ["sprites", {"psnr": 30}, {"psnr": "30", "description": "sprites"}, [1]])
+def test_wrong_metadata_of_the_pictures_is_refused_with_the_file(tmp_path, pictures):
+    save_network(tmp_path / "wrong.safetensors", random_vae(MINI_VAE), pictures=pictures)
+    with pytest.raises(ValueError, match=r"wrong\.safetensors: pictures in its metadata must have"):
+        load_vae(str(tmp_path / "wrong.safetensors"))
