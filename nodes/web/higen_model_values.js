@@ -3,6 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { translate } from "./lib/language/translate.js";
 import {
+  askAgain,
   hasModelValues,
   keepRun,
   modelValues,
@@ -17,7 +18,7 @@ import { onResult } from "./lib/results/runs.js";
 import { keepResults } from "./lib/results/store.js";
 
 const NAME = "higen_note";
-const SAYS_MORE = ["HiGenApplyCues", "HiGenVideoNoise"]; // nodes that have notes, but no values of the model
+const SAYS_MORE = ["HiGenApplyCues", "HiGenVideoNoise", "HiGenImagePrior"]; // they have notes, but no values of the model
 const DRAWINGS = ["curves", "higen_shown"]; // widgets of this pack that fill the rest of a node
 const LINE = 15; // pixels
 const CHARACTER = 6; // pixels of a wide one
@@ -48,7 +49,7 @@ app.registerExtension({
     else if (hasModelValues(node) || SAYS_MORE.includes(node.comfyClass)) addNote(node);
     if (node.comfyClass === "HiGenLoader") {
       const weights = node.widgets?.find(({ name }) => name === "weights");
-      if (weights) chain(weights, "callback", notify);
+      if (weights) chain(weights, "callback", askAgain);
       for (const event of ["onAdded", "onRemoved"]) chain(node, event, () => setTimeout(notify));
     }
   },
@@ -82,7 +83,7 @@ function addNote(node) {
   keepOnNode(node, NAME, element);
 
   const update = () => {
-    const notes = notesOf(node).map(({ text, values }) => translate(text, values));
+    const notes = notesOf(node).map(({ text, values }) => translate(text, translated(values)));
     const lines = [valuesText(node), ...notes].filter(Boolean);
     if (lines.join("\n") === element.dataset.text) return;
     element.dataset.text = lines.join("\n");
@@ -100,6 +101,10 @@ function addNote(node) {
   chain(node, "onRemoved", () => updates.delete(node));
   return update;
 }
+
+/** The values of a text's placeholders, those that are texts themselves in the page's language. */
+const translated = (values) =>
+  Object.fromEntries(Object.entries(values).map(([name, v]) => [name, typeof v === "string" ? translate(v) : v]));
 
 /** "Model default: steps 12, cfg 3": the widgets whose value is left to the model, as far as it is known. */
 function valuesText(node) {

@@ -7,6 +7,7 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { html } from "./lib/page/elements.js";
 import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/page/mount.js";
+import { allNodes, outside } from "./lib/results/nodes.js";
 import { nodeAt } from "./lib/results/overlays.js";
 import { gallery } from "./lib/results/player.js";
 import { onResult } from "./lib/results/runs.js";
@@ -16,7 +17,7 @@ const WIDGET = "higen_shown"; // also the property that held the result in files
 const SHOWN = "shown"; // the result of a node: the items that its view shows
 const CONTROLS_HEIGHT = 46; // pixels: the slider and the file name
 const ARROWS_HEIGHT = 26; // pixels
-const TEXT_HEIGHT = 88; // pixels: five lines; a longer text scrolls, so that the node does not grow over its neighbors
+const TEXT_HEIGHT = 50; // pixels: three lines; a longer text scrolls, so that the node does not grow over its neighbors
 
 /** By node type: the key of its ui output, the elements that show it, and their height in pixels at a width. */
 const VIEWS = {
@@ -78,17 +79,6 @@ function removeImages(node) {
 function hideSecondPreview({ output, node: ran, display_node }) {
   const node = nodeAt(app.rootGraph, display_node ?? ran);
   if (node?.comfyClass === "HiGenVideoCombine") node.hideOutputImages = Boolean(output?.higen_video);
-}
-
-/** The subgraph nodes that a node is in, such as that of a blueprint. They show its video, too. */
-function outside(executionId) {
-  const ids = String(executionId).split(":").slice(0, -1);
-  return ids.map((_, depth) => nodeAt(app.rootGraph, ids.slice(0, depth + 1).join(":")));
-}
-
-function allNodes() {
-  const subgraphs = app.rootGraph.subgraphs?.values() ?? [];
-  return [app.rootGraph, ...subgraphs].flatMap(({ nodes }) => nodes);
 }
 
 /** Show the result of a node. A subgraph node has no view until there is a video to show. */

@@ -8,11 +8,14 @@ import { setLocale, translate } from "../../../nodes/web/lib/language/translate.
 import { CHINESE } from "../../../nodes/web/lib/language/zh.js";
 import { frameText } from "../../../nodes/web/lib/results/frames.js";
 
-const LIB = new URL("../../../nodes/web/lib/", import.meta.url);
-const sources = readdirSync(LIB, { recursive: true })
-  .filter((path) => path.endsWith(".js") && !path.endsWith("zh.js"))
-  .map((path) => readFileSync(new URL(path, LIB), "utf8"))
-  .join("\n");
+const read = (folder, isRead) => {
+  const url = new URL(`../../../${folder}/`, import.meta.url);
+  const paths = readdirSync(url, { recursive: true }).filter(isRead);
+  return paths.map((path) => readFileSync(new URL(path, url), "utf8")).join("\n");
+};
+const sources = read("nodes/web", (path) => path.endsWith(".js") && !path.endsWith("zh.js"));
+const sent = read("nodes", (path) => path.endsWith(".py")).replace(/"\s*\n\s*"/g, ""); // texts over several lines
+const described = read("higen_core/mini", (path) => path.endsWith(".json")); // the words and pictures of mini
 const placeholders = (text) => text.match(/\{\w+\}/g)?.sort() ?? [];
 
 afterEach(() => setLocale("en"));
@@ -27,7 +30,7 @@ test("every text that the code translates is in the Chinese table", () => {
 });
 
 test("the Chinese table has no text that is not in the code", () => {
-  const unused = Object.keys(CHINESE).filter((text) => !sources.includes(`"${text}"`) && !isKey(text));
+  const unused = Object.keys(CHINESE).filter((text) => ![sources, sent, described].some((code) => code.includes(`"${text}"`)) && !isKey(text));
   assert.deepEqual(unused, []);
 });
 

@@ -8,7 +8,7 @@ import { app } from "../../../../scripts/app.js";
 import { recall, remember } from "../results/store.js";
 
 const LOADER = "HiGenLoader";
-const infos = new Map(); // weights -> info of the model; null until the server has answered, or if it has none
+const infos = new Map(); // weights -> info of the model, or {error}; null until the server has answered
 const listeners = [];
 const RUN = "modelValues"; // the result of a node: {weights, values} that its last run used, and {notes}
 
@@ -69,8 +69,8 @@ export function standsForModel(name, value) {
 }
 
 /** The weights that all loaders of the workflow select; null if they differ, or there is no loader. */
-function selectedWeights() {
-  const selected = new Set(weightsIn(app.rootGraph));
+export function selectedWeights() {
+  const selected = new Set(Array.from(weightsIn(app.rootGraph), ([, weights]) => weights));
   return selected.size === 1 ? [...selected][0] : null;
 }
 
@@ -78,24 +78,41 @@ function selectedWeights() {
 function selectedInfo() {
   const weights = selectedWeights();
   if (!weights) return null;
+  const info = infoOf(weights);
+  return info?.error ? null : info;
+}
+
+/** The weights that a loader selects; null if another node sets them. */
+export function selectedBy(loader) {
+  for (const [node, weights] of weightsIn(app.rootGraph)) if (node === loader) return weights;
+  return widgetValue(loader, "weights"); // it is not in the graph yet
+}
+
+/** What the server says of weights: their info, or {error}. null until it has answered; `onModelValues` tells then. */
+export function infoOf(weights) {
   if (!infos.has(weights)) ask(weights);
   return infos.get(weights);
+}
+
+/** Ask the server again for weights that it had no info of: there may be a file now. */
+export function askAgain() {
+  for (const [weights, info] of infos) if (info?.error) infos.delete(weights);
+  notify();
 }
 
 async function ask(weights) {
   infos.set(weights, null);
   const response = await api.fetchApi(`/higen/model_info?${new URLSearchParams({ weights })}`);
-  if (!response.ok) return; // such as a file that is gone; the loader tells when it runs
-  infos.set(weights, await response.json());
+  infos.set(weights, await response.json()); // {error} for a file that is gone, for example
   notify();
 }
 
-/** Values of the loaders' widget `weights`; null for one that another node sets. `outer` holds the graph. */
+/** Each loader and the value of its widget `weights`, null if another node sets it. `outer` holds the graph. */
 function* weightsIn(graph, outer = null) {
   for (const node of graph?.nodes ?? []) {
     if (node.comfyClass === LOADER) {
       const linked = node.inputs?.some(({ name, link }) => name === "weights" && link != null);
-      yield widgetValue(linked ? outer : node, "weights");
+      yield [node, widgetValue(linked ? outer : node, "weights")];
     } else if (node.subgraph) yield* weightsIn(node.subgraph, node);
   }
 }

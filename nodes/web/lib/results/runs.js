@@ -8,12 +8,13 @@ import { app } from "../../../../scripts/app.js";
 import { nodeAt } from "./overlays.js";
 import { isLoading, onOpened, openWorkflow } from "./workflows.js";
 
+const MESSAGES = ["executed", "higen.prompt"]; // the latter is sent by nodes/models/prompt_notes.py
 const receivers = []; // functions that receive results
 const workflows = new Map(); // prompt id -> workflow
 const requests = new Set(); // requests to queue a prompt that the server has not answered yet
 const pending = new WeakMap(); // workflow -> messages that arrived while another one was open
 
-/** Call `receive(output, node, executionId)` with the ui output of each node that ran, once its workflow is open. */
+/** Call `receive(output, node, executionId)` with each output of a node that ran for the page, once its workflow is open. */
 export function onResult(receive) {
   if (receivers.length === 0) listen();
   receivers.push(receive);
@@ -33,12 +34,13 @@ function listen() {
     noted.then(() => requests.delete(noted));
     return request;
   };
-  api.addEventListener("executed", async ({ detail }) => {
+  const onMessage = async ({ detail }) => {
     await Promise.all(requests); // a node may finish before the response with the prompt's id arrives
     const workflow = workflows.get(detail.prompt_id) ?? openWorkflow(); // unknown if the page was reloaded meanwhile
     pending.set(workflow, [...(pending.get(workflow) ?? []), detail]);
     deliverPending();
-  });
+  };
+  for (const event of MESSAGES) api.addEventListener(event, onMessage);
   onOpened(deliverPending);
 }
 

@@ -1,0 +1,84 @@
+/** The words that the selected weights know, on HiGen Loader, before any run. */
+
+import { app } from "../../scripts/app.js";
+import { translate } from "./lib/language/translate.js";
+import { infoOf, onModelValues, selectedBy } from "./lib/model/defaults.js";
+import { html } from "./lib/page/elements.js";
+import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/page/mount.js";
+import { vocabularyList } from "./lib/vocabulary/list.js";
+import { fillOrCopy } from "./lib/vocabulary/target.js";
+
+const NAME = "higen_vocabulary";
+const LOADER = "HiGenLoader";
+const MIN_WIDTH = 300; // pixels: the tabs of mini's groups in one row
+const LIST_HEIGHT = 104; // pixels: the tabs and five lines, which scroll
+const LINE_HEIGHT = 34; // pixels: two lines
+const updates = new Map(); // loader -> function that shows the words of its weights
+
+app.registerExtension({
+  name: "HiGen.Vocabulary",
+
+  init() {
+    useStyle(new URL("./lib/vocabulary/vocabulary.css", import.meta.url));
+  },
+
+  setup() {
+    onModelValues(() => {
+      for (const update of updates.values()) update();
+    });
+  },
+
+  nodeCreated(node) {
+    if (node.comfyClass === LOADER) addList(node);
+  },
+});
+
+function addList(node) {
+  followLanguage();
+  const element = html("div", "higen-vocabulary");
+  const onWheel = (event) => (event.target.closest(".hv-panel") ? event.stopPropagation() : forward(event));
+  element.addEventListener("wheel", onWheel, { passive: false });
+  let shown = null; // the info or the text that is shown
+  const height = () => (typeof shown === "string" ? LINE_HEIGHT : LIST_HEIGHT);
+  const widget = node.addDOMWidget(NAME, NAME, element, {
+    serialize: false,
+    hideOnZoom: false,
+    hideInPanel: true, // the side panel would show an empty row
+    margin: 0,
+    getMinHeight: height,
+    getMaxHeight: height,
+    getValue: () => "",
+    setValue: () => {},
+  });
+  widget.serialize = false;
+  node.setSize([Math.max(node.size[0], MIN_WIDTH), node.size[1]]);
+  keepOnNode(node, NAME, element);
+
+  const update = () => {
+    const content = contentOf(node);
+    if (content === shown) return;
+    shown = content;
+    const pick = (prompt, example) => fillOrCopy(node, prompt, example);
+    if (typeof shown === "string") element.replaceChildren(html("div", "hv-line", { title: shown }, shown));
+    else element.replaceChildren(...vocabularyList(shown, pick));
+    element.style.minHeight = `${height()}px`;
+    node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
+    node.setDirtyCanvas(true, true);
+  };
+  for (const event of ["onConfigure", "onConnectionsChange"]) chain(node, event, update);
+  chain(node, "onAdded", () => {
+    updates.set(node, update);
+    update();
+  });
+  chain(node, "onRemoved", () => updates.delete(node));
+}
+
+/** The info of the loader's model, if it has a vocabulary, or else a text in its place. */
+function contentOf(node) {
+  const weights = selectedBy(node);
+  if (weights === null) return translate("Another node selects the weights: their words cannot be listed here");
+  const info = infoOf(weights);
+  if (!info) return "…";
+  if (info.error) return translate("The words of these weights cannot be listed: {error}", { error: info.error });
+  return info.vocabulary.length ? info : translate("These weights list no words: a prompt may use any");
+}

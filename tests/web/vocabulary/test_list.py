@@ -1,0 +1,109 @@
+"""HiGen Loader lists the words of the selected weights before any run; its examples fill in the prompt."""
+
+import json
+
+import pytest
+
+from ...comfyui.paths import WORKFLOWS
+
+WORKFLOW = json.loads((WORKFLOWS / "text_to_video.json").read_text())
+SET = """([type, name, value]) => {
+    const widget = app.graph.nodes.find(node => node.comfyClass === type).widgets.find(w => w.name === name);
+    widget.value = value;
+    widget.callback?.(value);
+}"""
+PROMPTS = """() => app.graph.nodes.filter(node => node.comfyClass === "CLIPTextEncode")
+    .map(node => node.widgets.find(widget => widget.name === "text").value)"""
+SELECT = "index => app.canvas.selectItems([app.graph.nodes.filter(n => n.comfyClass === 'CLIPTextEncode')[index]])"
+OVERFLOW = """() => {
+    const list = document.querySelector(".higen-vocabulary");
+    const node = list.closest("[data-node-id]")?.getBoundingClientRect().bottom;
+    const own = app.graph.nodes.find(n => n.comfyClass === "HiGenLoader");
+    const bottom = node ?? app.canvasPosToClientPos([0, own.pos[1] + own.size[1]])[1];
+    return list.getBoundingClientRect().bottom - bottom;
+}"""
+EXAMPLE = "a rocket on a blue background moving up faster and faster"
+
+
+@pytest.fixture
+def words(editor):
+    """The list on a new loader in an empty graph, at its default size."""
+    editor.add("HiGenLoader", 320, 120)
+    words = editor.page.locator(".higen-vocabulary")
+    words.get_by_role("tab", name="examples").wait_for()
+    return words
+
+
+def test_the_words_are_listed_in_groups_before_a_run(editor, words):
+    page = editor.page
+    assert words.get_by_role("tab").all_inner_texts() == ["examples", "things", "colors", "movements", "changes"]
+    assert len({tab.bounding_box()["y"] for tab in words.get_by_role("tab").all()}) == 1  # in one row
+    for group, text in [
+        ("things", "cat, panda, frog"),
+        ("colors", "of the background: white, gray"),
+        ("movements", "bouncing off the walls"),
+        ("changes", "turning into a frog"),
+    ]:
+        words.get_by_role("tab", name=group).click()
+        assert text in words.get_by_role("tabpanel").inner_text()
+    page.wait_for_timeout(500)
+    assert page.evaluate(OVERFLOW) <= 1
+    assert words.bounding_box()["height"] < 130
+    editor.screenshot("vocabulary")
+
+
+def test_the_list_scrolls_by_itself(editor, words):
+    words.get_by_role("tab", name="things").click()
+    panel = words.get_by_role("tabpanel")
+    panel.hover()
+    panel.focus()
+    scale = editor.page.evaluate("() => app.canvas.ds.scale")
+    editor.page.mouse.wheel(0, 60)
+    editor.page.wait_for_function("() => document.querySelector('.hv-panel').scrollTop > 0")
+    assert editor.page.evaluate("() => app.canvas.ds.scale") == scale
+
+
+@pytest.mark.parametrize(
+    ("weights", "text"),
+    [
+        ("no such file", "The words of these weights cannot be listed: 'no such file' is in none of the model folders"),
+        ("../../higen_core/mini/denoiser.safetensors", "is in none of the model folders"),
+    ],
+)
+def test_a_file_that_is_not_in_the_model_folders_is_told_in_a_line(editor, words, weights, text):
+    editor.page.evaluate(SET, ["HiGenLoader", "weights", weights])
+    words.get_by_text(text).wait_for()
+    editor.page.evaluate(SET, ["HiGenLoader", "weights", "bundled: mini"])
+    words.get_by_role("tab", name="examples").wait_for()
+    editor.errors.clear()  # the browser logs the server's answer 404
+
+
+def test_an_example_fills_in_the_positive_prompt_or_the_selected_one(editor):
+    editor.load(WORKFLOW)
+    before = editor.page.evaluate(PROMPTS)
+    example = editor.page.get_by_role("button", name=EXAMPLE)
+    example.click()
+    editor.page.wait_for_function("() => document.querySelector('.hv-example[data-done=\"filled in\"]')")
+    assert editor.page.evaluate(PROMPTS) == [EXAMPLE, before[1]]
+    editor.page.evaluate(SELECT, 1)
+    editor.page.get_by_role("button", name="a red star in front of").click()
+    editor.page.wait_for_function(f"() => ({PROMPTS})()[1].startsWith('a red star')")
+    assert editor.page.evaluate(PROMPTS)[0] == EXAMPLE
+    editor.screenshot("vocabulary-example")
+
+
+def test_an_example_is_copied_where_no_prompt_is(editor, words):
+    editor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    words.get_by_role("button", name=EXAMPLE).click()
+    editor.page.wait_for_function("() => document.querySelector('.hv-example[data-done=\"copied\"]')")
+    assert editor.page.evaluate("() => navigator.clipboard.readText()") == EXAMPLE
+
+
+def test_the_words_are_there_in_another_tab_and_after_a_reload(editor):
+    editor.load(WORKFLOW)
+    editor.load(WORKFLOW)
+    editor.page.get_by_role("tab", name="things").click()
+    assert "cat, panda" in editor.page.get_by_role("tabpanel").inner_text()
+    editor.reload()
+    editor.page.get_by_role("tab", name="things").click(timeout=20_000)
+    assert "cat, panda" in editor.page.get_by_role("tabpanel").inner_text()

@@ -1,0 +1,76 @@
+"""Warnings of a prompt are on the node that encodes it, and go with their words."""
+
+import pytest
+
+GRAPH = """texts => {
+    const add = (type, x, y) => {
+        const node = LiteGraph.createNode(type);
+        node.pos = [x, y];
+        app.graph.add(node);
+        return node;
+    };
+    app.canvas.ds.offset = [0, 0];
+    app.canvas.ds.scale = 1;
+    const loader = add("HiGenLoader", 100, 100);
+    texts.forEach((text, i) => {
+        const encoder = add("CLIPTextEncode", 460, 100 + 260 * i);
+        encoder.widgets[0].value = text;
+        loader.connect(1, encoder, "clip");
+        encoder.connect(0, add("PreviewAny", 900, 100 + 260 * i), "source");
+    });
+}"""
+WRITE = """([index, text]) => {
+    const widget = app.graph.nodes.filter(node => node.comfyClass === "CLIPTextEncode")[index].widgets[0];
+    widget.value = text;
+    widget.callback?.(text);
+}"""
+WARNING = ".hv-warning"
+
+
+@pytest.fixture
+def warned(editor):
+    """Two prompts after a run: one with unknown words, one without."""
+    editor.page.evaluate(GRAPH, ["a red car and a dragon, красный кот", "a panda's (red:1.2) star"])
+    assert editor.run()["status"]["status_str"] == "success"
+    editor.page.locator(WARNING).first.wait_for(state="visible")
+    return editor
+
+
+def warnings(editor) -> list[str]:
+    texts = editor.page.locator(WARNING).all_inner_texts()
+    return [line for text in texts for line in text.splitlines() if line]
+
+
+def test_each_prompt_has_the_warnings_of_its_own_words(warned):
+    unknown, combination, *rest = warnings(warned)
+    assert unknown == "This model was not trained on: dragon, красный, кот"
+    assert combination.startswith("“red car”: this model knows “car” without a color word only")
+    assert rest == ["“panda”, “star”: this model shows one thing at a time"]
+    warned.screenshot("vocabulary-warnings")
+
+
+def test_a_warning_goes_when_its_words_go(warned):
+    """Without a run as they are edited, and after one."""
+    page = warned.page
+    page.evaluate(WRITE, [1, "a panda"])
+    page.evaluate(WRITE, [0, "a dragon"])
+    page.wait_for_function("() => !document.body.innerText.includes('красный, кот')")
+    assert warnings(warned) == ["This model was not trained on: dragon"]
+    page.evaluate(WRITE, [0, "a cat"])
+    page.wait_for_timeout(300)
+    assert warnings(warned) == []
+    assert warned.run()["status"]["status_str"] == "success"
+    page.wait_for_timeout(500)
+    assert warnings(warned) == []
+
+
+def test_warnings_are_no_edit_of_the_graph(warned):
+    before = warned.workflow()
+    assert "dragon, " not in str([node.get("properties") for node in before["nodes"]])
+    assert [node["widgets_values"] for node in before["nodes"] if node["type"] == "CLIPTextEncode"] == [
+        ["a red car and a dragon, красный кот"],
+        ["a panda's (red:1.2) star"],
+    ]
+    warned.reload()
+    warned.page.locator(WARNING).first.wait_for(state="visible")
+    assert len(warnings(warned)) == 3
