@@ -36,6 +36,7 @@ def words(editor):
 
 def test_the_words_are_listed_in_groups_before_a_run(editor, words):
     page = editor.page
+    editor.screenshot("vocabulary-examples")
     assert words.get_by_role("tab").all_inner_texts() == ["examples", "things", "colors", "movements", "changes"]
     assert len({tab.bounding_box()["y"] for tab in words.get_by_role("tab").all()}) == 1  # in one row
     for group, text in [

@@ -4,6 +4,7 @@ import { translate } from "../language/translate.js";
 import { html } from "../page/elements.js";
 
 const EXAMPLES = "examples";
+const KEEP_SELECTION = ["pointerdown", "pointerup", "mousedown", "mouseup", "click"]; // of nodes
 const DONE = {
   filled: "filled in",
   copied: "copied",
@@ -44,8 +45,7 @@ const hint = () => html("div", "hv-hint", {}, translate("Click an example to use
 
 const example = (pick) => (prompt) => {
   const button = html("button", "hv-example", { type: "button" }, prompt);
-  for (const event of ["pointerdown", "mousedown"]) // keeps the selection of nodes
-    button.addEventListener(event, (pressed) => pressed.stopPropagation());
+  for (const event of KEEP_SELECTION) button.addEventListener(event, (pressed) => pressed.stopPropagation());
   button.addEventListener("click", async () => {
     for (const other of button.parentElement.querySelectorAll("[data-done]")) delete other.dataset.done;
     button.dataset.done = translate(DONE[await pick(prompt, button)]);
