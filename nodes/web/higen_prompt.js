@@ -45,15 +45,20 @@ app.registerExtension({
       }
     });
   },
+
+  nodeCreated(node) {
+    if (mayEncode(node)) attach(node);
+  },
 });
+
+/** Whether a node may encode a prompt, or holds nodes that do. Nodes 2.0 shows no widget that comes later. */
+const mayEncode = (node) =>
+  node.isSubgraphNode?.() ||
+  (node.inputs?.some(({ type }) => type === "CLIP") && node.widgets?.some(({ value }) => typeof value === "string"));
 
 const selection = () => selectedWeights().join("\n");
 
-/** Show the warnings of a node, which has no view until there are some. */
-function refresh(node) {
-  if (!views.has(node) && lines(node).length) attach(node);
-  views.get(node)?.();
-}
+const refresh = (node) => views.get(node)?.();
 
 function lines(node) {
   const entries = Object.values(recall(node, RESULT) ?? {}).filter(({ weights }) => weights === selection());
@@ -96,6 +101,6 @@ function attach(node) {
     node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
     node.setDirtyCanvas(true, true);
   });
-  for (const input of node.widgets) if (input !== widget) chain(input, "callback", () => refresh(node));
+  for (const input of node.widgets ?? []) if (input !== widget) chain(input, "callback", () => refresh(node));
   chain(node, "onConnectionsChange", () => refresh(node));
 }
