@@ -36,7 +36,7 @@ app.registerExtension({
     onModelValues(refreshAll);
     onResult(({ higen_prompt: [told] = [] }, node, executionId) => {
       if (!told) return;
-      const entry = { weights: selection(), ...told };
+      const entry = { weights: selectedWeights(), ...told };
       for (const each of [node, ...outside(executionId)]) {
         const before = recall(each, RESULT);
         const now = textOf(each) === null ? entry : merged(before?.[executionId], entry);
@@ -56,12 +56,10 @@ const mayEncode = (node) =>
   node.isSubgraphNode?.() ||
   (node.inputs?.some(({ type }) => type === "CLIP") && node.widgets?.some(({ value }) => typeof value === "string"));
 
-const selection = () => selectedWeights().join("\n");
-
 const refresh = (node) => views.get(node)?.();
 
 function lines(node) {
-  const entries = Object.values(recall(node, RESULT) ?? {}).filter(({ weights }) => weights === selection());
+  const entries = Object.values(recall(node, RESULT) ?? {}).filter(({ weights }) => weights === selectedWeights());
   const { unknown, notes } = remaining(entries, textOf(node));
   const texts = notes.map(({ text, values }) => translate(text, values));
   return [...(unknown.length ? [translate(UNKNOWN, { words: unknown.join(", ") })] : []), ...texts];
