@@ -11,7 +11,7 @@ import { fillOrCopy } from "./lib/vocabulary/target.js";
 const NAME = "higen_vocabulary";
 const LOADER = "HiGenLoader";
 const MIN_WIDTH = 300; // pixels: the tabs of mini's groups in one row
-const LIST_HEIGHT = 104; // pixels: the tabs and five lines, which scroll
+const LIST_HEIGHT = 100; // pixels: the tabs and five lines, which scroll
 const LINE_HEIGHT = 34; // pixels: two lines
 const updates = new Map(); // loader -> function that shows the words of its weights
 
