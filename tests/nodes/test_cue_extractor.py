@@ -1,6 +1,7 @@
 """The Cue Extractor gives the same cues as the core, for images and videos; Cue Schedule blends them."""
 
 import json
+from fractions import Fraction
 from types import SimpleNamespace
 
 import comfy.clip_vision
@@ -224,7 +225,23 @@ def test_a_schedule_blends_extracted_cues_by_strength(model, clip):
     assert torch.equal(only_motion.appearance, drawn.appearance)
 
 
+@needs(Types.VideoComponents, "alpha")
 def test_the_alpha_of_a_video_is_read_as_black_like_that_of_images(model, clip):
-    images, alpha = torch.cat([clip, torch.zeros_like(clip[..., :1])], dim=-1), torch.zeros(clip.shape[:3])
-    images[:, :, :32, 3] = alpha[:, :, :32] = 1
-    check_same(extract(model, images=WithAlpha(clip, alpha))[0], extract(model, images=images)[0])
+    images, alpha = half_transparent(clip)
+    components = Types.VideoComponents(images=clip, alpha=alpha, audio=None, frame_rate=Fraction(8))
+    video = type("AlphaVideo", (InputImpl.VideoFromComponents,), {"get_components": lambda self: components})(
+        components
+    )
+    check_same(extract(model, video=video)[0], extract(model, images=images)[0])
+
+
+def test_images_and_alpha_are_read_as_images_of_four_channels(clip):
+    images, alpha = half_transparent(clip)
+    assert torch.stack(list(WithAlpha(clip, alpha))).equal(images)
+
+
+def half_transparent(clip):
+    """The clip with an alpha channel that hides its right half, and that alpha (f, h, w)."""
+    alpha = torch.zeros(clip.shape[:3])
+    alpha[:, :, :32] = 1
+    return torch.cat([clip, alpha[..., None]], dim=-1), alpha
