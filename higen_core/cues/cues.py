@@ -1,12 +1,13 @@
 """The motion and appearance cues, which control the temporal stage (Qing et al. 2024, section 3.3).
 
-Motion is how much pixels change from one frame to the next, appearance how similar any two frames look.
+Motion is how much pixels change from one frame to the next, appearance how similar any two frames look. A mask says where
+in the picture they hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -33,6 +34,9 @@ class Cues:
     Attributes:
         motion: (f - 1,) integers, one for each step from a frame to the next: 0..1000, or NULL_MOTION for no condition.
         appearance: (f, f) floats: similarities 0..1 with ones on the diagonal, or all NULL_APPEARANCE for no condition.
+        mask: where these cues hold, 0..1, (f, h, w), or (1, h, w) for all frames, of any height and width: it is
+            resized to the latents. None means everywhere; see `masked`.
+        outside: the cues that hold where the mask is 0; None without a mask.
 
     Raises:
         ValueError: another shape, motion that is not of integers, or a value out of range.
@@ -40,6 +44,8 @@ class Cues:
 
     motion: Tensor
     appearance: Tensor
+    mask: Tensor | None = None
+    outside: Cues | None = None
 
     def __post_init__(self) -> None:
         frames = len(self.appearance)
@@ -52,6 +58,15 @@ class Cues:
             )
         _check_range("motion", self.motion[self.motion != NULL_MOTION], 0, MOTION_MAX)
         _check_range("appearance", self.appearance, 0, 1)
+        if (self.mask is None) != (self.outside is None):
+            raise ValueError("mask and outside belong together: Cues.masked sets both")
+        if self.mask is not None and self.outside is not None:
+            check_mask(self.mask, frames)
+            if self.outside.frames != frames or self.outside.mask is not None:
+                raise ValueError(
+                    f"outside must be cues of {frames} frames without a mask, got {self.outside.frames} frames"
+                    + (" with one" if self.outside.mask is not None else "")
+                )
 
     @property
     def frames(self) -> int:
@@ -89,6 +104,60 @@ class Cues:
         """Cues from curves over the clip, where y = 1 is motion 1000 or appearance factor 1; see `curves`."""
         return cls(motion_values(motion, frames), appearance_matrix(appearance_factors(appearance, frames)))
 
+    def masked(self, mask: Tensor, outside: Cues | None = None) -> Cues:
+        """These cues where a mask is 1, other ones where it is 0, and both blended in between: a motion brush.
+
+        Args:
+            mask: (f, h, w), or (1, h, w) or (h, w) for all frames; 0..1, of any height and width.
+            outside: cues of any length, stretched in time to these. None is still: no motion, no change of appearance.
+
+        Raises:
+            ValueError: a mask of another shape or count, or out of range; these cues, or `outside`, have a mask already.
+        """
+        if self.mask is not None or (outside is not None and outside.mask is not None):
+            raise ValueError(f"{'outside' if self.mask is None else 'these cues'} have a mask already; give one mask")
+        outside = Cues.constant(self.frames, 0, 0.0) if outside is None else resample_cues(outside, self.frames)
+        return replace(self, mask=mask[None] if mask.ndim == 2 else mask, outside=outside)
+
+    def sized(self, height: int, width: int) -> Cues:
+        """These cues with their mask resized to latents, one a frame: (f, height, width), means over the cells."""
+        if self.mask is None or self.mask.shape == (self.frames, height, width):
+            return self
+        mask = F.interpolate(self.mask[:, None].float(), (height, width), mode="area")[:, 0]
+        return replace(self, mask=mask.expand(self.frames, -1, -1))
+
+    def cropped(self, top: int, left: int, height: int, width: int) -> Cues:
+        """These cues with an area of their mask."""
+        if self.mask is None:
+            return self
+        return replace(self, mask=self.mask[:, top : top + height, left : left + width])
+
+    def conditions(self, height: int, width: int, null_appearance: bool = False) -> dict[str, Tensor]:
+        """The inputs of the denoiser, without its batch, for latents of this size.
+
+        Motion (f - 1,) and appearance (f, 32); with a mask also mask (f, height, width), outside_motion and
+        outside_appearance. `null_appearance` puts the null cue in place of both appearances, for guidance.
+        """
+        conditions = {"motion": self.motion, "appearance": self.rows()}
+        if self.mask is not None and self.outside is not None:
+            conditions["mask"] = self.sized(height, width).mask
+            conditions |= {f"outside_{name}": value for name, value in self.outside.conditions(height, width).items()}
+        if null_appearance:
+            for name in conditions.keys() & {"appearance", "outside_appearance"}:
+                conditions[name] = torch.full_like(conditions[name], NULL_APPEARANCE)
+        return conditions
+
+    def motion_map(self, height: int, width: int) -> Tensor:
+        """Motion as noise is correlated by it: (f - 1,), or (f - 1, height, width) with a mask.
+
+        The mask of a step from a frame to the next is the mean of theirs.
+        """
+        if self.mask is None or self.outside is None:
+            return self.motion
+        mask = self.sized(height, width).mask
+        inside, outside = (cues.motion.to(mask)[:, None, None] for cues in (self, self.outside))
+        return torch.lerp(outside, inside, (mask[1:] + mask[:-1]) / 2)
+
     def select(self, frames: Sequence[int]) -> Cues:
         """Cues of some of the frames, in the order of their indices, such as those of a context window.
 
@@ -97,7 +166,9 @@ class Cues:
         """
         motion = torch.stack([self._motion_between(i, j) for i, j in pairwise(frames)]) if len(frames) > 1 else ()
         rows = list(frames)
-        return Cues(torch.as_tensor(motion, dtype=torch.int64), self.appearance[rows][:, rows])
+        mask = self.mask if self.mask is None or len(self.mask) == 1 else self.mask[rows]
+        outside = None if self.outside is None else self.outside.select(frames)
+        return Cues(torch.as_tensor(motion, dtype=torch.int64), self.appearance[rows][:, rows], mask, outside)
 
     def _motion_between(self, i: int, j: int) -> Tensor:
         steps = self.motion[i:j] if i < j else self.motion
@@ -148,10 +219,13 @@ def resample_cues(cues: Cues, frames: int) -> Cues:
         raise ValueError(f"cues need at least 2 frames, got {frames}")
     if frames == cues.frames:
         return cues
+    mask, outside = cues.mask, None if cues.outside is None else resample_cues(cues.outside, frames)
+    if mask is not None and len(mask) > 1:
+        mask = mask[torch.linspace(0, len(mask) - 1, frames).round().long()]
     motion = F.interpolate(cues.motion[None, None].double(), size=frames - 1, mode="linear")[0, 0]
     matrix = cues.appearance[None, None].float()
     appearance = F.interpolate(matrix, size=(frames, frames), mode="bilinear", align_corners=True)[0, 0]
-    return Cues(motion.round().long(), appearance.fill_diagonal_(1).clamp(0, 1))
+    return Cues(motion.round().long(), appearance.fill_diagonal_(1).clamp(0, 1), mask, outside)
 
 
 def blend_cues(
@@ -165,7 +239,7 @@ def blend_cues(
     """`cues` interpolated linearly towards the cues of other clips.
 
     Args:
-        cues: sets the number of frames.
+        cues: sets the number of frames, and the mask with what is outside.
         motion_from, appearance_from: clips to take each cue from, of any length; None keeps that of `cues`.
         motion_strength, appearance_strength: 0..1; 0 keeps the cue, 1 replaces it.
 
@@ -181,7 +255,16 @@ def blend_cues(
         _check_strength("appearance_strength", appearance_strength)
         target = resample_cues(appearance_from, cues.frames).appearance
         appearance = torch.lerp(appearance, target, appearance_strength)
-    return Cues(motion, appearance)
+    return replace(cues, motion=motion, appearance=appearance)
+
+
+def check_mask(mask: Tensor, frames: int, name: str = "mask") -> None:
+    """Raises ValueError unless a mask is (1 or frames, h, w) in 0..1; `name` is what the message calls it."""
+    if mask.ndim != 3 or len(mask) not in (1, frames) or 0 in mask.shape:
+        raise ValueError(
+            f"{name} must be (1, height, width) or one for each of {frames} frames, got shape {tuple(mask.shape)}"
+        )
+    _check_range(name, mask, 0, 1)
 
 
 def _check_strength(name: str, strength: float) -> None:

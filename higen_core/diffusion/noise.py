@@ -27,10 +27,11 @@ def draw_correlated_noise(
 
     Args:
         seed, shape: as in `draw_video_noise`.
-        motion, correlation: as in `correlate_noise`; motion may be (f - 1,), the same for all videos.
+        motion, correlation: as in `correlate_noise`; motion may lack the batch, the same for all videos.
     """
     noise, offset_noise = draw_video_noise(seed, shape)
-    return correlate_noise(noise + OFFSET_NOISE * offset_noise, motion.expand(shape[0], -1), correlation)
+    motion = motion.expand(shape[0], *motion.shape) if motion.ndim in (1, 3) else motion
+    return correlate_noise(noise + OFFSET_NOISE * offset_noise, motion, correlation)
 
 
 def correlate_noise(noise: Tensor, motion: Tensor, correlation: float) -> Tensor:
@@ -42,7 +43,8 @@ def correlate_noise(noise: Tensor, motion: Tensor, correlation: float) -> Tensor
 
     Args:
         noise: white noise (b, c, f, h, w).
-        motion: motion cues (b, f - 1), 0..1000; the null cue, below 0, gives rho = 0.
+        motion: motion cues (b, f - 1), or (b, f - 1, h, w) for each position by itself; 0..1000, and the null cue,
+            below 0, gives rho = 0.
         correlation: motion at which rho is 1/e; 0 returns the noise unchanged.
 
     Returns:
@@ -53,6 +55,6 @@ def correlate_noise(noise: Tensor, motion: Tensor, correlation: float) -> Tensor
     rhos = torch.exp(-(motion.to(noise) / correlation).square()) * (motion >= 0)
     frames = [noise[:, :, 0]]
     for white, rho in zip(noise.unbind(2)[1:], rhos.unbind(1), strict=True):
-        rho = rho.view(-1, 1, 1, 1)
+        rho = rho[:, None] if rho.ndim == 3 else rho.view(-1, 1, 1, 1)
         frames.append(rho * frames[-1] + (1 - rho.square()).sqrt() * white)
     return torch.stack(frames, dim=2)

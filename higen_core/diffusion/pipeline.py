@@ -10,7 +10,7 @@ import torch
 from einops import repeat
 from torch import Tensor
 
-from ..cues.cues import NULL_APPEARANCE, Cues
+from ..cues.cues import Cues
 from ..models.info import ModelInfo
 from ..models.unet import UNet
 from .guidance import Velocity, classifier_free_guidance
@@ -81,7 +81,7 @@ def video_steps(
 
     Args:
         unet, text, uncond, steps, timesteps, sampler, batch_guidance: as in `prior_steps`.
-        prior: spatial prior (b, c, h, w).
+        prior: spatial prior (b, c, h, w), or one a frame (b, f, c, h, w); see `blend_priors`.
         cues: motion and appearance of f frames, the same for all videos of the batch.
         noise: white noise (b, c, f, h, w); see `draw_video_noise`.
         offset_noise: (b, c, f, 1, 1), added with weight OFFSET_NOISE; None adds none.
@@ -111,20 +111,19 @@ def video_steps(
     guidance = unet.info.sampling.video_guidance if guidance is None else guidance
     b, device = len(noise), unet.device
     text, uncond = _text_states(unet, text, uncond)
-    cond = {
-        "text": text,
-        "prior": prior_strength * prior.to(device),
-        "motion": repeat(cues.motion.to(device), "f -> b f", b=b),
-        "appearance": repeat(cues.rows().to(device), "f w -> b f w", b=b),
-    }
+
+    def batch(conditions: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: repeat(value.to(device), "... -> b ...", b=b) for name, value in conditions.items()}
+
+    cond = {"text": text, "prior": prior_strength * prior.to(device), **batch(cues.conditions(*noise.shape[3:]))}
     null_text = cond | {"text": uncond}
-    null_appearance = cond | {"appearance": torch.full_like(cond["appearance"], NULL_APPEARANCE)}
+    null_appearance = cond | batch(cues.conditions(*noise.shape[3:], null_appearance=True))
     unconds = [(guidance, null_text), (appearance_guidance, null_appearance)]
     velocity = classifier_free_guidance(partial(unet, chunk=chunk), cond, unconds, batch_guidance)
     x = noise.to(device, torch.float32)
     if offset_noise is not None:
         x = x + OFFSET_NOISE * offset_noise.to(x)
-    x = correlate_noise(x, cond["motion"], correlation)
+    x = correlate_noise(x, **batch({"motion": cues.motion_map(*noise.shape[3:])}), correlation=correlation)
     return _sample(unet, velocity, x, sampler, steps, timesteps)
 
 

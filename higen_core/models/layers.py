@@ -7,7 +7,7 @@ Shapes: b videos, f frames, c channels, height h and width w, n = h w positions,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
@@ -29,9 +29,11 @@ class Cond:
     Attributes:
         emb: embedding of time step, motion and appearance of each frame, (b f, e).
         context: text tokens (b, l, d).
-        prior: spatial prior (b, c, h, w).
+        prior: spatial priors (b, f, c, h, w), or (b, 1, c, h, w) for all frames.
         frames: f.
         chunk: frames that a layer processes at a time, to save memory; None means all.
+        mask: where `emb` holds, 0..1, (b f, 1, h, w); None means everywhere.
+        outside: the embedding that holds elsewhere, as `emb`; None without a mask.
     """
 
     emb: Tensor
@@ -39,6 +41,28 @@ class Cond:
     prior: Tensor
     frames: int
     chunk: int | None = None
+    mask: Tensor | None = None
+    outside: Tensor | None = None
+
+    def embedded(self, layer: Callable[[Tensor], Tensor], size: tuple[int, int]) -> Tensor:
+        """`layer` of the embedding of each frame, to be added to features of height and width `size`.
+
+        (b f, c, 1, 1), or (b f, c, h, w) with a mask. Where the mask is 1, lerp gives the embedding inside to the bit.
+        """
+        inside = layer(F.silu(self.emb))[:, :, None, None]
+        if self.mask is None or self.outside is None:
+            return inside
+        outside = layer(F.silu(self.outside))[:, :, None, None]
+        return torch.lerp(outside, inside, F.interpolate(self.mask, size, mode="area"))
+
+    def frame_chunks(self) -> Iterator[Cond]:
+        """The conditions of `chunk` frames of each video at a time."""
+        names = ("emb", "mask", "outside")
+        tensors = {name: value for name in names if (value := getattr(self, name)) is not None}
+        for first in range(0, self.frames, self.chunk or self.frames):
+            last = min(first + (self.chunk or self.frames), self.frames)
+            parts = {n: t.unflatten(0, (-1, self.frames))[:, first:last].flatten(0, 1) for n, t in tensors.items()}
+            yield replace(self, **parts, frames=last - first, chunk=None)
 
     def chunk_rows(self, rows: int) -> int:
         """Rows to process at a time if `rows` rows hold all frames: the fraction chunk / frames of them, at least 1."""
@@ -55,12 +79,11 @@ def frame_chunked(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def run(self: nn.Module, x: Tensor, cond: Cond) -> Tensor:
         if cond.chunk is None or cond.chunk >= cond.frames:
             return forward(self, x, cond)
-        x_chunks, emb_chunks = (t.unflatten(0, (-1, cond.frames)).split(cond.chunk, dim=1) for t in (x, cond.emb))
-        out = []
-        for x_chunk, emb in zip(x_chunks, emb_chunks, strict=True):  # b chunk ...
-            frames = x_chunk.shape[1]
-            chunk_cond = replace(cond, emb=emb.flatten(0, 1), frames=frames, chunk=None)
-            out.append(forward(self, x_chunk.flatten(0, 1), chunk_cond).unflatten(0, (-1, frames)))
+        x_chunks = x.unflatten(0, (-1, cond.frames)).split(cond.chunk, dim=1)  # b chunk ...
+        out = [
+            forward(self, x_chunk.flatten(0, 1), chunk).unflatten(0, (-1, chunk.frames))
+            for x_chunk, chunk in zip(x_chunks, cond.frame_chunks(), strict=True)
+        ]
         return torch.cat(out, dim=1).flatten(0, 1)
 
     return run
@@ -87,7 +110,10 @@ class ConditionedSequential(nn.ModuleList):
 
 
 class ConvIn(nn.Module):
-    """A convolution of the noisy latents, plus one of the spatial prior, added to every frame (paper, section 3.2)."""
+    """A convolution of the noisy latents, plus one of the spatial prior, added to every frame (paper, section 3.2).
+
+    With a prior a frame, each frame gets the convolution of its own.
+    """
 
     def __init__(self, channels: int, width: int, ops: Ops = nn):
         super().__init__()
@@ -96,11 +122,15 @@ class ConvIn(nn.Module):
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         h = rearrange(self.conv(x), "(b f) c h w -> b f c h w", f=cond.frames)
-        return rearrange(h + self.prior(cond.prior)[:, None], "b f c h w -> (b f) c h w")
+        prior = self.prior(cond.prior.flatten(0, 1)).unflatten(0, cond.prior.shape[:2])  # b f c h w
+        return rearrange(h + prior, "b f c h w -> (b f) c h w")
 
 
 class SpatialResBlock(nn.Module):
-    """Two 3x3 convolutions with the per-frame embedding added in between, and a residual connection around them."""
+    """Two 3x3 convolutions with the per-frame embedding added in between, and a residual connection around them.
+
+    With a mask, the embedding of what is inside and that of what is outside are blended at each position.
+    """
 
     def __init__(self, in_width: int, out_width: int, embed_dim: int, ops: Ops = nn):
         super().__init__()
@@ -115,7 +145,7 @@ class SpatialResBlock(nn.Module):
     @frame_chunked
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         h = self.in_conv(F.silu(self.in_norm(x)))
-        h = h + self.emb(F.silu(cond.emb))[:, :, None, None]
+        h = h + cond.embedded(self.emb, h.shape[2:])
         return self.skip(x) + self.out_conv(F.silu(self.out_norm(h)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -98,6 +99,9 @@ class UNet(Network):
         prior: Tensor | None = None,
         motion: Tensor | None = None,
         appearance: Tensor | None = None,
+        mask: Tensor | None = None,
+        outside_motion: Tensor | None = None,
+        outside_appearance: Tensor | None = None,
         chunk: int | None = None,
         skip_patches: Sequence[SkipPatch] = (),
     ) -> Tensor:
@@ -109,9 +113,12 @@ class UNet(Network):
             x: noisy latents (b, c, f, h, w).
             t: diffusion time steps 0..999, (b,).
             text: states of the text tower (b, l, y_dim).
-            prior: latent of the spatial prior (b, c, h, w); None means zeros.
+            prior: latent of the spatial prior (b, c, h, w), or one a frame (b, f, c, h, w); None means zeros.
             motion: motion cues 0..1000, (b, f - 1) or (b, f); None means 0.
             appearance: appearance rows in 0..1, (b, f, 32); None means ones.
+            mask: where motion and appearance hold, 0..1, (b, f, h, w); their embedding is blended with that of
+                outside_motion and outside_appearance at each resolution of the network. None means everywhere.
+            outside_motion, outside_appearance: as motion and appearance, for where the mask is 0.
             chunk: frames that a layer processes at a time; fewer need less memory and more time. None means all.
             skip_patches: change features (b f, c, h, w) where an upsampling layer reads a skip connection.
 
@@ -125,21 +132,35 @@ class UNet(Network):
         motion = x.new_zeros(b, f) if motion is None else motion
         appearance = x.new_ones(b, f, APPEARANCE_WIDTH) if appearance is None else appearance
         prior = x.new_zeros(b, c, h, w) if prior is None else prior
-        _check_shape("prior", prior, (b, c, h, w))
-        _check_shape("appearance", appearance, (b, f, APPEARANCE_WIDTH))
-        if motion.shape != (b, f):
-            _check_shape("motion", motion, (b, f - 1))
+        if prior.ndim == 4:
+            _check_shape("prior", prior, (b, c, h, w))
+            prior = prior[:, None]
+        else:
+            _check_shape("prior", prior, (b, f, c, h, w))
+        _check_cues(motion, appearance, b, f)
+        if mask is not None:
+            outside_motion = torch.zeros_like(motion) if outside_motion is None else outside_motion
+            outside_appearance = torch.ones_like(appearance) if outside_appearance is None else outside_appearance
+            _check_shape("mask", mask, (b, f, h, w))
+            _check_cues(outside_motion, outside_appearance, b, f, "outside_")
         if chunk is not None and chunk < 1:
             raise ValueError(f"chunk must be at least 1 frame, got {chunk}")
         dtype, device = x.dtype, x.device
         x = self.cast(x)
+
+        def embedded(motion: Tensor, appearance: Tensor) -> Tensor:
+            return self.embedding(t.to(x.device), motion.to(x.device), appearance.to(x))
+
         cond = Cond(
-            emb=self.embedding(t.to(x.device), motion.to(x.device), appearance.to(x)),
+            emb=embedded(motion, appearance),
             context=self.text_resampler(text.to(x)),
             prior=prior.to(x),
             frames=f,
             chunk=chunk,
         )
+        if mask is not None:
+            outside = embedded(outside_motion, outside_appearance)
+            cond = replace(cond, mask=rearrange(mask.to(x), "b f h w -> (b f) 1 h w"), outside=outside)
         hidden = rearrange(x, "b c f h w -> (b f) c h w")
         skips = []
         for layers in self.down:
@@ -166,6 +187,12 @@ class UNet(Network):
                 "it has to come from the text encoder that these weights were trained with"
             )
         return x.shape
+
+
+def _check_cues(motion: Tensor, appearance: Tensor, b: int, f: int, kind: str = "") -> None:
+    _check_shape(f"{kind}appearance", appearance, (b, f, APPEARANCE_WIDTH))
+    if motion.shape != (b, f):
+        _check_shape(f"{kind}motion", motion, (b, f - 1))
 
 
 def _check_shape(name: str, value: Tensor, shape: tuple[int, ...]) -> None:
