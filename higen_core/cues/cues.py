@@ -119,6 +119,11 @@ class Cues:
         outside = Cues.constant(self.frames, 0, 0.0) if outside is None else resample_cues(outside, self.frames)
         return replace(self, mask=mask[None] if mask.ndim == 2 else mask, outside=outside)
 
+    @property
+    def still_outside(self) -> bool:
+        """Whether nothing moves or changes where the mask is 0."""
+        return self.outside is not None and not self.outside.motion.any() and bool((self.outside.appearance == 1).all())
+
     def sized(self, height: int, width: int) -> Cues:
         """These cues with their mask resized to latents, one a frame: (f, height, width), means over the cells."""
         if self.mask is None or self.mask.shape == (self.frames, height, width):

@@ -18,6 +18,7 @@ from .noise import OFFSET_NOISE, correlate_noise
 from .sampling import SAMPLERS, SamplerStep
 from .schedule import check_timesteps
 from .schedule import timesteps as spaced_timesteps
+from .still import still_outside
 
 
 def prior_steps(
@@ -120,6 +121,8 @@ def video_steps(
     null_appearance = cond | batch(cues.conditions(*noise.shape[3:], null_appearance=True))
     unconds = [(guidance, null_text), (appearance_guidance, null_appearance)]
     velocity = classifier_free_guidance(partial(unet, chunk=chunk), cond, unconds, batch_guidance)
+    if cues.still_outside:
+        velocity = still_outside(velocity, cond["mask"])
     x = noise.to(device, torch.float32)
     if offset_noise is not None:
         x = x + OFFSET_NOISE * offset_noise.to(x)
