@@ -6,7 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .cue_extractor import HiGenCueExtractor
 from .cue_schedule import HiGenCueSchedule
-from .image_prior import HiGenImagePrior
+from .image_prior import HiGenImagePrior, HiGenPriorTrack
 from .loader import HiGenLoader
 from .models.folders import register_model_folder
 from .models.info_route import register_route
@@ -18,6 +18,7 @@ NODES = (
     HiGenLoader,
     HiGenSpatialPriorSampler,
     HiGenImagePrior,
+    HiGenPriorTrack,
     HiGenCueSchedule,
     HiGenCueExtractor,
     HiGenTemporalSampler,

@@ -11,7 +11,8 @@ import node_helpers
 import torch
 
 from .. import higen_core as hg
-from ..higen_core.cues.cues import NULL_APPEARANCE
+from ..higen_core.diffusion.prior_track import prior_of_frames
+from ..higen_core.diffusion.still import hold_still
 from .latents import check_prior, frames_and_size
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ OF_OTHER_MODELS = {
 
 @dataclass(frozen=True, eq=False)
 class FrameCues:
-    """What a CONDITIONING has beside its text: a prior (4, h, w), and the cues of all frames.
+    """What a CONDITIONING has beside its text: a prior (4, h, w) or one a frame (f, 4, h, w), and the cues of all frames.
 
     Two are equal only if they are the same object, which makes comparisons by ComfyUI cheap.
     """
@@ -59,15 +60,25 @@ class FrameCues:
     null_appearance: bool = False
 
     def in_window(self, window: Any) -> FrameCues:
-        """The cues of the frames in a context window of ComfyUI; all cues where it is None."""
+        """The cues and priors of the frames in a context window of ComfyUI; all of them where it is None."""
         if window is None:
             return self
-        return replace(self, cues=self.cues.select(window.index_list))
+        frames = window.index_list
+        return replace(self, cues=self.cues.select(frames), prior=prior_of_frames(self.prior, frames))
 
-    def rows(self) -> torch.Tensor:
-        """The appearance that the denoiser reads, (f, 32)."""
-        rows = self.cues.rows()
-        return torch.full_like(rows, NULL_APPEARANCE) if self.null_appearance else rows
+    def sized(self, height: int, width: int) -> FrameCues:
+        """These with the mask of the cues in the size of the latents."""
+        return replace(self, cues=self.cues.sized(height, width))
+
+    def cropped(self, top: int, left: int, height: int, width: int) -> FrameCues:
+        """These in an area, in latent cells."""
+        prior = self.prior[..., top : top + height, left : left + width]
+        return replace(self, cues=self.cues.cropped(top, left, height, width), prior=prior)
+
+    def fits(self, other: FrameCues) -> bool:
+        """Whether `stack` takes both."""
+        masks = [None if part.cues.mask is None else part.cues.mask.shape for part in (self, other)]
+        return self.prior.shape == other.prior.shape and self.cues.frames == other.cues.frames and masks[0] == masks[1]
 
     @staticmethod
     def stack(parts: Sequence[FrameCues], like: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -78,34 +89,45 @@ class FrameCues:
         prior = torch.stack([part.prior_strength * part.prior.to(like) for part in parts])
         if parts[0].cues.frames == 1:
             return {"prior": prior}
-        return {
-            "prior": prior,
-            "motion": torch.stack([part.cues.motion for part in parts]).to(like.device),
-            "appearance": torch.stack([part.rows() for part in parts]).to(like.device),
-        }
+        conditions = [part.cues.conditions(*part.prior.shape[-2:], part.null_appearance) for part in parts]
+        stacked = {name: torch.stack([values[name] for values in conditions]) for name in conditions[0]}
+        return {"prior": prior} | {name: value.to(like.device) for name, value in stacked.items()}
+
+    @staticmethod
+    def hold_still(denoised: torch.Tensor, parts: Sequence[FrameCues]) -> torch.Tensor:
+        """Clean latents (p f, 4, h, w) of p parts, still outside of the masks whose cues ask for that."""
+        if not any(part.cues.still_outside for part in parts):
+            return denoised
+        videos = denoised.unflatten(0, (len(parts), -1)).transpose(1, 2)  # p 4 f h w
+        masks = [part.cues.sized(*denoised.shape[2:]).mask if part.cues.still_outside else None for part in parts]
+        held = [
+            video if mask is None else hold_still(video[None], mask)[0]
+            for video, mask in zip(videos, masks, strict=True)
+        ]
+        return torch.stack(held).transpose(1, 2).flatten(0, 1)
 
 
 class CondCues(comfy.conds.CONDConstant):
     """FrameCues among ComfyUI's conds: not cast, repeated or sliced by ComfyUI. Those of a batch become a list."""
 
     def process_cond(self, batch_size: int, area: Sequence[int] | None = None, **_: Any) -> CondCues:
-        """Crops the prior to an area (height, width, y, x), in latent cells."""
+        """Crops prior and mask to an area (height, width, y, x), in latent cells."""
         if area is None:
             return self
         height, width, top, left = area
-        prior = self.cond.prior[:, top : top + height, left : left + width]
-        return self._copy_with(replace(self.cond, prior=prior))
+        return self._copy_with(self.cond.cropped(top, left, height, width))
 
     def can_concat(self, other: CondCues) -> bool:
-        return self.cond.prior.shape == other.cond.prior.shape and self.cond.cues.frames == other.cond.cues.frames
+        return self.cond.fits(other.cond)
 
     def concat(self, others: Sequence[CondCues]) -> list[FrameCues]:
         return [self.cond, *(other.cond for other in others)]
 
 
 def apply_cues(conditioning: list, cues: hg.Cues, prior: dict[str, Any], prior_strength: float = 1.0) -> list:
-    """The CONDITIONING with a prior, the LATENT of one image, and cues. Errors are those of `check_prior`."""
-    value = FrameCues(cues, check_prior(prior)[0], prior_strength)
+    """The CONDITIONING with a prior, the LATENT of one image or a track, and cues. Errors: those of `check_prior`."""
+    priors = check_prior(prior, frames=cues.frames)
+    value = FrameCues(cues, priors[0] if len(priors) == 1 else priors, prior_strength)
     return node_helpers.conditioning_set_values(conditioning, {KEY: value})
 
 
@@ -174,7 +196,9 @@ def text_and_cues(model: HigenModel, conditioning: dict[str, Any]) -> dict[str, 
             raise ValueError(f"{prompt} has a {key} with NaN or infinite values: check the node that sets it")
     conds = {"c_crossattn": CondText(text)}
     if cues := conditioning.get(KEY):
-        check_frames(cues, conditioning["noise"].shape)
+        shape = conditioning["noise"].shape
+        check_frames(cues, shape)
+        cues = cues.sized(*shape[-2:])
         conds["cues"] = CondCues(replace(cues, prior=model.process_latent_in(cues.prior)))
     return conds
 
@@ -204,6 +228,6 @@ def check_frames(cues: FrameCues, shape: Sequence[int]) -> None:
             f"the latent has {frames} frames, but the cues are for {cues.cues.frames}: connect the latent of HiGen "
             "Apply Cues, or change frames in HiGen Cue Schedule"
         )
-    if (height, width) != cues.prior.shape[1:]:
-        latent, prior = (f"{8 * w}x{8 * h}" for h, w in ((height, width), cues.prior.shape[1:]))
+    if (height, width) != cues.prior.shape[-2:]:
+        latent, prior = (f"{8 * w}x{8 * h}" for h, w in ((height, width), cues.prior.shape[-2:]))
         raise ValueError(f"the latent is for {latent} pixels, but the prior for {prior}: give both one size")

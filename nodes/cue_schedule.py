@@ -125,6 +125,18 @@ class HiGenCueSchedule(io.ComfyNode):
                     tooltip="From HiGen Loader, for what is left to the model. HiGen Temporal Sampler can also supply "
                     "it, but the outputs plot and curves then have no value.",
                 ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="A motion brush: where the cues of this node hold, as drawn in ComfyUI's mask editor. One "
+                    "mask, or one a frame, of any size. The rest of the picture is still, or follows outside.",
+                ),
+                HigenCuesType.Input(
+                    "outside",
+                    optional=True,
+                    tooltip="Cues for where the mask is 0, of any length; without them nothing moves there. They count "
+                    "with a mask only.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             outputs=[
@@ -182,6 +194,8 @@ class HiGenCueSchedule(io.ComfyNode):
         motion_curve_from=None,
         appearance_curve_from=None,
         model=None,
+        mask=None,
+        outside=None,
     ) -> io.NodeOutput:
         request = CueRequest(
             frames,
@@ -191,6 +205,8 @@ class HiGenCueSchedule(io.ComfyNode):
             appearance_from,
             motion_strength,
             appearance_strength,
+            mask,
+            outside,
         )
         info = hg.ModelInfo() if model is None else higen_model(model).info
         shown = shown_defaults(request, fps, info) if model is not None else {}

@@ -1,4 +1,4 @@
-"""HiGen Image to Spatial Prior: encodes any image as a spatial prior, in place of the spatial stage."""
+"""Spatial priors: HiGen Image to Spatial Prior encodes any image as one, HiGen Prior Track gives several their times."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import torch
 from comfy_api.latest import io
 
 from .. import higen_core as hg
+from ..higen_core.diffusion.prior_track import check_times
 from ..higen_core.media.image import FITS
-from .latents import check_size
+from .latents import TIMES, check_pictures, check_size
 from .models.model import HigenModel, higen_model
 from .schema import known_fields
 from .validation import check_mask, parse_color, validated
@@ -21,6 +22,8 @@ UNFAMILIAR = (
     "This picture is unlike those that the model was trained on and will look different in the video: decoded again, "
     "it has a PSNR of {psnr} dB, others have {least} or more. The model knows {pictures}."
 )
+PRIORS_MAX = 6
+"""Inputs of HiGen Prior Track; each takes several pictures."""
 
 
 class HiGenImagePrior(io.ComfyNode):
@@ -134,3 +137,76 @@ def size(images: torch.Tensor, height: int, width: int, model: HigenModel | None
     check_size("height", height, step)
     check_size("width", width, step)
     return height, width
+
+
+class HiGenPriorTrack(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="HiGenPriorTrack",
+            display_name="HiGen Prior Track",
+            category="HiGen",
+            description="Several spatial priors at times of their own, blended in between: first and last frame, key "
+            "frames, storyboards. Connect it as the prior of a HiGen video.",
+            inputs=[
+                io.Latent.Input("prior_1", tooltip="The latent of one picture, or of several in the order of time."),
+                *(
+                    io.Latent.Input(f"prior_{i}", optional=True, tooltip="The next picture, of the same size.")
+                    for i in range(2, PRIORS_MAX + 1)
+                ),
+                io.String.Input(
+                    "times",
+                    default="",
+                    optional=True,
+                    tooltip="When each picture is shown, as rising numbers such as 0, 0.3, 1: 0 is the first frame, 1 "
+                    "the last. Empty: spaced evenly over the clip.",
+                ),
+            ],
+            outputs=[
+                io.Latent.Output(
+                    display_name="prior",
+                    tooltip="For HiGen Temporal Sampler and HiGen Apply Cues; VAE Decode shows the pictures.",
+                )
+            ],
+            **known_fields(search_aliases=["first last frame", "keyframes", "storyboard", "interpolate images"]),
+        )
+
+    @classmethod
+    @validated
+    def execute(
+        cls, prior_1, prior_2=None, prior_3=None, prior_4=None, prior_5=None, prior_6=None, times=""
+    ) -> io.NodeOutput:
+        priors = enumerate((prior_1, prior_2, prior_3, prior_4, prior_5, prior_6), start=1)
+        return io.NodeOutput(prior_track({f"prior_{i}": prior for i, prior in priors if prior is not None}, times))
+
+
+def prior_track(priors: dict[str, dict[str, Any]], times: str) -> dict[str, Any]:
+    """The LATENT of several priors, (n, 4, h, w), that knows the times at which they hold.
+
+    Args:
+        priors: LATENTs of one or more pictures in the order of time, by the name of their input.
+        times: a number for each picture, 0 at the first frame and 1 at the last; "" spaces them evenly.
+
+    Raises:
+        ValueError: priors of several sizes or that are no pictures, or times that are no numbers, do not rise or are
+            not as many as the priors.
+    """
+    samples = {name: check_pictures(name, prior) for name, prior in priors.items()}
+    sizes = {name: value.shape[2:] for name, value in samples.items()}
+    (first, size), *others = sizes.items()
+    for name, other in others:
+        if other != size:
+            pixels, expected = (f"{8 * w}x{8 * h}" for h, w in (other, size))
+            raise ValueError(f"{name} is for {pixels} pixels, {first} for {expected}: give all priors one size")
+    pictures = torch.cat(list(samples.values()))
+    try:
+        values = [float(text) for text in times.replace(",", " ").split()] or evenly_spaced(len(pictures))
+    except ValueError:
+        raise ValueError(f"times must be numbers from 0 to 1 such as 0, 0.5, 1, got {times!r}") from None
+    check_times(values, len(pictures))
+    return {"samples": pictures, TIMES: values}
+
+
+def evenly_spaced(count: int) -> list[float]:
+    """Times of so many priors: the first frame, the last frame, and evenly between them."""
+    return [i / max(count - 1, 1) for i in range(count)]

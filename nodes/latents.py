@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from comfy.model_management import intermediate_device
 
-from ..higen_core import Cues
+from ..higen_core import Cues, blend_priors
 
 LATENT_CHANNELS = 4
+TIMES = "higen_times"
+"""Key in the LATENT of several priors of the times at which they hold, 0 at the first frame and 1 at the last."""
 
 
 def check_size(name: str, pixels: int, step: int) -> None:
@@ -33,26 +35,40 @@ def frames_and_size(shape: Sequence[int]) -> tuple[int, int, int]:
     return shape[0], shape[2], shape[3]
 
 
-def check_prior(latent: dict[str, Any], step: int = 8) -> torch.Tensor:
-    """The samples of the LATENT of one image, as stock nodes for Stable Diffusion 1.5 or 2.x make it: (1, 4, h, w).
+def check_prior(latent: dict[str, Any], step: int = 8, frames: int = 1) -> torch.Tensor:
+    """The samples of a prior: (1, 4, h, w), or one for each of so many frames, (frames, 4, h, w).
+
+    One prior is the LATENT of an image, as stock nodes for Stable Diffusion 1.5 or 2.x make it; several are that of
+    HiGen Prior Track.
 
     `step`: width and height in pixels must be multiples of it.
 
     Raises:
-        ValueError: several images, a wrong shape, or NaN or infinite values.
+        ValueError: several images without times, a wrong shape, or NaN or infinite values.
     """
+    samples = check_pictures("prior", latent, step)
+    if TIMES in latent:
+        return samples if len(samples) == 1 else blend_priors(samples, latent[TIMES], frames)
+    if len(samples) != 1:
+        raise ValueError(
+            f"prior must be one picture, got {len(samples)} latents; pick one with Latent From Batch, or give each a "
+            "time with HiGen Prior Track"
+        )
+    return samples
+
+
+def check_pictures(name: str, latent: dict[str, Any], step: int = 8) -> torch.Tensor:
+    """The samples of a LATENT of pictures, (n, 4, h, w), float32. `name` is what error messages call it."""
     samples = latent["samples"]
     if samples.ndim != 4 or samples.shape[1] != LATENT_CHANNELS:
         raise ValueError(
-            f"prior must be a picture's latent (1, 4, height/8, width/8) as of Stable Diffusion 1.5 or 2.x, "
+            f"{name} must be a picture's latent (1, 4, height/8, width/8) as of Stable Diffusion 1.5 or 2.x, "
             f"got {tuple(samples.shape)}"
         )
-    if samples.shape[0] != 1:
-        raise ValueError(f"prior must be one picture, got {samples.shape[0]} latents; pick one with Latent From Batch")
-    for name, side in zip(("prior height", "prior width"), samples.shape[2:], strict=True):
-        check_size(name, 8 * side, step)
+    for axis, side in zip(("height", "width"), samples.shape[2:], strict=True):
+        check_size(f"{name} {axis}", 8 * side, step)
     if not torch.isfinite(samples).all():
-        raise ValueError("prior has NaN or infinite values; the node that made it overflowed in half precision")
+        raise ValueError(f"{name} has NaN or infinite values; the node that made it overflowed in half precision")
     return samples.float()
 
 

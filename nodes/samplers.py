@@ -107,7 +107,6 @@ class HiGenTemporalSampler(io.ComfyNode):
         appearance_cfg=0.0,
     ) -> io.NodeOutput:
         higen = higen_model(model)
-        check_prior(prior, higen.size_step)
         sampling = higen.info.sampling
         values, shown = of_model(
             {"steps": steps, "cfg": cfg, "sampler": sampler},
@@ -115,8 +114,9 @@ class HiGenTemporalSampler(io.ComfyNode):
         )
         shown |= cues_note(cues, higen.info)
         cues = resolve_cues(cues, higen.info)
+        check_prior(prior, higen.size_step, cues.frames)
         positive, negative = (apply_cues(prompt, cues, prior, prior_strength) for prompt in (positive, negative))
         appearance = Guidance(resolve_appearance_guidance(higen.info, appearance_cfg or None, "appearance_cfg"))
         guider = TextAndAppearanceGuider(model, positive, negative, Guidance(values["cfg"]), appearance)
-        noise = VideoNoise(seed, cues.motion, higen.info.noise_correlation).generate_noise(empty_video(cues, prior))
+        noise = VideoNoise(seed, cues, higen.info.noise_correlation).generate_noise(empty_video(cues, prior))
         return io.NodeOutput(sample(guider, noise, values["sampler"], values["steps"], seed), ui=shown)

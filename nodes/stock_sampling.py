@@ -103,7 +103,7 @@ class HiGenVideoNoise(io.ComfyNode):
     @validated
     def execute(cls, model, noise_seed, cues=None) -> io.NodeOutput:
         info = higen_model(model).info
-        noise = VideoNoise(noise_seed, resolve_cues(cues, info).motion, info.noise_correlation)
+        noise = VideoNoise(noise_seed, resolve_cues(cues, info), info.noise_correlation)
         return io.NodeOutput(noise, ui=cues_note(cues, info))
 
 

@@ -17,7 +17,7 @@ from comfy.patcher_extension import WrappersMP
 
 from ... import higen_core as hg
 from ...higen_core.diffusion.schedule import BETA_FIRST, BETA_LAST
-from ..conditioning import text_and_cues
+from ..conditioning import FrameCues, text_and_cues
 from ..latents import frames_and_size
 from ..sampling.noise import sample_with_video_noise
 from .denoiser import StockUNet
@@ -102,8 +102,11 @@ class HigenModel(BaseModel):
         frames, height, width = frames_and_size(input_shape)
         return hg.activations(self.diffusion_model.config, frames, height, width, self.computes_in)
 
-    def _apply_model(self, x: torch.Tensor, *args: Any, **conds: Any) -> torch.Tensor:
+    def _apply_model(
+        self, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **conds
+    ) -> torch.Tensor:
         """Predicts clean latents; long clips are processed in chunks that fit into the free memory."""
+        options = transformer_options or {}
         if cues := conds.get("cues"):
             frames, _, height, width = x.shape
             free = getattr(self.current_patcher, "get_free_memory", comfy.model_management.get_free_memory)(x.device)
@@ -111,7 +114,11 @@ class HigenModel(BaseModel):
             size = (frames // len(cues), height, width)
             config = self.diffusion_model.config
             conds["chunk"] = hg.plan_chunk(config, *size, self.computes_in, free, batch=len(cues))
-        return super()._apply_model(x, *args, **conds)
+        denoised = super()._apply_model(x, t, c_concat, c_crossattn, control, options, **conds)
+        if not cues:
+            return denoised
+        window = options.get("context_window")
+        return FrameCues.hold_still(denoised, [part.in_window(window) for part in cues])
 
 
 def load_model(source: str, dtype: str, image_tower: str = "", disable_dynamic: bool = False) -> Any:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class VideoNoise:
-    """NOISE of a seed for motion cues (f - 1,), correlated as in `hg.draw_correlated_noise`."""
+    """NOISE of a seed for cues, correlated by their motion as in `hg.draw_correlated_noise`."""
 
-    def __init__(self, seed: int, motion: torch.Tensor, correlation: float):
-        self.seed, self.motion, self.correlation = seed, motion, correlation
+    def __init__(self, seed: int, cues: hg.Cues, correlation: float):
+        self.seed, self.cues, self.correlation = seed, cues, correlation
 
     def generate_noise(self, latent: dict[str, Any]) -> torch.Tensor:
         """Noise for a video LATENT, (f, 4, h, w), on the CPU.
@@ -30,11 +30,10 @@ class VideoNoise:
             ValueError: the latent has another number of frames than the cues.
         """
         frames, height, width = frames_and_size(latent["samples"].shape)
-        if frames != len(self.motion) + 1:
-            raise ValueError(f"the latent has {frames} frames, but the noise is for cues of {len(self.motion) + 1}")
-        noise = hg.draw_correlated_noise(
-            self.seed, (1, LATENT_CHANNELS, frames, height, width), self.motion, self.correlation
-        )
+        if frames != self.cues.frames:
+            raise ValueError(f"the latent has {frames} frames, but the noise is for cues of {self.cues.frames}")
+        shape = (1, LATENT_CHANNELS, frames, height, width)
+        noise = hg.draw_correlated_noise(self.seed, shape, self.cues.motion_map(height, width), self.correlation)
         return rearrange(noise, "1 c f h w -> f c h w")
 
 
@@ -61,7 +60,7 @@ def sample_with_video_noise(
             extra_args["model_options"]["context_handler"] = with_frames_in_the_batch(handler)
         seed = extra_args.get("seed")
         if seed is not None and is_plain_noise(noise, seed):
-            video_noise = VideoNoise(seed, cues.motion, guider.inner_model.info.noise_correlation)
+            video_noise = VideoNoise(seed, cues, guider.inner_model.info.noise_correlation)
             noise = video_noise.generate_noise({"samples": noise}).to(noise)
     return sample(guider, sigmas, extra_args, callback, noise, *args, **options)
 

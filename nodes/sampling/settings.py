@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+
 from ... import higen_core as hg
 from ...higen_core.cues.curves import MOTION_MAX, Curve, EvaluatedCurve
 from ..output.curve_value import CurveValue
@@ -43,6 +45,8 @@ class CueRequest:
         frames: length of the clip; 0 for that of the training clips.
         motion, appearance: CURVEs; None for the model's constant.
         motion_from, appearance_from, motion_strength, appearance_strength: see `hg.blend_cues`.
+        mask: MASK where these cues hold, (1 or frames, h, w); None for everywhere.
+        outside: cues for the rest of the picture; None is still.
     """
 
     frames: int
@@ -52,12 +56,15 @@ class CueRequest:
     appearance_from: HigenCues = None
     motion_strength: float = 1.0
     appearance_strength: float = 1.0
+    mask: torch.Tensor | None = None
+    outside: HigenCues = None
 
     @property
     def of_model(self) -> list[str]:
         """Names of the inputs whose value is the model's, also of blended cues."""
         own = {"frames": self.frames == 0, "motion": self.motion is None, "appearance": self.appearance is None}
-        blended = {n: isinstance(getattr(self, n), CueRequest) for n in ("motion_from", "appearance_from")}
+        links = ("motion_from", "appearance_from", "outside")
+        blended = {name: isinstance(getattr(self, name), CueRequest) for name in links}
         return [name for name, unknown in (own | blended).items() if unknown]
 
     def complete(self, info: hg.ModelInfo) -> CueRequest:
@@ -70,19 +77,21 @@ class CueRequest:
             appearance=_or_constant(self.appearance, sampling.appearance),
             motion_from=None if self.motion_from is None else resolve_cues(self.motion_from, info),
             appearance_from=None if self.appearance_from is None else resolve_cues(self.appearance_from, info),
+            outside=None if self.outside is None else resolve_cues(self.outside, info),
         )
 
     def cues(self) -> hg.Cues:
         """The cues, if nothing is the model's.
 
         Raises:
-            ValueError: a value is the model's, or fewer than 2 frames; the message names the input.
+            ValueError: a value is the model's, fewer than 2 frames, or a mask that does not fit; the message names the
+                input.
         """
         if names := self.of_model:
             raise ValueError(no_model(names))
         if self.frames < 2:
             raise ValueError(f"frames must be 0, as the model says, or at least 2, got {self.frames}")
-        return hg.blend_cues(
+        cues = hg.blend_cues(
             hg.Cues.from_curves(
                 EvaluatedCurve(self.motion.interp_array, "motion_curve_from"),
                 EvaluatedCurve(self.appearance.interp_array, "appearance_curve_from"),
@@ -93,6 +102,7 @@ class CueRequest:
             motion_strength=self.motion_strength,
             appearance_strength=self.appearance_strength,
         )
+        return cues if self.mask is None else cues.masked(self.mask.float().cpu(), self.outside)
 
 
 HigenCues = hg.Cues | CueRequest | None
