@@ -49,7 +49,7 @@ OF_OTHER_MODELS = {
 
 @dataclass(frozen=True, eq=False)
 class FrameCues:
-    """What a CONDITIONING has beside its text: a prior (4, h, w) or one a frame (f, 4, h, w), and the cues of all frames.
+    """What a CONDITIONING has beside its text: cues of all frames, and a prior (4, h, w) or one a frame (f, 4, h, w).
 
     Two are equal only if they are the same object, which makes comparisons by ComfyUI cheap.
     """

@@ -1,4 +1,4 @@
-"""Spatial priors: HiGen Image to Spatial Prior encodes any image as one, HiGen Prior Track gives several their times."""
+"""HiGen Image to Spatial Prior encodes any image as a spatial prior; HiGen Prior Track gives several their times."""
 
 from __future__ import annotations
 

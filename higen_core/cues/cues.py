@@ -1,7 +1,7 @@
 """The motion and appearance cues, which control the temporal stage (Qing et al. 2024, section 3.3).
 
-Motion is how much pixels change from one frame to the next, appearance how similar any two frames look. A mask says where
-in the picture they hold.
+Motion is how much pixels change from one frame to the next, appearance how similar any two frames look. A mask says
+where in the picture they hold.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Cues:
             outside: cues of any length, stretched in time to these. None is still: no motion, no change of appearance.
 
         Raises:
-            ValueError: a mask of another shape or count, or out of range; these cues, or `outside`, have a mask already.
+            ValueError: a mask of another shape or count, or out of range, or a second mask.
         """
         if self.mask is not None or (outside is not None and outside.mask is not None):
             raise ValueError(f"{'outside' if self.mask is None else 'these cues'} have a mask already; give one mask")

@@ -12,8 +12,8 @@ from torch import Tensor
 def blend_priors(priors: Tensor, times: Sequence[float], frames: int) -> Tensor:
     """A prior for each frame of a clip, for `sample_video`.
 
-    Between two times their priors are blended linearly; before the first and after the last one prior holds. The network
-    embeds priors with one convolution, so this blends their embeddings.
+    Between two times their priors are blended linearly; before the first and after the last one prior holds. The
+    network embeds priors with one convolution, so this blends their embeddings.
 
     Args:
         priors: (..., n, c, h, w), such as (b, n, c, h, w).
