@@ -14,6 +14,7 @@ INPUTS = {
         *("model", "positive", "negative", "width", "height", "seed", "steps", "cfg", "sampler"),
     ],
     "HiGenImagePrior": ["images", "vae", "model", "mask", "width", "height", "fit", "background"],
+    "HiGenPriorTrack": [*(f"prior_{i}" for i in range(1, 7)), "times"],
     "HiGenCueExtractor": [
         *("model", "images", "video", "clip_vision", "images_fps", "frames", "span", "start", "blur", "cuts"),
         *("encoder", "similarity_floor", "motion_scale"),
@@ -21,7 +22,7 @@ INPUTS = {
     "HiGenCueSchedule": [
         *("frames", "motion", "appearance", "motion_curve", "appearance_curve", "fps"),
         *("motion_from", "appearance_from", "motion_strength", "appearance_strength"),
-        *("motion_curve_from", "appearance_curve_from", "model"),
+        *("motion_curve_from", "appearance_curve_from", "model", "mask", "outside"),
     ],
     "HiGenTemporalSampler": [
         *("model", "positive", "negative", "prior", "cues", "seed", "steps", "cfg", "sampler"),
@@ -52,6 +53,7 @@ OUTPUTS = {
     "HiGenLoader": ["MODEL", "CLIP", "VAE"],
     "HiGenSpatialPriorSampler": ["LATENT"],
     "HiGenImagePrior": ["LATENT"],
+    "HiGenPriorTrack": ["LATENT"],
     "HiGenCueExtractor": ["HIGEN_CUES", "IMAGE"],
     "HiGenCueSchedule": ["HIGEN_CUES", "IMAGE", "CURVE", "CURVE"],
     "HiGenTemporalSampler": ["LATENT"],
