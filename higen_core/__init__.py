@@ -6,7 +6,7 @@ from .cues.extraction import ExtractedCues, cue_options, extract_cues
 from .cues.plot import plot_cues
 from .diffusion.noise import draw_correlated_noise, draw_noise, draw_video_noise
 from .diffusion.pipeline import prior_steps, sample_prior, sample_video, video_steps
-from .diffusion.prior_track import blend_priors
+from .diffusion.prior_track import blend_priors, key_frames
 from .diffusion.sampling import SAMPLERS, SamplerStep
 from .media.image import fit_images
 from .memory import DecodePlan, Plan, activations, decode_activations, free_memory, plan, plan_chunk, plan_decoding
@@ -43,6 +43,7 @@ __all__ = [
     "extract_cues",
     "fit_images",
     "free_memory",
+    "key_frames",
     "load_clip",
     "load_dinov2",
     "load_unet",

@@ -11,9 +11,9 @@ import node_helpers
 import torch
 
 from .. import higen_core as hg
+from ..higen_core.diffusion.estimates import hold_still, keep_frames
 from ..higen_core.diffusion.prior_track import prior_of_frames
-from ..higen_core.diffusion.still import hold_still
-from .latents import check_prior, frames_and_size
+from .latents import check_prior, frames_and_size, kept_frames
 
 if TYPE_CHECKING:
     from .models.model import HigenModel
@@ -51,6 +51,8 @@ OF_OTHER_MODELS = {
 class FrameCues:
     """What a CONDITIONING has beside its text: cues of all frames, and a prior (4, h, w) or one a frame (f, 4, h, w).
 
+    `keep` says which frames show exactly their priors, (f,) bool; None for none.
+
     Two are equal only if they are the same object, which makes comparisons by ComfyUI cheap.
     """
 
@@ -58,13 +60,15 @@ class FrameCues:
     prior: torch.Tensor
     prior_strength: float = 1.0
     null_appearance: bool = False
+    keep: torch.Tensor | None = None
 
     def in_window(self, window: Any) -> FrameCues:
         """The cues and priors of the frames in a context window of ComfyUI; all of them where it is None."""
         if window is None:
             return self
         frames = window.index_list
-        return replace(self, cues=self.cues.select(frames), prior=prior_of_frames(self.prior, frames))
+        keep = None if self.keep is None else self.keep[list(frames)]
+        return replace(self, cues=self.cues.select(frames), prior=prior_of_frames(self.prior, frames), keep=keep)
 
     def sized(self, height: int, width: int) -> FrameCues:
         """These with the mask of the cues in the size of the latents."""
@@ -93,18 +97,18 @@ class FrameCues:
         stacked = {name: torch.stack([values[name] for values in conditions]) for name in conditions[0]}
         return {"prior": prior} | {name: value.to(like.device) for name, value in stacked.items()}
 
-    @staticmethod
-    def hold_still(denoised: torch.Tensor, parts: Sequence[FrameCues]) -> torch.Tensor:
-        """Clean latents (p f, 4, h, w) of p parts, still outside of the masks whose cues ask for that."""
-        if not any(part.cues.still_outside for part in parts):
-            return denoised
-        videos = denoised.unflatten(0, (len(parts), -1)).transpose(1, 2)  # p 4 f h w
-        masks = [part.cues.sized(*denoised.shape[2:]).mask if part.cues.still_outside else None for part in parts]
-        held = [
-            video if mask is None else hold_still(video[None], mask)[0]
-            for video, mask in zip(videos, masks, strict=True)
-        ]
-        return torch.stack(held).transpose(1, 2).flatten(0, 1)
+    @property
+    def changes_estimates(self) -> bool:
+        return self.cues.still_outside or self.keep is not None
+
+    def change_estimates(self, x0: torch.Tensor) -> torch.Tensor:
+        """Clean latents (f, 4, h, w): still outside of a mask whose cues ask for that, and with the kept frames."""
+        video = x0.transpose(0, 1)[None]  # 1 4 f h w
+        if self.cues.still_outside:
+            video = hold_still(video, self.cues.sized(*x0.shape[2:]).mask)
+        if self.keep is not None:
+            video = keep_frames(video, self.prior[None], self.keep)
+        return video[0].transpose(0, 1)
 
 
 class CondCues(comfy.conds.CONDConstant):
@@ -127,7 +131,8 @@ class CondCues(comfy.conds.CONDConstant):
 def apply_cues(conditioning: list, cues: hg.Cues, prior: dict[str, Any], prior_strength: float = 1.0) -> list:
     """The CONDITIONING with a prior, the LATENT of one image or a track, and cues. Errors: those of `check_prior`."""
     priors = check_prior(prior, frames=cues.frames)
-    value = FrameCues(cues, priors[0] if len(priors) == 1 else priors, prior_strength)
+    prior_values = priors[0] if len(priors) == 1 else priors
+    value = FrameCues(cues, prior_values, prior_strength, keep=kept_frames(prior, cues.frames))
     return node_helpers.conditioning_set_values(conditioning, {KEY: value})
 
 

@@ -11,7 +11,7 @@ from comfy_api.latest import io
 from .. import higen_core as hg
 from ..higen_core.diffusion.prior_track import check_times
 from ..higen_core.media.image import FITS
-from .latents import TIMES, check_pictures, check_size
+from .latents import KEEP, TIMES, check_pictures, check_size
 from .models.model import HigenModel, higen_model
 from .schema import known_fields
 from .validation import check_mask, parse_color, validated
@@ -161,6 +161,13 @@ class HiGenPriorTrack(io.ComfyNode):
                     tooltip="When each picture is shown, as rising numbers such as 0, 0.3, 1: 0 is the first frame, 1 "
                     "the last. Empty: spaced evenly over the clip.",
                 ),
+                io.Boolean.Input(
+                    "keep",
+                    default=True,
+                    optional=True,
+                    tooltip="The frames at these times show exactly their pictures. Off: pictures only guide the frames, "
+                    "which weights that were trained with the first frame as the prior hardly follow.",
+                ),
             ],
             outputs=[
                 io.Latent.Output(
@@ -174,18 +181,21 @@ class HiGenPriorTrack(io.ComfyNode):
     @classmethod
     @validated
     def execute(
-        cls, prior_1, prior_2=None, prior_3=None, prior_4=None, prior_5=None, prior_6=None, times=""
+        cls, prior_1, prior_2=None, prior_3=None, prior_4=None, prior_5=None, prior_6=None, times="", keep=True
     ) -> io.NodeOutput:
         priors = enumerate((prior_1, prior_2, prior_3, prior_4, prior_5, prior_6), start=1)
-        return io.NodeOutput(prior_track({f"prior_{i}": prior for i, prior in priors if prior is not None}, times))
+        return io.NodeOutput(
+            prior_track({f"prior_{i}": prior for i, prior in priors if prior is not None}, times, keep)
+        )
 
 
-def prior_track(priors: dict[str, dict[str, Any]], times: str) -> dict[str, Any]:
+def prior_track(priors: dict[str, dict[str, Any]], times: str, keep: bool = True) -> dict[str, Any]:
     """The LATENT of several priors, (n, 4, h, w), that knows the times at which they hold.
 
     Args:
         priors: LATENTs of one or more pictures in the order of time, by the name of their input.
         times: a number for each picture, 0 at the first frame and 1 at the last; "" spaces them evenly.
+        keep: whether the frames at these times show exactly their pictures.
 
     Raises:
         ValueError: priors of several sizes or that are no pictures, or times that are no numbers, do not rise or are
@@ -204,7 +214,7 @@ def prior_track(priors: dict[str, dict[str, Any]], times: str) -> dict[str, Any]
     except ValueError:
         raise ValueError(f"times must be numbers from 0 to 1 such as 0, 0.5, 1, got {times!r}") from None
     check_times(values, len(pictures))
-    return {"samples": pictures, TIMES: values}
+    return {"samples": pictures, TIMES: values, KEEP: keep}
 
 
 def evenly_spaced(count: int) -> list[float]:

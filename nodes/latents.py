@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from comfy.model_management import intermediate_device
 
-from ..higen_core import Cues, blend_priors
+from ..higen_core import Cues, blend_priors, key_frames
 
 LATENT_CHANNELS = 4
 TIMES = "higen_times"
 """Key in the LATENT of several priors of the times at which they hold, 0 at the first frame and 1 at the last."""
+KEEP = "higen_keep"
+"""Key in the same LATENT: whether these frames show exactly their priors."""
 
 
 def check_size(name: str, pixels: int, step: int) -> None:
@@ -55,6 +57,17 @@ def check_prior(latent: dict[str, Any], step: int = 8, frames: int = 1) -> torch
             "time with HiGen Prior Track"
         )
     return samples
+
+
+def kept_frames(latent: dict[str, Any], frames: int) -> torch.Tensor | None:
+    """Which frames of a video show exactly their priors, (frames,) bool; None if there are none.
+
+    A track of one prior keeps none: it is that prior.
+    """
+    if not latent.get(KEEP) or len(latent["samples"]) == 1:
+        return None
+    keys = torch.tensor(key_frames(latent[TIMES], frames))
+    return torch.zeros(frames, dtype=torch.bool).index_fill(0, keys, True)
 
 
 def check_pictures(name: str, latent: dict[str, Any], step: int = 8) -> torch.Tensor:

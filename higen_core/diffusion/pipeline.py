@@ -13,12 +13,12 @@ from torch import Tensor
 from ..cues.cues import Cues
 from ..models.info import ModelInfo
 from ..models.unet import UNet
+from .estimates import changed_estimates, hold_still, keep_frames
 from .guidance import Velocity, classifier_free_guidance
 from .noise import OFFSET_NOISE, correlate_noise
 from .sampling import SAMPLERS, SamplerStep
 from .schedule import check_timesteps
 from .schedule import timesteps as spaced_timesteps
-from .still import still_outside
 
 
 def prior_steps(
@@ -69,6 +69,7 @@ def video_steps(
     noise: Tensor,
     offset_noise: Tensor | None = None,
     prior_strength: float = 1.0,
+    keep: Sequence[int] = (),
     noise_correlation: float | None = None,
     steps: int | None = None,
     timesteps: Sequence[int] | None = None,
@@ -88,6 +89,7 @@ def video_steps(
         offset_noise: (b, c, f, 1, 1), added with weight OFFSET_NOISE; None adds none.
         prior_strength: 0..1, factor on the prior. The network embeds the prior with one convolution, so this blends
             its embedding with that of no prior. 1 is what the networks were trained with.
+        keep: frames that show exactly their priors, such as `key_frames` of a track; needs a prior a frame.
         noise_correlation: see `correlate_noise`; 0 for independent noise, None for the value of the weights
             (`unet.info`).
         guidance: scale of the guidance on the text, None for that of the weights; the null branch has the same prior
@@ -122,12 +124,21 @@ def video_steps(
     unconds = [(guidance, null_text), (appearance_guidance, null_appearance)]
     velocity = classifier_free_guidance(partial(unet, chunk=chunk), cond, unconds, batch_guidance)
     if cues.still_outside:
-        velocity = still_outside(velocity, cond["mask"])
+        velocity = changed_estimates(velocity, partial(hold_still, mask=cond["mask"]))
+    if keep:
+        velocity = changed_estimates(velocity, partial(keep_frames, priors=prior, keep=_kept(keep, prior, cues.frames)))
     x = noise.to(device, torch.float32)
     if offset_noise is not None:
         x = x + OFFSET_NOISE * offset_noise.to(x)
     x = correlate_noise(x, **batch({"motion": cues.motion_map(*noise.shape[3:])}), correlation=correlation)
     return _sample(unet, velocity, x, sampler, steps, timesteps)
+
+
+def _kept(keep: Sequence[int], prior: Tensor, frames: int) -> Tensor:
+    """Which frames to keep, (f,) bool."""
+    if prior.ndim != 5 or any(not 0 <= i < frames for i in keep):
+        raise ValueError(f"keep must be frames 0..{frames - 1} of a prior (b, f, c, h, w), got {list(keep)}")
+    return torch.zeros(frames, dtype=torch.bool).index_fill(0, torch.tensor(keep), True)
 
 
 def resolve_appearance_guidance(info: ModelInfo, requested: float | None, name: str = "appearance_guidance") -> float:

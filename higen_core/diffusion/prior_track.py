@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -12,8 +13,9 @@ from torch import Tensor
 def blend_priors(priors: Tensor, times: Sequence[float], frames: int) -> Tensor:
     """A prior for each frame of a clip, for `sample_video`.
 
-    Between two times their priors are blended linearly; before the first and after the last one prior holds. The
-    network embeds priors with one convolution, so this blends their embeddings.
+    Each prior holds at the frame nearest to its time; between two of these frames their priors are blended linearly,
+    before the first and after the last one prior holds. The network embeds priors with one convolution, so this blends
+    their embeddings.
 
     Args:
         priors: (..., n, c, h, w), such as (b, n, c, h, w).
@@ -24,20 +26,36 @@ def blend_priors(priors: Tensor, times: Sequence[float], frames: int) -> Tensor:
         (..., f, c, h, w).
 
     Raises:
-        ValueError: times that do not rise or leave 0..1, or another number of them than of priors.
+        ValueError: see `key_frames`, or another number of times than of priors.
     """
     n = priors.shape[-4]
     check_times(times, n)
-    first, last, share = [], [], []
+    keys = key_frames(times, frames)
+    before, after, share = [], [], []
     for i in range(frames):
-        x = i / (frames - 1) if frames > 1 else 0.0
-        k = max((k for k in range(n) if times[k] <= x), default=0)
-        after = min(k + 1, n - 1) if times[k] <= x else k
-        first.append(k)
-        last.append(after)
-        share.append((x - times[k]) / (times[after] - times[k]) if after != k else 0.0)
+        k = max(bisect_right(keys, i) - 1, 0)
+        following = min(k + 1, n - 1) if i > keys[k] else k
+        before.append(k)
+        after.append(following)
+        share.append((i - keys[k]) / (keys[following] - keys[k]) if following > k else 0.0)
     weights = torch.tensor(share).to(priors).view(-1, 1, 1, 1)
-    return torch.lerp(priors[..., first, :, :, :], priors[..., last, :, :, :], weights)
+    return torch.lerp(priors[..., before, :, :, :], priors[..., after, :, :, :], weights)
+
+
+def key_frames(times: Sequence[float], frames: int) -> list[int]:
+    """The frame nearest to each of the times.
+
+    Raises:
+        ValueError: times that do not rise or leave 0..1, or that are the same frame of so short a clip.
+    """
+    check_times(times, len(times))
+    keys = [round(time * (frames - 1)) for time in times]
+    for i, (a, b) in enumerate(pairwise(keys)):
+        if a == b:
+            raise ValueError(
+                f"times {times[i]} and {times[i + 1]} are both frame {a + 1} of {frames}: set them further apart"
+            )
+    return keys
 
 
 def check_times(times: Sequence[float], count: int) -> None:

@@ -17,7 +17,7 @@ from comfy.patcher_extension import WrappersMP
 
 from ... import higen_core as hg
 from ...higen_core.diffusion.schedule import BETA_FIRST, BETA_LAST
-from ..conditioning import FrameCues, text_and_cues
+from ..conditioning import text_and_cues
 from ..latents import frames_and_size
 from ..sampling.noise import sample_with_video_noise
 from .denoiser import StockUNet
@@ -115,10 +115,12 @@ class HigenModel(BaseModel):
             config = self.diffusion_model.config
             conds["chunk"] = hg.plan_chunk(config, *size, self.computes_in, free, batch=len(cues))
         denoised = super()._apply_model(x, t, c_concat, c_crossattn, control, options, **conds)
-        if not cues:
+        if not any(part.changes_estimates for part in cues or ()):
             return denoised
-        window = options.get("context_window")
-        return FrameCues.hold_still(denoised, [part.in_window(window) for part in cues])
+        parts = [part.in_window(options.get("context_window")) for part in cues]
+        return torch.cat(
+            [part.change_estimates(x0) for part, x0 in zip(parts, denoised.chunk(len(parts)), strict=True)]
+        )
 
 
 def load_model(source: str, dtype: str, image_tower: str = "", disable_dynamic: bool = False) -> Any:

@@ -1,4 +1,4 @@
-"""Parts of the picture and of the clip: masks on cues, prior tracks, noise masks, and prompts for some of the frames."""
+"""Parts of the picture and of the clip: masks on cues, prior tracks, noise masks, prompts for some frames."""
 
 import pytest
 import torch
@@ -52,10 +52,9 @@ def node_id(monkeypatch):
     monkeypatch.setattr(HiGenCueSchedule, "hidden", type("Hidden", (), {"unique_id": "1"}), raising=False)
 
 
-def easy(model, cues, prior=prior(), **options):
-    return HiGenTemporalSampler.execute(model, *prompts(), prior, SEED, STEPS, 2.0, "ddim", cues, **options)[0][
-        "samples"
-    ]
+def easy(model, cues, given=None):
+    given = prior() if given is None else given
+    return HiGenTemporalSampler.execute(model, *prompts(), given, SEED, STEPS, 2.0, "ddim", cues)[0]["samples"]
 
 
 def stock(model, cues, given=None, positive=None, latent=None):
@@ -66,8 +65,8 @@ def stock(model, cues, given=None, positive=None, latent=None):
     return KSampler().sample(model, *options)[0]["samples"]
 
 
-def track(*seeds, times=""):
-    return HiGenPriorTrack.execute(**{f"prior_{i}": prior(s) for i, s in enumerate(seeds, 1)}, times=times)[0]
+def track(*seeds, **options):
+    return HiGenPriorTrack.execute(**{f"prior_{i}": prior(s) for i, s in enumerate(seeds, 1)}, **options)[0]
 
 
 def change(samples):
@@ -107,6 +106,7 @@ def test_the_easy_sampler_gives_the_video_of_the_core(model):
         hg.load_unet(model.cached_patcher_init[1][0]),
         *(states for ((states, _),) in prompts()),
         prior=hg.blend_priors(priors["samples"] * hg.LATENT_SCALE, [0, 1], FRAMES)[None],
+        keep=[0, FRAMES - 1],
         cues=cues,
         noise=noise,
         offset_noise=offset_noise,
@@ -191,9 +191,17 @@ def test_a_track_of_one_prior_gives_the_video_of_that_prior_to_the_bit(model, sa
     assert sample(model, schedule(), track(5)).equal(sample(model, schedule(), prior(5)))
 
 
+def test_kept_frames_show_exactly_their_pictures(model):
+    samples = stock(model, schedule(), track(5, 6))
+    torch.testing.assert_close(samples[[0, -1]], track(5, 6)["samples"], atol=1e-4, rtol=1e-4)
+    windowed = stock(in_windows(model), schedule(frames=12), track(5, 6))
+    torch.testing.assert_close(windowed[[0, -1]], track(5, 6)["samples"], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(stock(model, schedule(), track(5, 6, keep=False))[-1], prior(6)["samples"], atol=1)
+
+
 @pytest.mark.parametrize("sample", [easy, stock])
 def test_each_frame_follows_its_own_prior(model, sample):
-    one, two, both = (sample(model, schedule(), p) for p in (prior(5), prior(6), track(5, 6)))
+    one, two, both = (sample(model, schedule(), p) for p in (prior(5), prior(6), track(5, 6, keep=False)))
     first, last = ((both - video).abs().mean(dim=(1, 2, 3)) for video in (one, two))
     assert first[0] < last[0]
     assert last[-1] < first[-1]

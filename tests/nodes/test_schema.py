@@ -14,7 +14,7 @@ INPUTS = {
         *("model", "positive", "negative", "width", "height", "seed", "steps", "cfg", "sampler"),
     ],
     "HiGenImagePrior": ["images", "vae", "model", "mask", "width", "height", "fit", "background"],
-    "HiGenPriorTrack": [*(f"prior_{i}" for i in range(1, 7)), "times"],
+    "HiGenPriorTrack": [*(f"prior_{i}" for i in range(1, 7)), "times", "keep"],
     "HiGenCueExtractor": [
         *("model", "images", "video", "clip_vision", "images_fps", "frames", "span", "start", "blur", "cuts"),
         *("encoder", "similarity_floor", "motion_scale"),

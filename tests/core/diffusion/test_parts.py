@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from higen_core import Cues, blend_priors, draw_noise, draw_video_noise, load_unet, sample_video
+from higen_core import Cues, blend_priors, draw_noise, draw_video_noise, key_frames, load_unet, sample_video
+from higen_core.diffusion.estimates import hold_still, keep_frames
 from higen_core.diffusion.noise import correlate_noise
 from higen_core.diffusion.prior_track import prior_of_frames
-from higen_core.diffusion.still import hold_still
 
 from .. import golden
 
@@ -139,12 +139,32 @@ def test_priors_are_cut_to_the_frames_of_a_window():
     assert prior_of_frames(track[0], [4, 1]).equal(track[0])
 
 
+def test_each_prior_holds_at_the_frame_nearest_to_its_time():
+    priors = draw_noise(0, (3, 4, 2, 2))
+    times = [0, 0.48, 1]
+    assert key_frames(times, 16) == [0, 7, 15]
+    assert blend_priors(priors, times, 16)[[0, 7, 15]].equal(priors)
+
+
+def test_kept_frames_show_exactly_their_priors(sample):
+    priors = blend_priors(draw_noise(0, (1, 2, 4, 4, 6)), [0, 1], 6)
+    video = sample(Cues.constant(6, 300), priors, keep=[0, 5])
+    torch.testing.assert_close(video[:, :, [0, 5]], priors[:, [0, 5]].transpose(1, 2), atol=0.2, rtol=0)
+    free = sample(Cues.constant(6, 300), priors)
+    assert (free[:, :, 5] - priors[:, 5]).abs().mean() > 0.5
+    x0 = draw_noise(1, (1, 4, 6, 4, 6))
+    assert keep_frames(x0, priors, torch.zeros(6, dtype=torch.bool)).equal(x0)
+    with pytest.raises(ValueError, match=r"keep must be frames 0..5 of a prior .*, got \[6\]"):
+        sample(Cues.constant(6, 300), priors, keep=[6])
+
+
 @pytest.mark.parametrize(
     ("times", "message"),
     [
         ([0], "times must be one for each of 2 priors, got 1"),
         ([0.5, 0.2], "times must rise: prior 2 is at 0.2, prior 1 at 0.5; put the priors in order"),
         ([0.5, 0.5], "times must rise"),
+        ([0.5, 0.55], "times 0.5 and 0.55 are both frame 3 of 6: set them further apart"),
         ([0, 1.5], r"times must lie in 0..1, .* got 1.5 for prior 2"),
         ([0, float("nan")], r"times must lie in 0..1, .* got nan for prior 2"),
     ],
