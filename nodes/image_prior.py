@@ -165,8 +165,8 @@ class HiGenPriorTrack(io.ComfyNode):
                     "keep",
                     default=True,
                     optional=True,
-                    tooltip="The frames at these times show exactly their pictures. Off: pictures only guide the frames, "
-                    "which weights that were trained with the first frame as the prior hardly follow.",
+                    tooltip="The frames at these times show exactly their pictures. Off: pictures only guide the "
+                    "frames, and weights that were trained with the first frame as the prior hardly follow later ones.",
                 ),
             ],
             outputs=[
@@ -184,9 +184,8 @@ class HiGenPriorTrack(io.ComfyNode):
         cls, prior_1, prior_2=None, prior_3=None, prior_4=None, prior_5=None, prior_6=None, times="", keep=True
     ) -> io.NodeOutput:
         priors = enumerate((prior_1, prior_2, prior_3, prior_4, prior_5, prior_6), start=1)
-        return io.NodeOutput(
-            prior_track({f"prior_{i}": prior for i, prior in priors if prior is not None}, times, keep)
-        )
+        connected = {f"prior_{i}": prior for i, prior in priors if prior is not None}
+        return io.NodeOutput(prior_track(connected, times, keep))
 
 
 def prior_track(priors: dict[str, dict[str, Any]], times: str, keep: bool = True) -> dict[str, Any]:
