@@ -118,9 +118,8 @@ class HigenModel(BaseModel):
         if not any(part.changes_estimates for part in cues or ()):
             return denoised
         parts = [part.in_window(options.get("context_window")) for part in cues]
-        return torch.cat(
-            [part.change_estimates(x0) for part, x0 in zip(parts, denoised.chunk(len(parts)), strict=True)]
-        )
+        videos = denoised.chunk(len(parts))
+        return torch.cat([part.change_estimates(x0) for part, x0 in zip(parts, videos, strict=True)])
 
 
 def load_model(source: str, dtype: str, image_tower: str = "", disable_dynamic: bool = False) -> Any:
