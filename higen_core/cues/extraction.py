@@ -133,7 +133,8 @@ def extract_cues(
     if len(changes) != steps:
         cut_steps = [step * steps // len(changes) for step in cut_steps]
         changes = F.adaptive_avg_pool1d(changes[None], steps)[0]
-    return ExtractedCues(motion_cue(changes, scale), appearance, tuple(dict.fromkeys(cut_steps)), tuple(cut_seconds))
+    cuts = tuple(dict.fromkeys(cut_steps))
+    return ExtractedCues(motion_cue(changes, scale), appearance, cuts=cuts, cut_seconds=tuple(cut_seconds))
 
 
 @dataclass

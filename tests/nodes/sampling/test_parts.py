@@ -1,5 +1,7 @@
 """Parts of the picture and of the clip: masks on cues, prior tracks, noise masks, prompts for some frames."""
 
+import asyncio
+
 import pytest
 import torch
 from comfy.context_windows import IndexListContextHandler, get_matching_context_schedule, get_matching_fuse_method
@@ -15,7 +17,7 @@ from higen_pack.nodes.stock_sampling import HiGenApplyCues
 
 from nodes import ConditioningSetMask, KSampler, SetLatentNoiseMask
 
-from . import networks
+from .. import networks
 
 FRAMES, SEED, STEPS = 6, 3, 3
 LEFT = torch.zeros(1, 64, 64)
@@ -43,7 +45,7 @@ def prior(seed=5):
 
 def schedule(**inputs):
     options = {"frames": FRAMES, "motion": 300, "appearance": 0.5} | inputs
-    return HiGenCueSchedule.execute(**options)[0]
+    return asyncio.run(HiGenCueSchedule.execute(**options))[0]
 
 
 @pytest.fixture(autouse=True)
