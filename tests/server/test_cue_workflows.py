@@ -1,6 +1,8 @@
 """Workflows that combine the nodes: image to video, cues of real videos, several cues, a prior of a stock sampler."""
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ..comfyui.demo import saved_files
 from ..comfyui.paths import WORKFLOWS
@@ -38,6 +40,31 @@ def test_a_workflow_makes_its_video(server, finished, name, size):
     assert frames.shape == (16, *size, 3)
     assert motion(frames) > 0.2
     assert frames.std() > 10, "an almost uniform image"
+
+
+def test_only_what_is_painted_moves(server, finished):
+    """The painted half of the bundled picture is the left one; the decoder lets a little through at the border."""
+    frames = video(server, finished("motion_brush")[1])
+    assert frames.shape == (16, 64, 64, 3)
+    assert motion(frames[:, :, :32]) > 3 * motion(frames[:, :, 36:])
+
+
+def test_the_frames_of_a_storyboard_show_its_pictures(server, finished):
+    prompt, run = finished("storyboard")
+    assert run.ending == "success", run.error
+    (previewed,) = (run.outputs[key]["images"] for key, node in prompt.items() if node["class_type"] == "PreviewImage")
+    frames = video(server, run)
+    assert len(previewed) == 3
+    for i, entry in zip((0, 8, 15), previewed, strict=True):
+        with Image.open(server.output_path(entry)) as picture:
+            expected = np.asarray(picture.convert("RGB"), dtype=np.float32)
+        assert np.abs(frames[i] - expected).mean() < 8, f"frame {i}, in the colors of a compressed video"
+
+
+def test_a_video_is_changed_and_still_resembles_its_start(server, finished):
+    frames = video(server, finished("video_to_video")[1])
+    assert frames.shape == (16, 64, 64, 3)
+    assert motion(frames) > 0.2
 
 
 def test_the_extractor_describes_the_cues(finished):
