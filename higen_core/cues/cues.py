@@ -7,7 +7,7 @@ where in the picture they hold.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import torch
@@ -44,8 +44,8 @@ class Cues:
 
     motion: Tensor
     appearance: Tensor
-    mask: Tensor | None = None
-    outside: Cues | None = None
+    mask: Tensor | None = field(default=None, kw_only=True)
+    outside: Cues | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         frames = len(self.appearance)
@@ -173,7 +173,9 @@ class Cues:
         rows = list(frames)
         mask = self.mask if self.mask is None or len(self.mask) == 1 else self.mask[rows]
         outside = None if self.outside is None else self.outside.select(frames)
-        return Cues(torch.as_tensor(motion, dtype=torch.int64), self.appearance[rows][:, rows], mask, outside)
+        return Cues(
+            torch.as_tensor(motion, dtype=torch.int64), self.appearance[rows][:, rows], mask=mask, outside=outside
+        )
 
     def _motion_between(self, i: int, j: int) -> Tensor:
         steps = self.motion[i:j] if i < j else self.motion
@@ -230,7 +232,7 @@ def resample_cues(cues: Cues, frames: int) -> Cues:
     motion = F.interpolate(cues.motion[None, None].double(), size=frames - 1, mode="linear")[0, 0]
     matrix = cues.appearance[None, None].float()
     appearance = F.interpolate(matrix, size=(frames, frames), mode="bilinear", align_corners=True)[0, 0]
-    return Cues(motion.round().long(), appearance.fill_diagonal_(1).clamp(0, 1), mask, outside)
+    return Cues(motion.round().long(), appearance.fill_diagonal_(1).clamp(0, 1), mask=mask, outside=outside)
 
 
 def blend_cues(
@@ -260,7 +262,7 @@ def blend_cues(
         _check_strength("appearance_strength", appearance_strength)
         target = resample_cues(appearance_from, cues.frames).appearance
         appearance = torch.lerp(appearance, target, appearance_strength)
-    return replace(cues, motion=motion, appearance=appearance)
+    return Cues(motion, appearance, mask=cues.mask, outside=cues.outside)
 
 
 def check_mask(mask: Tensor, frames: int, name: str = "mask") -> None:

@@ -89,9 +89,9 @@ def test_resampled_and_blended_cues_keep_the_mask():
         (lambda cues: cues.masked(torch.nan * torch.ones(2, 2)), r"mask must lie in 0..1"),
         (lambda cues: cues.masked(torch.ones(2, 2)).masked(torch.ones(2, 2)), "these cues have a mask already"),
         (lambda cues: cues.masked(torch.ones(2, 2), cues.masked(torch.ones(2, 2))), "outside have a mask already"),
-        (lambda cues: Cues(cues.motion, cues.appearance, torch.ones(1, 2, 2)), "mask and outside belong together"),
+        (lambda cues: Cues(cues.motion, cues.appearance, mask=torch.ones(1, 2, 2)), "mask and outside belong together"),
         (
-            lambda cues: Cues(cues.motion, cues.appearance, torch.ones(1, 2, 2), Cues.constant(5)),
+            lambda cues: Cues(cues.motion, cues.appearance, mask=torch.ones(1, 2, 2), outside=Cues.constant(5)),
             "outside must be cues of 6 frames without a mask, got 5 frames",
         ),
     ],

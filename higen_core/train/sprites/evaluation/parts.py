@@ -49,7 +49,7 @@ def motion_of_halves(bench: Bench, videos: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def motion_brush(bench: Bench, count: int) -> dict[str, float]:
-    """Two objects, the left one under a mask of the left half: does it move as without a mask, and the right one not?"""
+    """Two objects, the left half under a mask: does the left one move as without it, and the right one not?"""
     scenes, _ = held_out_scenes(count, bench.seed + 7, motion=("move",), change=("none",))
     rng = random.Random("brush")
     others = [rng.choice([name for name in EMOJI if name != scene.object]) for scene in scenes]
@@ -80,11 +80,8 @@ def first_and_last(bench: Bench, count: int) -> dict[str, float]:
     encode, side = bench.model.clip.encode_text, SIZE // bench.model.vae.downscale
     noise, offset_noise = draw_video_noise(bench.seed, (count, 4, FRAMES, side, side))
     figures = {}
-    for name, prompts, keep in (
-        ("named", named, ()),
-        ("named_kept", named, (0, FRAMES - 1)),
-        ("kept", unnamed, (0, FRAMES - 1)),
-    ):
+    ends = (0, FRAMES - 1)
+    for name, prompts, keep in (("named", named, ()), ("named_kept", named, ends), ("kept", unnamed, ends)):
         latents = sample_video(
             bench.model.unet,
             encode(prompts),
@@ -103,10 +100,8 @@ def first_and_last(bench: Bench, count: int) -> dict[str, float]:
             right = [match_frame(v[index]).object == getattr(s, attribute) for s, v in zip(scenes, videos, strict=True)]
             figures[f"{name}_{end}"] = sum(right) / count
         motion = bench.motion(videos)
-        figures[f"{name}_last_step"], figures[f"{name}_median_step"] = (
-            float(motion[:, -1].mean()),
-            float(motion.median()),
-        )
+        figures[f"{name}_last_step"] = float(motion[:, -1].mean())
+        figures[f"{name}_median_step"] = float(motion.median())
     return figures
 
 

@@ -1,0 +1,34 @@
+"""The pictures and halves that the motion brush is measured on."""
+
+import pytest
+import torch
+
+from higen_core.train.sprites.evaluation.parts import HALF, motion_of_halves, two_objects
+from higen_core.train.sprites.evaluation.template_matching import match_frame
+
+
+class Info:
+    motion_scale = 1000.0
+
+
+class Network:
+    class model:
+        class unet:
+            info = Info
+
+
+def test_a_picture_has_an_object_in_each_half():
+    picture = two_objects("green", "panda", "cat")
+    background = picture[0, 0].clone()
+    for half, name in ((slice(0, HALF), "panda"), (slice(HALF, None), "cat")):
+        alone = background.expand_as(picture).clone()
+        alone[:, half] = picture[:, half]
+        assert match_frame(alone).object == name
+
+
+def test_motion_is_that_of_a_pixel_of_each_half():
+    videos = torch.zeros(1, 3, 4, 2 * HALF, 3)
+    videos[:, 1:, :, :HALF] = 0.3
+    inside, outside = motion_of_halves(Network, videos)
+    assert inside[0].tolist() == pytest.approx([300, 0])
+    assert outside[0].tolist() == [0, 0]
