@@ -6,6 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .cue_extractor import HiGenCueExtractor
 from .cue_schedule import HiGenCueSchedule
+from .examples.inputs import provide_inputs
 from .image_prior import HiGenImagePrior, HiGenPriorTrack
 from .loader import HiGenLoader
 from .models.folders import register_model_folder
@@ -35,4 +36,5 @@ class HiGenExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         register_model_folder()  # ComfyUI 0.3.75 does not call `on_load`
         register_route()
+        provide_inputs()
         return list(NODES)

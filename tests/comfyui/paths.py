@@ -6,9 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = ROOT / "workflows"
 BLUEPRINTS = ROOT / "subgraphs"
-EXAMPLE_INPUTS = (
-    WORKFLOWS / "inputs"
-)  # images and videos that the workflows load; ComfyServer copies them to its inputs
+EXAMPLE_INPUTS = WORKFLOWS / "inputs"  # images and videos that the workflows load; the pack copies them at its start
 BASE = ROOT / ".comfyui" / "base"  # models, input, output … of `make demo` and `make comfyui`
 SCREENSHOTS = ROOT / "screenshots"
 

@@ -1,7 +1,6 @@
 """A ComfyUI server in a process of its own, with this pack installed, driven over HTTP and its websocket."""
 
 import json
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import requests
 
-from .paths import EXAMPLE_INPUTS, ROOT, comfyui_path
+from .paths import ROOT, comfyui_path
 from .run import Run, follow
 
 FOLDERS = ("models", "input", "output", "custom_nodes", "user", "temp")
@@ -49,8 +48,6 @@ class ComfyServer:
         pack = self.base / "custom_nodes" / PACK_FOLDER
         pack.unlink(missing_ok=True)
         pack.symlink_to(ROOT, target_is_directory=True)
-        if EXAMPLE_INPUTS.is_dir():
-            shutil.copytree(EXAMPLE_INPUTS, self.base / "input", dirs_exist_ok=True)
         self.process = self.spawn()
         try:
             self.wait_until_up()

@@ -21,7 +21,7 @@ def workflow(request):
     (node,) = workflow["nodes"]
     if node["inputs"][0]["type"] == "IMAGE":
         node["inputs"][0]["link"] = 1
-        load = {"id": 20, "type": "LoadImage", "inputs": [], "widgets_values": ["panda.png", "image"]}
+        load = {"id": 20, "type": "LoadImage", "inputs": [], "widgets_values": ["higen_panda.png", "image"]}
         workflow["nodes"].append(load | {"outputs": [{"name": "IMAGE", "type": "IMAGE", "links": [1]}]})
         workflow["links"] = [[1, 20, 0, node["id"], 0, "IMAGE"]]
     return workflow

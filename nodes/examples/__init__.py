@@ -1,0 +1,1 @@
+"""What the example workflows of the pack need in order to run."""
