@@ -72,11 +72,12 @@ class HiGenLoader(io.ComfyNode):
     def execute(cls, weights, text_encoder, vae, dtype) -> io.NodeOutput:
         source = weights_path(weights)
         towers = text_encoder_path(text_encoder, weights)
-        model = load_model(source, dtype, towers)
+        vae_file = vae_path(vae, weights)
+        model = load_model(source, dtype, towers, vae=vae_file)
         clip = load_text_encoder(towers, model.model.info)
         name = weights if weights != folders.AUTO else Path(source).name
         text = describe(name, model.model, model.load_device)
-        return io.NodeOutput(model, clip, load_vae(vae_path(vae, weights)), ui={"text": [text]})
+        return io.NodeOutput(model, clip, load_vae(vae_file), ui={"text": [text]})
 
 
 def describe(name: str, model: HigenModel, device: torch.device) -> str:

@@ -20,7 +20,9 @@ from ...higen_core.diffusion.schedule import BETA_FIRST, BETA_LAST
 from ..conditioning import text_and_cues
 from ..latents import frames_and_size
 from ..sampling.noise import sample_with_video_noise
+from ..sampling.previews import DecodedLatents
 from .denoiser import StockUNet
+from .folders import bundled
 from .image_encoders import ImageTower, image_tower
 from .precision import compute_dtype, weight_dtype
 
@@ -122,7 +124,9 @@ class HigenModel(BaseModel):
         return torch.cat([part.change_estimates(x0) for part, x0 in zip(parts, videos, strict=True)])
 
 
-def load_model(source: str, dtype: str, image_tower: str = "", disable_dynamic: bool = False) -> Any:
+def load_model(
+    source: str, dtype: str, image_tower: str = "", disable_dynamic: bool = False, vae: str = ""
+) -> Any:
     """Loads a denoiser as a MODEL.
 
     Args:
@@ -130,6 +134,7 @@ def load_model(source: str, dtype: str, image_tower: str = "", disable_dynamic: 
         dtype: a key of `precision.DTYPES`.
         image_tower: see `HigenModel`.
         disable_dynamic: ComfyUI asks for it where it cannot use its dynamic patcher.
+        vae: the file of the VAE; the decoder of the bundled one is small enough for previews.
     """
     device = comfy.model_management.get_torch_device()
     weights = weight_dtype(source, dtype, device)
@@ -137,13 +142,15 @@ def load_model(source: str, dtype: str, image_tower: str = "", disable_dynamic: 
     ops = comfy.ops.pick_operations(weights, compute, device)
     unet = hg.load_unet(source, weights, build=partial(StockUNet, ops=ops))
     model = HigenModel(unet, weights, compute, image_tower)
+    if vae == bundled("vae"):
+        model.latent_format.latent_rgb_factors_reshape = DecodedLatents(model.latent_format, vae)
     if archive := getattr(comfy.model_management, "archive_model_dtypes", None):  # newer than 0.3.75
         archive(unet)
     dynamic = None if disable_dynamic else getattr(comfy.model_patcher, "CoreModelPatcher", None)
     patcher = (dynamic or comfy.model_patcher.ModelPatcher)(
         model, load_device=device, offload_device=comfy.model_management.unet_offload_device()
     )
-    patcher.cached_patcher_init = (load_model, (source, dtype, image_tower))
+    patcher.cached_patcher_init = (partial(load_model, vae=vae), (source, dtype, image_tower))
     patcher.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, "higen", sample_with_video_noise)
     return patcher
 

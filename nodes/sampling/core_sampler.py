@@ -6,13 +6,13 @@ from typing import Any
 
 import comfy.model_management
 import comfy.utils
-import latent_preview
 import torch
 from comfy.samplers import Sampler
 
 from ... import higen_core as hg
 from ...higen_core.diffusion.sampling import velocity_from_denoiser
 from ...higen_core.diffusion.schedule import STEPS, timesteps
+from .previews import preview_callback
 
 
 class CoreSampler(Sampler):
@@ -53,7 +53,7 @@ def sample(guider: Any, noise: torch.Tensor, name: str, steps: int, seed: int) -
         torch.zeros_like(noise),
         sampler,
         sampler.sigmas(patcher),
-        callback=latent_preview.prepare_callback(patcher, steps),
+        callback=preview_callback(patcher, steps, patcher.model.info.fps),
         disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
         seed=seed,
     )
