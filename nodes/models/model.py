@@ -124,9 +124,7 @@ class HigenModel(BaseModel):
         return torch.cat([part.change_estimates(x0) for part, x0 in zip(parts, videos, strict=True)])
 
 
-def load_model(
-    source: str, dtype: str, image_tower: str = "", disable_dynamic: bool = False, vae: str = ""
-) -> Any:
+def load_model(source: str, dtype: str, image_tower: str = "", disable_dynamic: bool = False, vae: str = "") -> Any:
     """Loads a denoiser as a MODEL.
 
     Args:
