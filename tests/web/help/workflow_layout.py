@@ -1,0 +1,114 @@
+"""`python -m tests.web.help.workflow_layout [NAME ...]` arranges the nodes of the workflows in their groups.
+
+Each node gets the height that it needs in both renderers, with room for its results; nodes with the same x are a column
+from top to bottom, as far apart as their titles need. ComfyUI 0.3.75 makes a graph larger for Nodes 2.0, so use a later
+one: `COMFYUI_PATH=... python -m tests.web.help.workflow_layout`.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from ...comfyui.browser import RENDERERS, Editor, launch
+from ...comfyui.paths import ROOT, WORKFLOWS
+from ...comfyui.server import ComfyServer
+
+TITLE = 30  # units of the graph from a node's title bar down to its position
+GAP = 20  # between nodes, and from nodes to the edge of their group
+GROUP_TOP, NODES_TOP = -20, 64  # the title of a group is between them
+FONT_SIZE = 32  # of a group's title: it can be read where the whole graph is in view
+WRITTEN = ("MarkdownNote", "CLIPTextEncode", "Note")  # their height is that of the file: it depends on the text
+PREVIEW = 230  # a preview while sampling
+RESULTS = {
+    "HiGenLoader": 180,  # what it says of the weights
+    "HiGenSpatialPriorSampler": PREVIEW,
+    "HiGenTemporalSampler": PREVIEW,
+    "KSampler": PREVIEW,
+    "SamplerCustomAdvanced": PREVIEW,
+    "PreviewImage": 250,
+    "HiGenVideoCombine": 390,  # a square video and its controls
+    "HiGenImagePrior": 30,  # notes
+    "HiGenCueSchedule": 15,
+    "HiGenApplyCues": 30,
+    "HiGenVideoNoise": 30,
+}
+"""Height of what a node shows after a run, by its type."""
+SCREEN = (1440, 800)  # pixels that a workflow is to fit into where a page restores the view that is in the file
+PANELS = (80, 110, 20, 60)  # pixels that tabs and bars cover: left, top, right, bottom
+ENLARGED = 1.2  # ComfyUI 0.3.75 in Nodes 2.0
+
+HEIGHTS = """title => Object.fromEntries(app.graph._nodes.map(node => {
+    const element = document.querySelector(`[data-node-id="${node.id}"]`);
+    return [node.id, element ? element.offsetHeight - title : Math.max(node.size[1], node.computeSize()[1])];
+}))"""
+
+
+def needed_heights(editor: Editor, workflow: dict) -> dict[int, float]:
+    """The least height of each node by id, before a run."""
+    small = json.loads(json.dumps(workflow))
+    for node in small["nodes"]:
+        if node["type"] not in WRITTEN:
+            node["size"][1] = 10
+    editor.load(small)
+    editor.page.wait_for_timeout(3000)  # pictures and videos of the inputs come later
+    return {int(key): height for key, height in editor.page.evaluate(HEIGHTS, TITLE).items()}
+
+
+def arrange(workflow: dict, heights: dict[int, float]) -> None:
+    """Sets positions, sizes, groups and the view of a workflow."""
+    for node in workflow["nodes"]:
+        if node["type"] not in WRITTEN:
+            node["size"][1] = -(-(heights[node["id"]] + RESULTS.get(node["type"], 0)) // 10) * 10
+    columns = {x: [n for n in workflow["nodes"] if n["pos"][0] == x] for x in {n["pos"][0] for n in workflow["nodes"]}}
+    bottom = max(stack(sorted(column, key=lambda node: node["pos"][1])) for column in columns.values())
+    for group in workflow["groups"]:
+        group["bounding"] = [group["bounding"][0], GROUP_TOP, group["bounding"][2], bottom + GAP - GROUP_TOP]
+        group["font_size"] = FONT_SIZE
+    workflow["extra"]["ds"] = view([group["bounding"] for group in workflow["groups"]])
+
+
+def stack(column: list[dict]) -> float:
+    """Puts nodes below each other. Returns the bottom of the last one."""
+    top = NODES_TOP
+    for node in column:
+        node["pos"][1] = top
+        top += node["size"][1] + TITLE + GAP
+    return top - TITLE - GAP
+
+
+def view(boxes: list[list[float]]) -> dict:
+    """The part of the canvas that a page shows which restores it: all boxes, clear of the panels, on SCREEN.
+
+    Pages later than that of ComfyUI 0.3.75 fit a template into the window; there higen_template_view.js does so.
+    """
+    x, y = (min(box[i] for box in boxes) for i in (0, 1))
+    width, height = (ENLARGED * (max(box[i] + box[i + 2] for box in boxes) - low) for i, low in ((0, x), (1, y)))
+    left, top, right, bottom = PANELS
+    scale = round(min((SCREEN[0] - left - right) / width, (SCREEN[1] - top - bottom) / height), 3)
+    return {"scale": scale, "offset": [round(left / scale - x), round(top / scale - y)], "template": True}
+
+
+def main() -> None:
+    names = sys.argv[1:] or sorted(path.stem for path in WORKFLOWS.glob("*.json"))
+    workflows = {name: json.loads((WORKFLOWS / f"{name}.json").read_text()) for name in names}
+    needed = {name: {} for name in names}
+    with tempfile.TemporaryDirectory() as folder, ComfyServer(Path(folder)) as server, sync_playwright() as playwright:
+        for renderer in RENDERERS:
+            page = launch(playwright.chromium).new_page(viewport={"width": 1920, "height": 1080})
+            page.set_default_timeout(120_000)
+            editor = Editor(page, server, renderer)
+            for name in names:
+                for key, height in needed_heights(editor, workflows[name]).items():
+                    needed[name][key] = max(height, needed[name].get(key, 0))
+    for name, workflow in workflows.items():
+        arrange(workflow, needed[name])
+        path = WORKFLOWS / f"{name}.json"
+        path.write_text(json.dumps(workflow, indent=2, ensure_ascii=False) + "\n")
+        print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()

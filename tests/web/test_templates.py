@@ -1,0 +1,76 @@
+"""Every workflow of the pack opens, as a template, with the whole graph in view and each node in its group."""
+
+import json
+
+import pytest
+
+from ..comfyui.paths import WORKFLOWS
+
+OPEN = "([graph, name]) => app.loadGraphData(graph, true, true, name, { openSource: 'template' })"
+LAYOUT = """() => {
+    const title = LiteGraph.NODE_TITLE_HEIGHT;
+    const nodes = app.graph._nodes.map(node => {
+        const element = document.querySelector(`[data-node-id="${node.id}"]`);
+        const [x, y] = node.pos;
+        const [width, height] = element ? [element.offsetWidth, element.offsetHeight - title] : node.size;
+        return { name: `${node.type} ${node.id}`, box: [x, y - title, x + width, y + height] };
+    });
+    const groups = app.graph._groups.map(({ title: name, pos: [x, y], size: [width, height] }) =>
+        ({ name, box: [x, y, x + width, y + height] }));
+    return { nodes, groups };
+}"""
+SCREEN_BOX = """box => {
+    const { scale, offset } = app.canvas.ds, { left, top } = app.canvas.canvas.getBoundingClientRect();
+    const at = (value, axis) => (value + offset[axis]) * scale + (axis ? top : left);
+    return box.map((value, i) => at(value, i % 2));
+}"""
+FREE = """() => {
+    const [menu, side, bar] = [".actionbar, .comfyui-body-top, [data-testid=queue-button]", ".side-tool-bar-container",
+        "canvas#graph-canvas"].map(selector => document.querySelector(selector)?.getBoundingClientRect());
+    return [side?.right ?? 0, menu?.bottom ?? 0, innerWidth, innerHeight];
+}"""
+FITTED_MS = 2500  # the page has fitted the graph, with an animation on 0.3.75
+FILES = sorted(WORKFLOWS.glob("*.json"))
+
+
+def open_template(editor, file) -> tuple[dict, list]:
+    """Opens a workflow. Returns its nodes and groups with their boxes in the graph (left, top, right, bottom)."""
+    editor.page.evaluate(OPEN, [json.loads(file.read_text()), file.stem])
+    editor.page.wait_for_timeout(FITTED_MS)
+    return layout(editor)
+
+
+def layout(editor) -> tuple[list[dict], list[dict]]:
+    found = editor.page.evaluate(LAYOUT)
+    return found["nodes"], found["groups"]
+
+
+def inside(box: list[float], outer: list[float], tolerance: float = 2.0) -> bool:
+    return all(box[i] >= outer[i] - tolerance for i in (0, 1)) and all(box[i] <= outer[i] + tolerance for i in (2, 3))
+
+
+def overlap(a: list[float], b: list[float], tolerance: float = 2.0) -> bool:
+    return all(max(a[i], b[i]) + tolerance < min(a[i + 2], b[i + 2]) for i in (0, 1))
+
+
+def misplaced(nodes: list[dict], groups: list[dict]) -> list[str]:
+    """Nodes outside the groups, and pairs of nodes that lie on each other."""
+    outside = [n["name"] for n in nodes if not any(inside(n["box"], group["box"]) for group in groups)]
+    pairs = [(a, b) for i, a in enumerate(nodes) for b in nodes[:i] if overlap(a["box"], b["box"])]
+    return outside + [f"{a['name']} over {b['name']}" for a, b in pairs]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_template_opens_in_view_with_each_node_in_its_group(editor, file):
+    nodes, groups = open_template(editor, file)
+    assert misplaced(nodes, groups) == []
+    free = editor.page.evaluate(FREE)
+    boxes = [editor.page.evaluate(SCREEN_BOX, part["box"]) for part in (*nodes, *groups)]
+    assert [box for box in boxes if not inside(box, free)] == []
+
+
+def test_nodes_stay_in_their_groups_after_a_run(editor):
+    open_template(editor, WORKFLOWS / "text_to_video.json")
+    assert editor.run(seconds=900)["status"]["status_str"] == "success"
+    editor.page.wait_for_timeout(2000)
+    assert misplaced(*layout(editor)) == []
