@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
 from ...higen_core.weights.checkpoint import read_info
 from .auto_select import weights_path
+from .folders import MINI
 
 ROUTE = "/higen/model_info"
 
@@ -33,11 +35,12 @@ def register_route() -> None:
 
 def info_of(weights: str) -> dict[str, Any]:
     """What the weights were trained on and how they are best sampled, for a choice of the loader's input `weights`."""
-    return _read(weights_path(weights))
+    path = weights_path(weights)
+    return _read(path, 0.0 if weights == MINI else os.path.getmtime(path))
 
 
 @lru_cache(maxsize=16)
-def _read(path: str) -> dict[str, Any]:
+def _read(path: str, _modified: float) -> dict[str, Any]:
     info = read_info(path)
     names = ("frames", "fps", "width", "height", "vocabulary")
     parts = {"sampling": asdict(info.sampling), "prompts": asdict(info.prompts)}

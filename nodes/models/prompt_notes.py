@@ -39,8 +39,8 @@ def _note(finding: Finding) -> dict[str, Any]:
 
 def log_and_show(unknown: list[str], notes: list[dict[str, Any]]) -> None:
     """Logs warnings and sends them to the page, for the node that is running. Nothing to warn of clears the node's."""
-    for text in [UNKNOWN.format(words=", ".join(unknown))] * bool(unknown):
-        logging.warning("HiGen: %s", text)
+    if unknown:
+        logging.warning("HiGen: %s", UNKNOWN.format(words=", ".join(unknown)))
     for note in notes:
         logging.warning("HiGen: %s", note["text"].format(**note["values"]))
     if not (context := get_executing_context()):

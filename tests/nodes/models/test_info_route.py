@@ -1,0 +1,31 @@
+"""What the graph editor is told of weights."""
+
+import os
+
+import folder_paths
+import pytest
+from higen_pack import higen_core as hg
+from higen_pack.nodes.models.folders import MINI
+from higen_pack.nodes.models.info_route import info_of
+
+from .. import networks
+
+
+def test_the_info_of_mini_has_its_settings_and_prompts():
+    info = info_of(MINI)
+    assert (info["frames"], info["sampling"]["steps"]) == (16, 12)
+    assert info["prompts"]["examples"]
+
+
+def test_a_file_that_was_replaced_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_paths, "get_full_path", lambda folder, name: str(tmp_path / name))
+    path = tmp_path / "unet.safetensors"
+    for seconds, frames in enumerate((8, 24)):
+        networks.random_file(path, hg.UNet, networks.UNET, frames=frames)
+        os.utime(path, (seconds, seconds))
+        assert info_of("unet.safetensors")["frames"] == frames
+
+
+def test_a_missing_file_is_an_error():
+    with pytest.raises(FileNotFoundError):
+        info_of("missing.safetensors")
