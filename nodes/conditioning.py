@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import comfy.conds
@@ -62,13 +63,19 @@ class FrameCues:
     null_appearance: bool = False
     keep: torch.Tensor | None = None
 
-    def in_window(self, window: Any) -> FrameCues:
-        """The cues and priors of the frames in a context window of ComfyUI; all of them where it is None."""
+    def in_window(self, window: Any, loop: bool = False) -> FrameCues:
+        """The cues and priors of the frames in a context window of ComfyUI, one of a loop or not; all where None."""
         if window is None:
             return self
         frames = window.index_list
         keep = None if self.keep is None else self.keep[list(frames)]
-        return replace(self, cues=self.cues.select(frames), prior=prior_of_frames(self.prior, frames), keep=keep)
+        cues = (self.looped if loop else self.cues).select(frames)
+        return replace(self, cues=cues, prior=prior_of_frames(self.prior, frames), keep=keep)
+
+    @cached_property
+    def looped(self) -> hg.Cues:
+        """The cues for a loop; they are the same in every call of the denoiser."""
+        return self.cues.looped()
 
     def sized(self, height: int, width: int) -> FrameCues:
         """These with the mask of the cues in the size of the latents."""

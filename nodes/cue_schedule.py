@@ -14,10 +14,8 @@ from .models.model import higen_model
 from .output.curve_value import CurveType, CurveValue, curve_value
 from .output.measured_curves import extracted_curves
 from .sampling.settings import OF_MODEL, CueRequest, no_model, stands_for_model
-from .schema import HigenCuesType, advanced, fps_input, known_fields
+from .schema import FRAMES_MAX, HigenCuesType, advanced, fps_input, known_fields
 from .validation import validated
-
-FRAMES_MAX = 1024
 
 
 def strength_input(name: str, cues: str) -> io.Input:
@@ -60,7 +58,7 @@ class HiGenCueSchedule(io.ComfyNode):
                     min=0,
                     max=FRAMES_MAX,
                     tooltip="Length of the video in frames; 0 is the length that the model was trained on (mini 16, "
-                    "released 32).",
+                    "released 32). HiGen Temporal Sampler samples longer videos in windows.",
                 ),
                 io.Int.Input(
                     "motion",
@@ -211,7 +209,6 @@ class HiGenCueSchedule(io.ComfyNode):
         info = hg.ModelInfo() if model is None else higen_model(model).info
         shown = shown_defaults(request, fps, info) if model is not None else {}
         if model is not None:
-            check_frames(frames, model)
             request = request.complete(info)
         if request.of_model:
             return unknown_until_sampled(request)
@@ -219,16 +216,6 @@ class HiGenCueSchedule(io.ComfyNode):
         plot = torch.from_numpy(hg.plot_cues(cues, fps=fps or info.fps))[None]
         shown |= extracted_curves(cls.hidden.unique_id, request.motion_from, request.appearance_from)
         return io.NodeOutput(cues, plot, request.motion, request.appearance, ui=shown)
-
-
-def check_frames(frames: int, model: Any) -> None:
-    """Raises ValueError for more frames than the model was trained on, unless it samples in windows."""
-    trained = higen_model(model).info.frames
-    if frames > trained and "context_handler" not in model.model_options:
-        raise ValueError(
-            f"frames is {frames}, but this model was trained on {trained}: lower it (0 is the model's length), or "
-            "connect model through Context Windows (Manual)"
-        )
 
 
 def shown_defaults(request: CueRequest, fps: float, info: hg.ModelInfo) -> dict[str, list]:

@@ -11,8 +11,9 @@ from .latents import LATENT_CHANNELS, check_prior, check_size, empty_video
 from .models.model import higen_model
 from .sampling.core_sampler import sample
 from .sampling.guider import Guidance, TextAndAppearanceGuider
-from .sampling.noise import VideoNoise, check_length
+from .sampling.noise import VideoNoise
 from .sampling.settings import cues_note, of_model, resolve_cues
+from .sampling.windows import in_windows, is_loop
 from .schema import (
     appearance_cfg_input,
     known_fields,
@@ -22,6 +23,7 @@ from .schema import (
     prompt_inputs,
     sampling_inputs,
     size_inputs,
+    window_inputs,
 )
 from .validation import validated
 
@@ -78,16 +80,19 @@ class HiGenTemporalSampler(io.ComfyNode):
                 *sampling_inputs(),
                 prior_strength_input(),
                 appearance_cfg_input(),
+                *window_inputs(),
             ],
-            **known_fields(search_aliases=["text to video", "t2v", "video sampler", "animate"]),
+            **known_fields(search_aliases=["text to video", "t2v", "video sampler", "animate", "long video", "loop"]),
             outputs=[io.Latent.Output(display_name="video", tooltip="One latent a frame, in order, for VAE Decode.")],
         )
 
     @classmethod
-    def check_lazy_status(cls, model, prior=None, cues=None, **_) -> list[str]:
-        """Checks the cues before the prior is sampled."""
-        higen = higen_model(model)
-        check_length(resolve_cues(cues, higen.info).frames, higen, model.model_options.get("context_handler"))
+    def check_lazy_status(
+        cls, model, prior=None, cues=None, context_length=0, context_overlap=0, loop=False, **_
+    ) -> list[str]:
+        """Checks cues and windows before the prior is sampled."""
+        frames = resolve_cues(cues, higen_model(model).info).frames
+        in_windows(model, frames, context_length, context_overlap, loop)
         return ["prior"] if prior is None else []
 
     @classmethod
@@ -105,6 +110,9 @@ class HiGenTemporalSampler(io.ComfyNode):
         cues=None,
         prior_strength=1.0,
         appearance_cfg=0.0,
+        context_length=0,
+        context_overlap=0,
+        loop=False,
     ) -> io.NodeOutput:
         higen = higen_model(model)
         sampling = higen.info.sampling
@@ -115,8 +123,10 @@ class HiGenTemporalSampler(io.ComfyNode):
         shown |= cues_note(cues, higen.info)
         cues = resolve_cues(cues, higen.info)
         check_prior(prior, higen.size_step, cues.frames)
+        model = in_windows(model, cues.frames, context_length, context_overlap, loop)
+        loop = is_loop(model.model_options.get("context_handler"))
         positive, negative = (apply_cues(prompt, cues, prior, prior_strength) for prompt in (positive, negative))
         appearance = Guidance(resolve_appearance_guidance(higen.info, appearance_cfg or None, "appearance_cfg"))
         guider = TextAndAppearanceGuider(model, positive, negative, Guidance(values["cfg"]), appearance)
-        noise = VideoNoise(seed, cues, higen.info.noise_correlation).generate_noise(empty_video(cues, prior))
+        noise = VideoNoise(seed, cues, higen.info.noise_correlation, loop).generate_noise(empty_video(cues, prior))
         return io.NodeOutput(sample(guider, noise, values["sampler"], values["steps"], seed), ui=shown)

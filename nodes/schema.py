@@ -10,6 +10,8 @@ from .. import higen_core as hg
 from .sampling.settings import MODEL_CHOICE, OF_MODEL
 
 HigenCuesType = io.Custom("HIGEN_CUES")
+FRAMES_MAX = 1024
+"""Frames of the longest video."""
 
 NEWER_FIELDS = ("search_aliases", "has_intermediate_output")
 """Fields of io.Schema that ComfyUI 0.3.75 does not have."""
@@ -126,6 +128,40 @@ def appearance_cfg_input() -> io.Input:
             "and large ones larger. 0 is the model's own value (mini 3, released 1).",
         )
     )
+
+
+def window_inputs() -> list[io.Input]:
+    """How a video longer than the training clips is sampled, and whether it is a loop."""
+    return [
+        advanced(
+            io.Int.Input(
+                "context_length",
+                default=0,
+                min=0,
+                max=FRAMES_MAX,
+                optional=True,
+                tooltip="Frames of a context window: longer videos are sampled in windows, whose frames are blended. 0 "
+                "is the length that the model was trained on (mini 16, released 32), which is also the most.",
+            )
+        ),
+        advanced(
+            io.Int.Input(
+                "context_overlap",
+                default=0,
+                min=0,
+                max=FRAMES_MAX,
+                optional=True,
+                tooltip="Frames that neighboring windows share: more blend more smoothly, but take longer. 0 is half "
+                "of a window.",
+            )
+        ),
+        io.Boolean.Input(
+            "loop",
+            default=False,
+            optional=True,
+            tooltip="Make a video whose first frame follows its last, so that it can be repeated without a cut.",
+        ),
+    ]
 
 
 def cues_input() -> io.Input:

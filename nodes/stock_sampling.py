@@ -12,8 +12,9 @@ from .conditioning import apply_cues, has_cues
 from .latents import empty_video
 from .models.model import higen_model
 from .sampling.guider import Guidance, TextAndAppearanceGuider
-from .sampling.noise import VideoNoise, check_length
+from .sampling.noise import VideoNoise
 from .sampling.settings import HigenCues, cues_note, cues_without_model, of_model, resolve_cues
+from .sampling.windows import check_windows, is_loop
 from .schema import (
     advanced,
     appearance_cfg_input,
@@ -64,7 +65,7 @@ class HiGenApplyCues(io.ComfyNode):
         """Checks the cues before the prior is sampled."""
         frames = cues_of_input(cues, model).frames
         if model is not None:
-            check_length(frames, higen_model(model), model.model_options.get("context_handler"))
+            check_windows(frames, higen_model(model), model.model_options.get("context_handler"))
         return ["prior"] if prior is None else []
 
     @classmethod
@@ -103,7 +104,8 @@ class HiGenVideoNoise(io.ComfyNode):
     @validated
     def execute(cls, model, noise_seed, cues=None) -> io.NodeOutput:
         info = higen_model(model).info
-        noise = VideoNoise(noise_seed, resolve_cues(cues, info), info.noise_correlation)
+        loop = is_loop(model.model_options.get("context_handler"))
+        noise = VideoNoise(noise_seed, resolve_cues(cues, info), info.noise_correlation, loop)
         return io.NodeOutput(noise, ui=cues_note(cues, info))
 
 

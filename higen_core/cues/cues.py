@@ -177,6 +177,19 @@ class Cues:
             torch.as_tensor(motion, dtype=torch.int64), self.appearance[rows][:, rows], mask=mask, outside=outside
         )
 
+    def looped(self) -> Cues:
+        """The cues for a loop, whose last and first frame are neighbors.
+
+        Frames that are closer around the seam are at least as similar as frames at that distance are on average.
+        """
+        i = torch.arange(self.frames)
+        distance = (i[:, None] - i).abs()
+        sums = torch.zeros(self.frames).index_add(0, distance.flatten(), self.appearance.flatten().float().cpu())
+        mean = sums / distance.flatten().bincount()
+        around = torch.where(distance > 0, mean[-distance], 0).to(self.appearance)
+        outside = None if self.outside is None else self.outside.looped()
+        return replace(self, appearance=torch.maximum(self.appearance, around), outside=outside)
+
     def _motion_between(self, i: int, j: int) -> Tensor:
         steps = self.motion[i:j] if i < j else self.motion
         if (steps == NULL_MOTION).any():

@@ -15,10 +15,11 @@ from ..models.info import ModelInfo
 from ..models.unet import UNet
 from .estimates import changed_estimates, hold_still, keep_frames
 from .guidance import Velocity, classifier_free_guidance
-from .noise import OFFSET_NOISE, correlate_noise
+from .noise import OFFSET_NOISE, correlate_loop, correlate_noise
 from .sampling import SAMPLERS, SamplerStep
 from .schedule import check_timesteps
 from .schedule import timesteps as spaced_timesteps
+from .windows import plan_windows, velocity_in_windows
 
 
 def prior_steps(
@@ -56,7 +57,7 @@ def prior_steps(
     text, uncond = _text_states(unet, text, uncond)
     guidance = unet.info.sampling.prior_guidance if guidance is None else guidance
     velocity = classifier_free_guidance(unet, {"text": text}, [(guidance, {"text": uncond})], batch_guidance)
-    return _sample(unet, velocity, noise, sampler, steps, timesteps)
+    return _sample(unet, velocity, noise, sampler, _visited(unet, steps, timesteps))
 
 
 def video_steps(
@@ -78,8 +79,14 @@ def video_steps(
     sampler: str | None = None,
     batch_guidance: bool = True,
     chunk: int | None = None,
+    context_length: int | None = None,
+    context_overlap: int | None = None,
+    loop: bool = False,
 ) -> Iterator[SamplerStep]:
     """Temporal stage: samples the frames. The x of the last step is the result, (b, c, f, h, w).
+
+    More frames than the weights were trained on are sampled in overlapping windows, which see the same prior; time
+    grows in proportion, and memory hardly.
 
     Args:
         unet, text, uncond, steps, timesteps, sampler, batch_guidance: as in `prior_steps`.
@@ -99,6 +106,10 @@ def video_steps(
             more evaluation a step. None is the value of the weights; weights that were trained without null cues
             allow 1 only. `guidance.classifier_free_guidance` has the formula for both scales.
         chunk: frames that a layer processes at a time, to save memory; the result is the same. See `hg.plan`.
+        context_length, context_overlap: frames of a window, and those that neighboring windows share; None for the
+            length of the training clips and half of it. See `windows.plan_windows`.
+        loop: make a clip whose first frame follows its last. Cues and noise close too: appearance as in
+            `Cues.looped`, and the motion from the last frame to the first is the mean of the clip.
 
     Raises:
         ValueError: an argument of the wrong shape or out of range; the message names it.
@@ -114,24 +125,45 @@ def video_steps(
     guidance = unet.info.sampling.video_guidance if guidance is None else guidance
     b, device = len(noise), unet.device
     text, uncond = _text_states(unet, text, uncond)
+    windows = plan_windows(cues.frames, unet.info.frames, context_length, context_overlap, loop)
+    cues = cues.looped() if loop else cues
+    size = noise.shape[3:]
 
     def batch(conditions: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: repeat(value.to(device), "... -> b ...", b=b) for name, value in conditions.items()}
 
-    cond = {"text": text, "prior": prior_strength * prior.to(device), **batch(cues.conditions(*noise.shape[3:]))}
-    null_text = cond | {"text": uncond}
-    null_appearance = cond | batch(cues.conditions(*noise.shape[3:], null_appearance=True))
-    unconds = [(guidance, null_text), (appearance_guidance, null_appearance)]
-    velocity = classifier_free_guidance(partial(unet, chunk=chunk), cond, unconds, batch_guidance)
-    if cues.still_outside:
-        velocity = changed_estimates(velocity, partial(hold_still, mask=cond["mask"]))
-    if keep:
-        velocity = changed_estimates(velocity, partial(keep_frames, priors=prior, keep=_kept(keep, prior, cues.frames)))
+    def velocity_of(cues: Cues, prior: Tensor) -> Velocity:
+        cond = {"text": text, "prior": prior_strength * prior.to(device), **batch(cues.conditions(*size))}
+        null_text = cond | {"text": uncond}
+        null_appearance = cond | batch(cues.conditions(*size, null_appearance=True))
+        unconds = [(guidance, null_text), (appearance_guidance, null_appearance)]
+        return classifier_free_guidance(partial(unet, chunk=chunk), cond, unconds, batch_guidance)
+
+    def velocity_of_window(frames: list[int]) -> Velocity:
+        return velocity_of(cues.select(frames), prior[:, frames] if prior.ndim == 5 else prior)
+
+    timesteps = _visited(unet, steps, timesteps)
+    if windows.needed:
+        velocity = velocity_in_windows(velocity_of_window, windows, timesteps)
+    else:
+        velocity = velocity_of(cues, prior)
+    velocity = _with_given_frames(velocity, cues, size, prior, keep)
     x = noise.to(device, torch.float32)
     if offset_noise is not None:
         x = x + OFFSET_NOISE * offset_noise.to(x)
-    x = correlate_noise(x, **batch({"motion": cues.motion_map(*noise.shape[3:])}), correlation=correlation)
-    return _sample(unet, velocity, x, sampler, steps, timesteps)
+    correlate = correlate_loop if loop else correlate_noise
+    x = correlate(x, **batch({"motion": cues.motion_map(*size)}), correlation=correlation)
+
+
+def _with_given_frames(
+    velocity: Velocity, cues: Cues, size: Sequence[int], prior: Tensor, keep: Sequence[int]
+) -> Velocity:
+    """The velocity of a video that is still where its cues say so, and shows its priors in the frames to keep."""
+    if cues.still_outside:
+        velocity = changed_estimates(velocity, partial(hold_still, mask=cues.sized(*size).mask))
+    if keep:
+        velocity = changed_estimates(velocity, partial(keep_frames, priors=prior, keep=_kept(keep, prior, cues.frames)))
+    return velocity
 
 
 def _kept(keep: Sequence[int], prior: Tensor, frames: int) -> Tensor:
@@ -180,21 +212,21 @@ def _text_states(unet: UNet, text: Tensor, uncond: Tensor) -> tuple[Tensor, Tens
     return text.to(unet.device), uncond.to(unet.device).expand(len(text), -1, -1)
 
 
+def _visited(unet: UNet, steps: int | None, timesteps: Sequence[int] | None) -> list[int]:
+    """The time steps that a sampler visits."""
+    recommended = unet.info.sampling.steps
+    if timesteps is None:
+        timesteps = spaced_timesteps(recommended if steps is None else steps, unet.info.timestep_spacing)
+    return check_timesteps(timesteps)
+
+
 def _sample(
-    unet: UNet,
-    velocity: Velocity,
-    noise: Tensor,
-    sampler: str | None,
-    steps: int | None,
-    timesteps: Sequence[int] | None,
+    unet: UNet, velocity: Velocity, noise: Tensor, sampler: str | None, timesteps: Sequence[int]
 ) -> Iterator[SamplerStep]:
-    recommended = unet.info.sampling
-    sampler = recommended.sampler if sampler is None else sampler
+    sampler = unet.info.sampling.sampler if sampler is None else sampler
     if sampler not in SAMPLERS:
         raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}")
-    if timesteps is None:
-        timesteps = spaced_timesteps(recommended.steps if steps is None else steps, unet.info.timestep_spacing)
-    return SAMPLERS[sampler](velocity, noise.to(unet.device, torch.float32), check_timesteps(timesteps))
+    return SAMPLERS[sampler](velocity, noise.to(unet.device, torch.float32), timesteps)
 
 
 def _last(run: Iterator[SamplerStep]) -> SamplerStep:

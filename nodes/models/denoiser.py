@@ -11,6 +11,7 @@ from einops import rearrange
 
 from ... import higen_core as hg
 from ..conditioning import FrameCues
+from ..sampling.noise import LOOP
 
 
 class StockUNet(hg.UNet):
@@ -58,8 +59,8 @@ class StockUNet(hg.UNet):
         options: dict[str, Any],
     ) -> torch.Tensor:
         frames = len(x) // len(cues) if cues else 1
-        window = options.get("context_window")
-        conditions = FrameCues.stack([part.in_window(window) for part in cues], x) if cues else {}
+        window, loop = options.get("context_window"), options.get(LOOP, False)
+        conditions = FrameCues.stack([part.in_window(window, loop) for part in cues], x) if cues else {}
         patches = options.get("patches", {}).get("output_block_patch", ())
         velocity = super().forward(
             rearrange(x, "(p f) c h w -> p c f h w", f=frames),

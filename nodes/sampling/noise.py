@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
-from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -12,16 +10,17 @@ from einops import rearrange
 from ... import higen_core as hg
 from ..conditioning import cues_of
 from ..latents import LATENT_CHANNELS, frames_and_size
+from .windows import check_windows, is_loop, with_frames_in_the_batch
 
-if TYPE_CHECKING:
-    from ..models.model import HigenModel
+LOOP = "higen_loop"
+"""Key of the transformer options that says that the windows of a clip close a loop."""
 
 
 class VideoNoise:
     """NOISE of a seed for cues, correlated by their motion as in `hg.draw_correlated_noise`."""
 
-    def __init__(self, seed: int, cues: hg.Cues, correlation: float):
-        self.seed, self.cues, self.correlation = seed, cues, correlation
+    def __init__(self, seed: int, cues: hg.Cues, correlation: float, loop: bool = False):
+        self.seed, self.cues, self.correlation, self.loop = seed, cues, correlation, loop
 
     def generate_noise(self, latent: dict[str, Any]) -> torch.Tensor:
         """Noise for a video LATENT, (f, 4, h, w), on the CPU.
@@ -33,7 +32,8 @@ class VideoNoise:
         if frames != self.cues.frames:
             raise ValueError(f"the latent has {frames} frames, but the noise is for cues of {self.cues.frames}")
         shape = (1, LATENT_CHANNELS, frames, height, width)
-        noise = hg.draw_correlated_noise(self.seed, shape, self.cues.motion_map(height, width), self.correlation)
+        motion = self.cues.motion_map(height, width)
+        noise = hg.draw_correlated_noise(self.seed, shape, motion, self.correlation, self.loop)
         return rearrange(noise, "1 c f h w -> f c h w")
 
 
@@ -54,13 +54,16 @@ def sample_with_video_noise(
     """
     cues = cues_of(guider.conds)
     if cues is not None:
-        handler = extra_args["model_options"].get("context_handler")
-        check_length(cues.frames, guider.inner_model, handler)
+        options_of_model = extra_args["model_options"]
+        handler = options_of_model.get("context_handler")
+        check_windows(cues.frames, guider.inner_model, handler)
         if handler is not None:
-            extra_args["model_options"]["context_handler"] = with_frames_in_the_batch(handler)
+            options_of_model["context_handler"] = with_frames_in_the_batch(handler)
+            options_of_model["transformer_options"][LOOP] = is_loop(handler)
         seed = extra_args.get("seed")
         if seed is not None and is_plain_noise(noise, seed):
-            video_noise = VideoNoise(seed, cues, guider.inner_model.info.noise_correlation)
+            correlation = guider.inner_model.info.noise_correlation
+            video_noise = VideoNoise(seed, cues, correlation, is_loop(handler))
             noise = video_noise.generate_noise({"samples": noise}).to(noise)
     return sample(guider, sigmas, extra_args, callback, noise, *args, **options)
 
@@ -68,32 +71,3 @@ def sample_with_video_noise(
 def is_plain_noise(noise: torch.Tensor, seed: int) -> bool:
     """Whether ComfyUI has drawn the noise from the seed; it may have rounded it to the dtype of the latent."""
     return torch.allclose(noise.float().cpu(), hg.draw_noise(seed, tuple(noise.shape)), atol=0.03, rtol=0)
-
-
-def check_length(frames: int, model: HigenModel, context_handler: Any) -> None:
-    """Raises ValueError for more frames than the weights were trained on, unless they are sampled in windows."""
-    trained = model.info.frames
-    if context_handler is None and frames > trained:
-        raise ValueError(
-            f"cues are for {frames} frames, this model was trained on {trained}: lower frames in HiGen Cue Schedule, "
-            "or sample in windows with Context Windows (Manual)"
-        )
-    if context_handler is not None and min(frames, context_handler.context_length) > trained:
-        raise ValueError(
-            f"context_length is {context_handler.context_length}, this model was trained on {trained} frames: lower it"
-        )
-
-
-def with_frames_in_the_batch(context_handler: Any) -> Any:
-    """The handler of context windows for a batch of frames, all at one noise level.
-
-    That of ComfyUI 0.3.75 fails with more than one noise level, so it is given the first. That of later ones puts
-    a frame before each window, which HiGen, not being causal, does not need.
-    """
-    if context_handler.dim != 0:
-        raise ValueError(f"context windows must be along dim 0, the frames, for HiGen, got dim {context_handler.dim}")
-    handler = copy(context_handler)
-    handler.causal_window_fix = False
-    set_step, reference = type(handler).set_step, weakref.ref(handler)  # a cycle would keep the weights in memory
-    handler.set_step = lambda timestep, model_options: set_step(reference(), timestep[:1], model_options)
-    return handler

@@ -48,9 +48,9 @@ def test_text_to_video_with_any_number_of_frames_up_to_32(loaded, frames):
     assert VAEDecode().decode(vae, first)[0].shape == (1, 64, 128, 3)
 
 
-def test_more_frames_than_trained_on_are_an_error_that_says_what_to_do(loaded):
+def test_windows_longer_than_the_training_clips_are_an_error_that_says_what_to_do(loaded):
     model, clip, _ = loaded
     prompts = [CLIPTextEncode().encode(clip, text)[0] for text in ("a panda", "")]
     prior = {"samples": torch.zeros(1, 4, 8, 16)}
-    with pytest.raises(ValueError, match="cues are for 33 frames, this model was trained on 32: lower frames"):
-        HiGenTemporalSampler.execute(model, *prompts, prior, cues=hg.Cues.constant(33), **SAMPLING)
+    with pytest.raises(ValueError, match="context_length is 33, but this model was trained on 32 frames: lower it"):
+        HiGenTemporalSampler.execute(model, *prompts, prior, cues=hg.Cues.constant(33), **SAMPLING, context_length=33)

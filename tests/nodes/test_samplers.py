@@ -205,11 +205,6 @@ def test_an_invalid_input_of_the_first_stage_is_named(model, changed, message):
         sample_prior(model, **changed)
 
 
-def test_more_frames_than_trained_on_are_an_error_that_says_what_to_do(model):
-    with pytest.raises(ValueError, match="cues are for 17 frames, this model was trained on 16: lower frames"):
-        sample_video(model, sample_prior(model), cues=cues(17))
-
-
 def test_a_video_is_rejected_as_a_prior(model):
     with pytest.raises(ValueError, match="prior must be one picture, got 8 latents"):
         sample_video(model, sample_video(model, sample_prior(model)))

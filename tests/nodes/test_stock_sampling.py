@@ -4,13 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from comfy.context_windows import IndexListContextHandler, get_matching_context_schedule
 from comfy_extras.nodes_custom_sampler import BasicScheduler, KSamplerSelect, RandomNoise, SamplerCustomAdvanced
 from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
 from higen_pack import higen_core as hg
 from higen_pack.nodes.models.model import load_model
 from higen_pack.nodes.samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
-from higen_pack.nodes.sampling.noise import check_length
 from higen_pack.nodes.stock_sampling import HiGenApplyCues, HiGenGuider, HiGenVideoNoise
 from safetensors.torch import load_file
 
@@ -237,16 +235,6 @@ def test_patches_of_predictions_see_those_of_the_prompts_alone(random_model):
     assert counts == [(2, 2), (2, 2)]
     torch.testing.assert_close(without_text, video(random_model, 1.0))
     assert (without_text - video(random_model, 1.0, appearance_cfg=1.0)).abs().max() > 0.01
-
-
-def test_windows_are_held_against_the_length_of_training(random_model):
-    def windows(length):
-        return IndexListContextHandler(get_matching_context_schedule("standard_static"), None, length, 4)
-
-    check_length(16, random_model.model, windows(32))
-    check_length(40, random_model.model, windows(16))
-    with pytest.raises(ValueError, match="context_length is 17, this model was trained on 16 frames"):
-        check_length(40, random_model.model, windows(17))
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 5, 8, 8), (4, 8, 8), (1, 16, 8, 8)])

@@ -67,6 +67,31 @@ def test_a_video_is_changed_and_still_resembles_its_start(server, finished):
     assert motion(frames) > 0.2
 
 
+def changes(frames):
+    """Mean absolute change of a pixel from each frame to the next."""
+    return abs(frames[1:].astype(float) - frames[:-1]).mean(axis=(1, 2, 3))
+
+
+def test_a_long_video_stays_as_it_began(server, finished):
+    _, run = finished("long_video")
+    assert run.ending == "success", run.error
+    frames = video(server, run)
+    assert frames.shape == (64, 64, 64, 3)
+    assert motion(frames) > 0.2
+    colors = [frames[part].mean(axis=(0, 1, 2)) for part in (slice(16), slice(48, 64))]
+    assert abs(colors[0] - colors[1]).max() < 8
+    assert changes(frames).max() < 5 * np.median(changes(frames))
+
+
+def test_a_loop_closes(server, finished):
+    _, run = finished("loop")
+    assert run.ending == "success", run.error
+    frames = video(server, run)
+    assert motion(frames) > 0.2
+    (seam,) = changes(frames[[-1, 0]])
+    assert seam <= changes(frames).max()
+
+
 def test_the_extractor_describes_the_cues(finished):
     prompt, run = finished("motion_transfer")
     (text,) = run.outputs[only(prompt, "HiGenCueExtractor")]["text"]

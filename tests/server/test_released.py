@@ -115,8 +115,8 @@ def test_both_stages_run_in_ksampler_with_a_lora(released, capsys):
     assert peak < MAX_MEMORY
 
 
-@pytest.mark.parametrize("frames", [8, 24])
-def test_fewer_frames_work(released, frames):
+@pytest.mark.parametrize("frames", [8, 24, 40])
+def test_other_lengths_work(released, frames):
     server, prompt, sizes = released
     if sizes is released_files.FULL:
         pytest.skip("the narrow network has the same cues")
@@ -127,8 +127,8 @@ def test_fewer_frames_work(released, frames):
     assert len(frames_of(server.output_path(video))) == frames
 
 
-def test_more_frames_than_trained_on_are_an_error_that_says_what_to_do(released):
+def test_windows_longer_than_the_training_clips_are_an_error_that_says_what_to_do(released):
     server, prompt, _ = released
-    run = server.run(with_inputs(prompt, "HiGenCueSchedule", frames=33), seconds=3600)
+    run = server.run(with_inputs(prompt, "HiGenTemporalSampler", context_length=33), seconds=3600)
     assert run.ending == "error"
-    assert "cues are for 33 frames, this model was trained on 32: lower frames in HiGen Cue Schedule" in run.error
+    assert "context_length is 33, but this model was trained on 32 frames: lower it" in run.error

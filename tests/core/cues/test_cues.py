@@ -117,3 +117,13 @@ def test_measuring_motion_takes_a_small_part_of_the_memory_of_the_frames():
     with LiveBytes(torch.nn.ParameterList([frames]).requires_grad_(False)) as live:
         measure_motion(frames)
     assert live.peak < 0.1 * frames.nbytes
+
+
+def test_a_loop_has_its_appearance_around_the_shorter_way():
+    cues = Cues.constant(6, motion=100, appearance=1.0)
+    around = torch.tensor([0, 1, 2, 3, 2, 1])
+    torch.testing.assert_close(cues.looped().appearance[0], 1 - around / 5)
+    assert cues.looped().motion.equal(cues.motion)
+    assert Cues.null(6).looped().appearance.equal(Cues.null(6).appearance)
+    drawn = Cues.from_curves(Curve.constant(0.5), Curve(((0, 0), (1, 1))), 9).looped().appearance
+    assert drawn.equal(drawn.T) and (drawn.diagonal() == 1).all()

@@ -8,7 +8,7 @@ import torch
 
 from higen_core import draw_correlated_noise, draw_noise, draw_video_noise
 from higen_core.cues.cues import NULL_MOTION
-from higen_core.diffusion.noise import OFFSET_NOISE, correlate_noise
+from higen_core.diffusion.noise import OFFSET_NOISE, correlate_loop, correlate_noise
 
 
 def test_noise_is_determined_by_its_seed():
@@ -49,3 +49,22 @@ def test_drawn_noise_has_its_offset_and_is_correlated():
     correlated = draw_correlated_noise(7, shape, motion, 100.0)
     assert torch.equal(correlated, correlate_noise(white, motion.expand(2, 2), 100.0))
     assert torch.equal(correlated[:, :, 1], white[:, :, 0])
+
+
+def test_the_noise_of_a_loop_is_correlated_across_its_seam():
+    motion = torch.tensor([[0, 100, 200, 300, 400, 200]])
+    noise = correlate_loop(draw_noise(0, (1, 4, 7, 200, 200)), motion, 300.0)
+    assert noise.std(dim=(1, 3, 4)).sub(1).abs().max() < 0.01
+    correlations = torch.corrcoef(noise[0].transpose(0, 1).flatten(1))
+    rhos = torch.exp(-(torch.tensor([0, 100, 200, 300, 400, 200, 200]) / 300).square())  # the last: mean motion
+    around = rhos.prod()
+    expected = (rhos + around / rhos) / (1 + around)
+    measured = torch.stack([correlations[i, (i + 1) % 7] for i in range(7)])
+    torch.testing.assert_close(measured, expected, atol=0.01, rtol=0)
+    assert noise[:, :, 0].sub(noise[:, :, 1]).abs().max() < 1e-4
+
+
+def test_a_loop_without_correlation_or_with_null_motion_keeps_white_noise():
+    noise = draw_noise(0, (1, 4, 5, 8, 8))
+    assert correlate_loop(noise, torch.full((1, 4), 100), 0.0) is noise
+    torch.testing.assert_close(correlate_loop(noise, torch.full((1, 4), -1000), 300.0), noise)

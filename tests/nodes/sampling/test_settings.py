@@ -116,7 +116,7 @@ def test_a_schedule_with_a_model_has_its_cues(model):
     assert plot.ndim == 4
     assert (motion.interp(0.5), appearance.interp(0.5)) == (0.3, 0.25)
     assert answer.ui["higen_defaults"] == [CUES | {"frames": 4, "fps": 6}]
-    assert schedule(8, 10, 1.0, fps=8.0, model=windowed(model)).ui["higen_defaults"] == [{}]
+    assert schedule(8, 10, 1.0, fps=8.0, model=model).ui["higen_defaults"] == [{}]
 
 
 @pytest.mark.parametrize(
@@ -146,29 +146,26 @@ def test_a_schedule_that_sets_everything_needs_no_model():
     assert same(schedule(5, 0, 0.0)[0], hg.Cues.constant(5, 0, 0.0))
 
 
-def windowed(model):
-    """A MODEL that samples in context windows."""
-    patched = model.clone()
-    patched.model_options["context_handler"] = SimpleNamespace(context_length=4)
-    return patched
-
-
-def test_too_many_frames_are_named_by_the_schedule_that_knows_the_model(model):
-    with pytest.raises(ValueError, match="frames is 5, but this model was trained on 4: lower it"):
-        schedule(5, model=model)
-    assert schedule(5, model=windowed(model))[0].frames == 5
-
-
 @pytest.mark.parametrize("node", [HiGenTemporalSampler, HiGenApplyCues])
 def test_cues_are_checked_before_the_prior_is_sampled(model, node):
     (prior,) = [entry for entry in node.define_schema().inputs if entry.id == "prior"]
     assert prior.lazy
-    good, bad = hg.Cues.constant(4), hg.Cues.constant(5)
+    good = hg.Cues.constant(4)
     assert node.check_lazy_status(model=model, cues=good, prior=None, positive=None) == ["prior"]
     assert node.check_lazy_status(model=model, cues=good, prior=PRIOR, positive=None) == []
+
+
+def test_windows_are_checked_before_the_prior_is_sampled(model):
+    long = hg.Cues.constant(5)
     with pytest.raises(ValueError, match="cues are for 5 frames, this model was trained on 4: lower frames"):
-        node.check_lazy_status(model=model, cues=bad, prior=None)
-    assert node.check_lazy_status(model=windowed(model), cues=bad, prior=None) == ["prior"]
+        HiGenApplyCues.check_lazy_status(model=model, cues=long, prior=None)
+    assert HiGenTemporalSampler.check_lazy_status(model=model, cues=long, prior=None) == ["prior"]
+    with pytest.raises(ValueError, match="context_length is 5, but this model was trained on 4 frames: lower it"):
+        HiGenTemporalSampler.check_lazy_status(model=model, cues=long, prior=None, context_length=5)
+
+
+def test_a_schedule_may_be_longer_than_the_training_clips(model):
+    assert schedule(5, model=model)[0].frames == 5
 
 
 @pytest.mark.parametrize(

@@ -104,14 +104,17 @@ def test_a_lower_denoise_stays_closer_to_the_video_it_starts_from(server, graph,
     assert 0 < difference(half, start) < 0.8 * difference(whole, start)
 
 
-def test_context_windows_make_longer_videos(server):
+def test_longer_videos_are_sampled_in_windows(server):
+    """The easy sampler makes its own, KSampler has those of Context Windows."""
     graph = VideoGraph(frames=24)
+    easy = graph.easy()
     options = {"context_length": 16, "context_overlap": 8, "context_schedule": "standard_static", "context_stride": 1}
     options |= {"closed_loop": False, "fuse_method": "pyramid", "dim": 0}
     graph.model = graph.add("ContextWindowsManual", model=graph.model, **options)
     fill_in_defaults(server, graph, graph.model)
-    stock, easy, prior = sampled(server, graph, graph.ksampler(), graph.easy(), graph.prior)
+    stock, easy, easy_in_manual, prior = sampled(server, graph, graph.ksampler(), easy, graph.easy(), graph.prior)
     assert stock.shape == easy.shape == (24, 4, 8, 8)
+    torch.testing.assert_close(easy_in_manual, easy, atol=1e-3, rtol=1e-3)
     assert difference(easy, stock) < 0.1
     changes = stock.diff(dim=0).abs().mean(dim=(1, 2, 3))
     assert changes.max() < 3 * changes.median()
