@@ -1,12 +1,15 @@
 /**
- * The templates of this pack open with the whole graph in view. Later pages than that of ComfyUI 0.3.75 do so by
- * themselves; that one can fit only a graph without a view in its file, and then moves the nodes of Nodes 2.0 apart.
+ * The templates of this pack open with the whole graph in view, beside the tabs and bars. The page itself looks at the
+ * nodes alone, so that the titles of groups come under its bars; that of ComfyUI 0.3.75 moves the nodes of Nodes 2.0
+ * apart while it fits a graph without a view.
+ *
+ * The view in a template's file has the mark `template`; a page that saves the graph writes a view without it.
  */
 
 import { app } from "../../scripts/app.js";
-import { isUnfitted } from "./lib/page/template_view.js";
+import { fittedView } from "./lib/page/template_view.js";
 
-const DRAWN_MS = 400; // Nodes 2.0 has drawn its nodes where they belong
+const DRAWN_MS = 400; // the page has fitted the graph itself, and Nodes 2.0 has drawn its nodes where they belong
 
 app.registerExtension({
   name: "HiGen.TemplateView",
@@ -14,11 +17,20 @@ app.registerExtension({
   afterConfigureGraph() {
     const graph = app.rootGraph;
     if (!graph.extra?.ds?.template) return;
-    const saved = structuredClone(graph.extra.ds); // the canvas moves the offset of the original
     delete graph.extra.ds.template;
     setTimeout(() => {
-      if (app.rootGraph === graph && isUnfitted(saved, app.canvas.ds))
-        app.extensionManager.command.execute("Comfy.Canvas.FitView");
+      if (app.canvas.graph === graph) fit(graph);
     }, DRAWN_MS);
   },
 });
+
+function fit(graph) {
+  const boxes = [...graph.nodes, ...graph.groups].map(({ boundingRect, pos, size }) =>
+    boundingRect?.[2] ? [...boundingRect] : [...pos, ...size],
+  );
+  const { scale, offset } = fittedView(boxes, app.canvas.canvas.getBoundingClientRect());
+  app.canvas.ds.scale = scale;
+  app.canvas.ds.offset[0] = offset[0];
+  app.canvas.ds.offset[1] = offset[1];
+  app.canvas.setDirty(true, true);
+}

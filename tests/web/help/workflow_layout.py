@@ -20,7 +20,7 @@ TITLE = 30  # units of the graph from a node's title bar down to its position
 GAP = 20  # between nodes, and from nodes to the edge of their group
 GROUP_TOP, NODES_TOP = -20, 64  # the title of a group is between them
 FONT_SIZE = 32  # of a group's title: it can be read where the whole graph is in view
-WRITTEN = ("MarkdownNote", "CLIPTextEncode", "Note")  # their height is that of the file: it depends on the text
+WRITTEN = ("MarkdownNote", "CLIPTextEncode", "Note")  # they keep at least the height in the file
 PREVIEW = 230  # a preview while sampling
 RESULTS = {
     "HiGenLoader": 180,  # what it says of the weights
@@ -31,6 +31,8 @@ RESULTS = {
     "PreviewImage": 250,
     "HiGenVideoCombine": 390,  # a square video and its controls
     "HiGenImagePrior": 30,  # notes
+    "LoadImage": 30,  # in Nodes 2.0 of 0.3.75
+    "HiGenCueExtractor": 30,
     "HiGenCueSchedule": 15,
     "HiGenApplyCues": 30,
     "HiGenVideoNoise": 30,
@@ -60,8 +62,9 @@ def needed_heights(editor: Editor, workflow: dict) -> dict[int, float]:
 def arrange(workflow: dict, heights: dict[int, float]) -> None:
     """Sets positions, sizes, groups and the view of a workflow."""
     for node in workflow["nodes"]:
-        if node["type"] not in WRITTEN:
-            node["size"][1] = -(-(heights[node["id"]] + RESULTS.get(node["type"], 0)) // 10) * 10
+        least = node["size"][1] if node["type"] in WRITTEN else 0
+        needed = heights[node["id"]] + RESULTS.get(node["type"], 0)
+        node["size"][1] = max(least, -(-needed // 10) * 10)
     columns = {x: [n for n in workflow["nodes"] if n["pos"][0] == x] for x in {n["pos"][0] for n in workflow["nodes"]}}
     bottom = max(stack(sorted(column, key=lambda node: node["pos"][1])) for column in columns.values())
     for group in workflow["groups"]:

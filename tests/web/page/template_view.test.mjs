@@ -1,17 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isUnfitted } from "../../../nodes/web/lib/page/template_view.js";
+import { fittedView } from "../../../nodes/web/lib/page/template_view.js";
 
-const view = { scale: 0.5, offset: [10, 20] };
+const near = (a, b) => assert.ok(Math.abs(a - b) < 1e-6, `${a} is not ${b}`);
 
-test("a template with the view of its file is fitted, one that the page or the user has moved is not", () => {
-  assert.ok(isUnfitted({ ...view, template: true }, view));
-  assert.ok(!isUnfitted({ ...view, template: true }, { ...view, scale: 0.6 }));
-  assert.ok(!isUnfitted({ ...view, template: true }, { ...view, offset: [10, 30] }));
+test("a tall graph fills the height beside the panels", () => {
+  const canvas = { width: 1280, height: 900 };
+  const boxes = [
+    [-20, -20, 400, 1410],
+    [420, -20, 380, 100],
+  ];
+  const { scale, offset } = fittedView(boxes, canvas);
+  near(scale, (900 - 115 - 70) / 1410);
+  near((-20 + offset[1]) * scale, 115);
+  const margins = [(-20 + offset[0]) * scale - 80, 1280 - 30 - (800 + offset[0]) * scale];
+  near(margins[0], margins[1]);
 });
 
-test("a saved graph keeps the view of its file", () => {
-  assert.ok(!isUnfitted(view, view));
-  assert.ok(!isUnfitted(undefined, view));
+test("a small graph is not enlarged", () => {
+  assert.equal(fittedView([[0, 0, 100, 100]], { width: 1280, height: 900 }).scale, 1);
 });

@@ -1,13 +1,27 @@
-/** Whether an opened graph is a template of this pack whose view has not been fitted into the window yet. */
+/** The view in which a template opens. */
+
+/** Pixels of the canvas that the page's tabs and bars cover, in every version. */
+const PANELS = { left: 80, top: 115, right: 30, bottom: 70 };
 
 /**
- * The view in a template's file has the mark `template`; a page that saves the graph writes a view without it.
+ * The largest view that shows all boxes beside the panels, not enlarged.
  *
- * @param {object} saved the view in the opened file, {scale, offset, template}, if it has one
- * @param {object} shown the view of the canvas, {scale, offset}
+ * @param {number[][]} boxes (left, top, width, height) in units of the graph
+ * @param {{width: number, height: number}} canvas pixels of the canvas
+ * @returns {{scale: number, offset: number[]}} as the canvas has it: pixels = (units + offset) * scale
  */
-export function isUnfitted(saved, shown) {
-  if (!saved?.template) return false;
-  const same = (a, b) => Math.abs(a - b) < 1e-3;
-  return same(saved.scale, shown.scale) && saved.offset.every((value, axis) => same(value, shown.offset[axis]));
+export function fittedView(boxes, canvas) {
+  const [left, top] = [0, 1].map((axis) => Math.min(...boxes.map((box) => box[axis])));
+  const [right, bottom] = [0, 1].map((axis) => Math.max(...boxes.map((box) => box[axis] + box[axis + 2])));
+  const width = canvas.width - PANELS.left - PANELS.right;
+  const height = canvas.height - PANELS.top - PANELS.bottom;
+  const scale = Math.min(1, width / (right - left), height / (bottom - top));
+  const centered = (free, size) => (free / scale - size) / 2;
+  return {
+    scale,
+    offset: [
+      PANELS.left / scale + centered(width, right - left) - left,
+      PANELS.top / scale + centered(height, bottom - top) - top,
+    ],
+  };
 }
