@@ -132,42 +132,40 @@ def video_steps(
     def batch(conditions: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: repeat(value.to(device), "... -> b ...", b=b) for name, value in conditions.items()}
 
-    def velocity_of(cues: Cues, prior: Tensor) -> Velocity:
+    def velocity_of(cues: Cues, prior: Tensor, kept: Tensor | None) -> Velocity:
         cond = {"text": text, "prior": prior_strength * prior.to(device), **batch(cues.conditions(*size))}
         null_text = cond | {"text": uncond}
         null_appearance = cond | batch(cues.conditions(*size, null_appearance=True))
         unconds = [(guidance, null_text), (appearance_guidance, null_appearance)]
-        return classifier_free_guidance(partial(unet, chunk=chunk), cond, unconds, batch_guidance)
+        velocity = classifier_free_guidance(partial(unet, chunk=chunk), cond, unconds, batch_guidance)
+        if cues.still_outside:
+            velocity = changed_estimates(velocity, partial(hold_still, mask=cond["mask"]))
+        return velocity if kept is None else changed_estimates(velocity, partial(keep_frames, priors=prior, keep=kept))
 
-    def velocity_of_window(frames: list[int]) -> Velocity:
-        return velocity_of(cues.select(frames), prior[:, frames] if prior.ndim == 5 else prior)
-
-    timesteps = _visited(unet, steps, timesteps)
+    kept, timesteps = _kept(keep, prior, cues.frames), _visited(unet, steps, timesteps)
+    velocity = velocity_of(cues, prior, kept)
     if windows.needed:
-        velocity = velocity_in_windows(velocity_of_window, windows, timesteps)
-    else:
-        velocity = velocity_of(cues, prior)
-    velocity = _with_given_frames(velocity, cues, size, prior, keep)
+        velocity = velocity_in_windows(
+            lambda frames: velocity_of(
+                cues.select(frames),
+                prior[:, frames] if prior.ndim == 5 else prior,
+                None if kept is None else kept[frames],
+            ),
+            windows,
+            timesteps,
+        )
     x = noise.to(device, torch.float32)
     if offset_noise is not None:
         x = x + OFFSET_NOISE * offset_noise.to(x)
     correlate = correlate_loop if loop else correlate_noise
     x = correlate(x, **batch({"motion": cues.motion_map(*size)}), correlation=correlation)
+    return _sample(unet, velocity, x, sampler, timesteps)
 
 
-def _with_given_frames(
-    velocity: Velocity, cues: Cues, size: Sequence[int], prior: Tensor, keep: Sequence[int]
-) -> Velocity:
-    """The velocity of a video that is still where its cues say so, and shows its priors in the frames to keep."""
-    if cues.still_outside:
-        velocity = changed_estimates(velocity, partial(hold_still, mask=cues.sized(*size).mask))
-    if keep:
-        velocity = changed_estimates(velocity, partial(keep_frames, priors=prior, keep=_kept(keep, prior, cues.frames)))
-    return velocity
-
-
-def _kept(keep: Sequence[int], prior: Tensor, frames: int) -> Tensor:
-    """Which frames to keep, (f,) bool."""
+def _kept(keep: Sequence[int], prior: Tensor, frames: int) -> Tensor | None:
+    """Which frames to keep, (f,) bool; None for none."""
+    if not keep:
+        return None
     if prior.ndim != 5 or any(not 0 <= i < frames for i in keep):
         raise ValueError(f"keep must be frames 0..{frames - 1} of a prior (b, f, c, h, w), got {list(keep)}")
     return torch.zeros(frames, dtype=torch.bool).index_fill(0, torch.tensor(keep), True)
