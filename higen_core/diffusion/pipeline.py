@@ -127,15 +127,15 @@ def video_steps(
     text, uncond = _text_states(unet, text, uncond)
     windows = plan_windows(cues.frames, unet.info.frames, context_length, context_overlap, loop)
     cues = cues.looped() if loop else cues
-    size = noise.shape[3:]
+    height, width = noise.shape[3:]
 
     def batch(conditions: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: repeat(value.to(device), "... -> b ...", b=b) for name, value in conditions.items()}
 
     def velocity_of(cues: Cues, prior: Tensor, kept: Tensor | None) -> Velocity:
-        cond = {"text": text, "prior": prior_strength * prior.to(device), **batch(cues.conditions(*size))}
+        cond = {"text": text, "prior": prior_strength * prior.to(device), **batch(cues.conditions(height, width))}
         null_text = cond | {"text": uncond}
-        null_appearance = cond | batch(cues.conditions(*size, null_appearance=True))
+        null_appearance = cond | batch(cues.conditions(height, width, null_appearance=True))
         unconds = [(guidance, null_text), (appearance_guidance, null_appearance)]
         velocity = classifier_free_guidance(partial(unet, chunk=chunk), cond, unconds, batch_guidance)
         if cues.still_outside:
@@ -158,7 +158,7 @@ def video_steps(
     if offset_noise is not None:
         x = x + OFFSET_NOISE * offset_noise.to(x)
     correlate = correlate_loop if loop else correlate_noise
-    x = correlate(x, **batch({"motion": cues.motion_map(*size)}), correlation=correlation)
+    x = correlate(x, **batch({"motion": cues.motion_map(height, width)}), correlation=correlation)
     return _sample(unet, velocity, x, sampler, timesteps)
 
 
