@@ -117,7 +117,7 @@ class Cues:
         if self.mask is not None or (outside is not None and outside.mask is not None):
             raise ValueError(f"{'outside' if self.mask is None else 'these cues'} have a mask already; give one mask")
         outside = Cues.constant(self.frames, 0, 0.0) if outside is None else resample_cues(outside, self.frames)
-        return replace(self, mask=mask[None] if mask.ndim == 2 else mask, outside=outside)
+        return replace(self, mask=(mask[None] if mask.ndim == 2 else mask).float(), outside=outside)
 
     @property
     def still_outside(self) -> bool:
@@ -128,8 +128,7 @@ class Cues:
         """These cues with their mask resized to latents, one a frame: (f, height, width), means over the cells."""
         if self.mask is None or self.mask.shape == (self.frames, height, width):
             return self
-        mask = F.interpolate(self.mask[:, None].float(), (height, width), mode="area")[:, 0]
-        return replace(self, mask=mask.expand(self.frames, -1, -1))
+        return replace(self, mask=resize_mask(self.mask, self.frames, height, width))
 
     def cropped(self, top: int, left: int, height: int, width: int) -> Cues:
         """These cues with an area of their mask."""
@@ -145,7 +144,7 @@ class Cues:
         """
         conditions = {"motion": self.motion, "appearance": self.rows()}
         if self.mask is not None and self.outside is not None:
-            conditions["mask"] = self.sized(height, width).mask
+            conditions["mask"] = resize_mask(self.mask, self.frames, height, width)
             conditions |= {f"outside_{name}": value for name, value in self.outside.conditions(height, width).items()}
         if null_appearance:
             for name in conditions.keys() & {"appearance", "outside_appearance"}:
@@ -159,7 +158,7 @@ class Cues:
         """
         if self.mask is None or self.outside is None:
             return self.motion
-        mask = self.sized(height, width).mask
+        mask = resize_mask(self.mask, self.frames, height, width)
         inside, outside = (cues.motion.to(mask)[:, None, None] for cues in (self, self.outside))
         return torch.lerp(outside, inside, (mask[1:] + mask[:-1]) / 2)
 
@@ -276,6 +275,13 @@ def blend_cues(
         target = resample_cues(appearance_from, cues.frames).appearance
         appearance = torch.lerp(appearance, target, appearance_strength)
     return Cues(motion, appearance, mask=cues.mask, outside=cues.outside)
+
+
+def resize_mask(mask: Tensor, frames: int, height: int, width: int) -> Tensor:
+    """A mask (1 or frames, ...) as (frames, height, width): means over the cells. One of this size stays as it is."""
+    if mask.shape[1:] != (height, width):
+        mask = F.interpolate(mask[:, None].float(), (height, width), mode="area")[:, 0]
+    return mask.expand(frames, -1, -1)
 
 
 def check_mask(mask: Tensor, frames: int, name: str = "mask") -> None:

@@ -138,9 +138,9 @@ class UNet(Network):
         else:
             _check_shape("prior", prior, (b, f, c, h, w))
         _check_cues(motion, appearance, b, f)
+        outside_motion = torch.zeros_like(motion) if outside_motion is None else outside_motion
+        outside_appearance = torch.ones_like(appearance) if outside_appearance is None else outside_appearance
         if mask is not None:
-            outside_motion = torch.zeros_like(motion) if outside_motion is None else outside_motion
-            outside_appearance = torch.ones_like(appearance) if outside_appearance is None else outside_appearance
             _check_shape("mask", mask, (b, f, h, w))
             _check_cues(outside_motion, outside_appearance, b, f, "outside_")
         if chunk is not None and chunk < 1:
