@@ -17,6 +17,7 @@ from torch import Tensor
 from ..models.embedding import APPEARANCE_WIDTH
 from ..models.info import ModelInfo
 from .curves import MOTION_MAX, Curve, EvaluatedCurve, appearance_factors, appearance_matrix, motion_values
+from .masks import check_mask, resize_mask
 
 MOTION_SCALE = ModelInfo.motion_scale
 """Motion cue per mean absolute change of a pixel in [0, 1], for weights that state no other."""
@@ -62,6 +63,7 @@ class Cues:
             raise ValueError("mask and outside belong together: Cues.masked sets both")
         if self.mask is not None and self.outside is not None:
             check_mask(self.mask, frames)
+            _check_range("mask", self.mask, 0, 1)
             if self.outside.frames != frames or self.outside.mask is not None:
                 raise ValueError(
                     f"outside must be cues of {frames} frames without a mask, got {self.outside.frames} frames"
@@ -275,22 +277,6 @@ def blend_cues(
         target = resample_cues(appearance_from, cues.frames).appearance
         appearance = torch.lerp(appearance, target, appearance_strength)
     return Cues(motion, appearance, mask=cues.mask, outside=cues.outside)
-
-
-def resize_mask(mask: Tensor, frames: int, height: int, width: int) -> Tensor:
-    """A mask (1 or frames, ...) as (frames, height, width): means over the cells. One of this size stays as it is."""
-    if mask.shape[1:] != (height, width):
-        mask = F.interpolate(mask[:, None].float(), (height, width), mode="area")[:, 0]
-    return mask.expand(frames, -1, -1)
-
-
-def check_mask(mask: Tensor, frames: int, name: str = "mask") -> None:
-    """Raises ValueError unless a mask is (1 or frames, h, w) in 0..1; `name` is what the message calls it."""
-    if mask.ndim != 3 or len(mask) not in (1, frames) or 0 in mask.shape:
-        raise ValueError(
-            f"{name} must be (1, height, width) or one for each of {frames} frames, got shape {tuple(mask.shape)}"
-        )
-    _check_range(name, mask, 0, 1)
 
 
 def _check_strength(name: str, strength: float) -> None:
