@@ -25,9 +25,9 @@ SCREEN_BOX = """box => {
     return box.map((value, i) => at(value, i % 2));
 }"""
 FREE = """() => {
-    const [menu, side, bar] = [".actionbar, .comfyui-body-top, [data-testid=queue-button]", ".side-tool-bar-container",
-        "canvas#graph-canvas"].map(selector => document.querySelector(selector)?.getBoundingClientRect());
-    return [side?.right ?? 0, menu?.bottom ?? 0, innerWidth, innerHeight];
+    const [run, side] = ["[data-testid=queue-button]", ".side-tool-bar-container"]
+        .map(selector => document.querySelector(selector).getBoundingClientRect());
+    return [side.right, run.bottom, innerWidth, innerHeight];
 }"""
 FITTED_MS = 2500  # the page has fitted the graph, with an animation on 0.3.75
 FILES = sorted(WORKFLOWS.glob("*.json"))
@@ -65,6 +65,7 @@ def test_a_template_opens_in_view_with_each_node_in_its_group(editor, file):
     nodes, groups = open_template(editor, file)
     assert misplaced(nodes, groups) == []
     free = editor.page.evaluate(FREE)
+    assert free[0] > 0 and free[1] > 0
     boxes = [editor.page.evaluate(SCREEN_BOX, part["box"]) for part in (*nodes, *groups)]
     assert [box for box in boxes if not inside(box, free)] == []
 

@@ -21,7 +21,7 @@ GAP = 20  # between nodes, and from nodes to the edge of their group
 GROUP_TOP, NODES_TOP = -20, 64  # the title of a group is between them
 FONT_SIZE = 32  # of a group's title: it can be read where the whole graph is in view
 WRITTEN = ("MarkdownNote", "CLIPTextEncode", "Note")  # they keep at least the height in the file
-PREVIEW = 230  # a preview while sampling
+PREVIEW = 255  # a preview while sampling
 RESULTS = {
     "HiGenLoader": 180,  # what it says of the weights
     "HiGenSpatialPriorSampler": PREVIEW,
