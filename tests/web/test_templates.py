@@ -29,6 +29,24 @@ FREE = """() => {
         .map(selector => document.querySelector(selector).getBoundingClientRect());
     return [side.right, run.bottom, innerWidth, innerHeight];
 }"""
+FEW_STEPS = """seed => {
+    for (const { type, widgets } of app.graph._nodes)
+        if (type.endsWith("Sampler"))
+            for (const widget of widgets)
+                widget.value = { steps: 3, seed }[widget.name] ?? widget.value;
+}"""
+SEEDS = {"litegraph": 901, "vue": 902}  # nothing is cached
+COLLECT = """() => {
+    const found = (window.previews = {});
+    app.api.addEventListener("b_preview_with_metadata", ({ detail: { blob, nodeId } }) =>
+        (found[app.graph.getNodeById(Number(nodeId)).type] ??= []).push(blob));
+}"""
+COLLECTED = """async () => {
+    const kind = async blob => (await blob.text()).includes("acTL") ? "animated" : blob.type; // of animated PNG files
+    const kinds = Object.entries(window.previews).map(async ([type, blobs]) =>
+        [type, await Promise.all(blobs.map(kind))]);
+    return Object.fromEntries(await Promise.all(kinds));
+}"""
 FITTED_MS = 2500  # the page has fitted the graph, with an animation on 0.3.75
 FILES = sorted(WORKFLOWS.glob("*.json"))
 
@@ -70,8 +88,12 @@ def test_a_template_opens_in_view_with_each_node_in_its_group(editor, file):
     assert [box for box in boxes if not inside(box, free)] == []
 
 
-def test_nodes_stay_in_their_groups_after_a_run(editor):
+def test_a_run_shows_moving_previews_and_nodes_stay_in_their_groups(editor):
     open_template(editor, WORKFLOWS / "text_to_video.json")
+    editor.page.evaluate(FEW_STEPS, SEEDS[editor.renderer])
+    editor.page.evaluate(COLLECT)
     assert editor.run(seconds=900)["status"]["status_str"] == "success"
     editor.page.wait_for_timeout(2000)
     assert misplaced(*layout(editor)) == []
+    previews = editor.page.evaluate(COLLECTED)
+    assert previews == {"HiGenSpatialPriorSampler": ["image/jpeg"] * 3, "HiGenTemporalSampler": ["animated"] * 3}
