@@ -1,9 +1,12 @@
 """HiGen (Qing et al., CVPR 2024) in PyTorch: text to a spatial prior, prior and cues to video."""
 
-from .cues.cues import Cues, blend_cues, resample_cues
+from .cues.cues import Cues, blend_cues, measure_motion, resample_cues
 from .cues.dinov2 import load_dinov2
 from .cues.extraction import ExtractedCues, cue_options, extract_cues
 from .cues.plot import plot_cues
+from .cues.response import calibrate, motion_reach
+from .cues.sound import sound_motion
+from .diffusion.matching import MotionMatch, match_motion
 from .diffusion.noise import draw_correlated_noise, draw_noise, draw_video_noise
 from .diffusion.pipeline import prior_steps, sample_prior, sample_video, video_steps
 from .diffusion.prior_track import blend_priors, key_frames
@@ -27,6 +30,7 @@ __all__ = [
     "DecodePlan",
     "ExtractedCues",
     "ModelInfo",
+    "MotionMatch",
     "Plan",
     "SamplerStep",
     "UNet",
@@ -35,6 +39,7 @@ __all__ = [
     "activations",
     "blend_cues",
     "blend_priors",
+    "calibrate",
     "cue_options",
     "decode_activations",
     "draw_correlated_noise",
@@ -48,6 +53,9 @@ __all__ = [
     "load_dinov2",
     "load_unet",
     "load_vae",
+    "match_motion",
+    "measure_motion",
+    "motion_reach",
     "plan",
     "plan_chunk",
     "plan_decoding",
@@ -56,5 +64,6 @@ __all__ = [
     "resample_cues",
     "sample_prior",
     "sample_video",
+    "sound_motion",
     "video_steps",
 ]

@@ -6,6 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .cue_extractor import HiGenCueExtractor
 from .cue_schedule import HiGenCueSchedule
+from .cues.audio_motion import HiGenAudioMotion
 from .examples.inputs import provide_inputs
 from .image_prior import HiGenImagePrior, HiGenPriorTrack
 from .loader import HiGenLoader
@@ -27,6 +28,7 @@ NODES = (
     HiGenVideoNoise,
     HiGenGuider,
     HiGenVideoCombine,
+    HiGenAudioMotion,
 )
 
 

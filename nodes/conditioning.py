@@ -91,6 +91,10 @@ class FrameCues:
         masks = [None if part.cues.mask is None else part.cues.mask.shape for part in (self, other)]
         return self.prior.shape == other.prior.shape and self.cues.frames == other.cues.frames and masks[0] == masks[1]
 
+    def calibrated(self, info: hg.ModelInfo) -> FrameCues:
+        """With the cues that make weights show these."""
+        return replace(self, cues=hg.calibrate(self.cues, info))
+
     @staticmethod
     def stack(parts: Sequence[FrameCues], like: torch.Tensor) -> dict[str, torch.Tensor]:
         """Conditions of the denoiser for a batch of these, on the device of `like`.

@@ -26,10 +26,11 @@ FLOOR_OF_MODEL, SCALE_OF_MODEL = -1.0, 0.0
 
 
 class HiGenCueExtractor(io.ComfyNode):
-    """The model is a required input, since cues are in its units and at its frame rate and length.
+    """With a model, cues are in its units and at its frame rate and length; without one, in those of the released
+    weights, and as long as the video.
 
     The image encoder of the appearance cue is the connected CLIP_VISION, or else the input `encoder`, where "auto" is
-    the image tower in the file of the model's text encoder.
+    the image tower in the file of the model's text encoder. Without a model, auto measures motion alone.
     """
 
     @classmethod
@@ -38,11 +39,14 @@ class HiGenCueExtractor(io.ComfyNode):
             node_id="HiGenCueExtractor",
             display_name="HiGen Cue Extractor",
             category="HiGen",
-            description="Measures how much moves and how much the look changes in any video, so that a HiGen video can "
-            "do the same. Connect images or a video.",
+            description="Measures how much moves and how much the look changes in any video, of any model, so that a "
+            "HiGen video can do the same. Connect images or a video.",
             inputs=[
                 io.Model.Input(
-                    "model", tooltip="From HiGen Loader. The cues are in its units and at its frame rate and length."
+                    "model",
+                    optional=True,
+                    tooltip="From HiGen Loader: the cues are in its units and at its frame rate and length. Without "
+                    "it they are in the units of the released weights, at 8 frames per second, as long as the video.",
                 ),
                 io.Image.Input("images", optional=True, tooltip="Frames of a video, in order, values 0 to 1."),
                 io.Video.Input(
@@ -61,7 +65,8 @@ class HiGenCueExtractor(io.ComfyNode):
                     default=0,
                     min=0,
                     max=1024,
-                    tooltip="Length of the cues in frames; 0 is the length that the model was trained on.",
+                    tooltip="Length of the cues in frames; 0 is the length that the model was trained on, and without "
+                    "model that of the video.",
                 ),
                 io.Combo.Input(
                     "span",
@@ -101,8 +106,8 @@ class HiGenCueExtractor(io.ComfyNode):
                     "encoder",
                     options=[AUTO, *dinov2_names()],
                     default=AUTO,
-                    tooltip="Measures appearance. auto is the image tower that comes with the model; DINOv2 folders in "
-                    "models/clip_vision are listed too.",
+                    tooltip="Measures appearance. auto is the image tower that comes with the model, and without model "
+                    "none: motion alone. DINOv2 folders in models/clip_vision are listed too.",
                 ),
                 advanced(
                     io.Float.Input(
@@ -112,7 +117,7 @@ class HiGenCueExtractor(io.ComfyNode):
                         max=0.99,
                         step=0.01,
                         tooltip="Cosine similarity of pictures that have nothing in common; it becomes appearance 0. "
-                        "-1 is the value stored with the model.",
+                        "-1 is the value stored with the model, 0 without one.",
                     )
                 ),
                 advanced(
@@ -122,9 +127,9 @@ class HiGenCueExtractor(io.ComfyNode):
                         min=0.0,
                         max=1_000_000.0,
                         step=100.0,
-                        tooltip="Motion cue for a mean change of a pixel by full brightness. 0 is the model's value; "
-                        "lower it for videos with more motion than the model was trained on, where the curve is cut "
-                        "off at 1000.",
+                        tooltip="Motion cue for a mean change of a pixel by full brightness. 0 is the model's value, "
+                        "10,000 without one; lower it for videos with more motion than the model was trained on, where "
+                        "the curve is cut off at 1000.",
                     )
                 ),
             ],
@@ -146,7 +151,6 @@ class HiGenCueExtractor(io.ComfyNode):
     @validated
     def execute(
         cls,
-        model,
         images_fps,
         frames,
         span,
@@ -156,12 +160,14 @@ class HiGenCueExtractor(io.ComfyNode):
         encoder,
         similarity_floor,
         motion_scale,
+        model=None,
         images=None,
         video=None,
         clip_vision=None,
     ) -> io.NodeOutput:
-        higen = higen_model(model)
-        options = hg.cue_options(higen.info)
+        higen = None if model is None else higen_model(model)
+        options = hg.cue_options(higen.info) if higen else hg.cue_options(hg.ModelInfo()) | {"frames": None}
+        encode = image_encoder(higen, clip_vision, encoder)
         if frames:
             options["frames"] = frames
         if similarity_floor != FLOOR_OF_MODEL:
@@ -170,7 +176,7 @@ class HiGenCueExtractor(io.ComfyNode):
             options["scale"] = motion_scale
         cues = hg.extract_cues(
             **video_source(images, images_fps, video),
-            image_encoder=image_encoder(higen, clip_vision, encoder),
+            image_encoder=encode or same_look,
             start=start,
             whole=span == WHOLE,
             blur=blur,
@@ -179,7 +185,10 @@ class HiGenCueExtractor(io.ComfyNode):
             **options,
         )
         plot = hg.plot_cues(cues, fps=options["fps"], cuts=cues.cuts)
-        return io.NodeOutput(cues, torch.from_numpy(plot)[None], ui={"text": [describe(cues)]})
+        text = describe(cues, encode is not None)
+        if higen is None:
+            text += f"\nno model: motion in units of scale {options['scale']:g}, {options['fps']:g} frames per second"
+        return io.NodeOutput(cues, torch.from_numpy(plot)[None], ui={"text": [text]})
 
 
 def video_source(images: torch.Tensor | None, images_fps: float, video: Any) -> dict[str, Any]:
@@ -230,8 +239,8 @@ def trim_of(video: Any) -> tuple[float, float] | None:
     return 0.0, 0.0
 
 
-def image_encoder(model: HigenModel, clip_vision: Any, encoder: str) -> Any:
-    """The image encoder for `extract_cues`.
+def image_encoder(model: HigenModel | None, clip_vision: Any, encoder: str) -> Any:
+    """The image encoder for `extract_cues`; None, for motion alone, if it is left to a model and there is none.
 
     Raises:
         ValueError: `encoder` is "auto", but the model has no image tower.
@@ -240,28 +249,37 @@ def image_encoder(model: HigenModel, clip_vision: Any, encoder: str) -> Any:
         return lambda images: clip_vision.encode_image(images)["image_embeds"].float()
     if encoder != AUTO:
         return hg.load_dinov2(dinov2_folder(encoder))
+    if model is None:
+        return None
     if not model.image_tower:
         raise ValueError("encoder is auto, but the model has no image tower: connect clip_vision")
     return model.encode_image
 
 
-def progress_callback(total: int) -> Callable[[int, int | None], None]:
+def same_look(images: torch.Tensor) -> torch.Tensor:
+    """An encoder for motion alone: every picture (b, h, w, 3) looks the same, (b, 1)."""
+    return images.new_ones(len(images), 1)
+
+
+def progress_callback(total: int | None) -> Callable[[int, int | None], None]:
     """A function for `on_progress` of `extract_cues` that updates the progress bar and raises if the user cancels."""
-    bar = comfy.utils.ProgressBar(total)
+    bar = comfy.utils.ProgressBar(total or 1)
 
     def update(measured: int, samples: int | None) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
-        bar.update_absolute(measured, samples)
+        bar.update_absolute(measured, samples or total or measured + 1)
 
     return update
 
 
-def describe(cues: hg.ExtractedCues) -> str:
+def describe(cues: hg.ExtractedCues, appearance_measured: bool) -> str:
     """A summary of the cues in a few lines, for the node."""
     motion, appearance = cues.motion, cues.appearance[0, -1]
     lines = [
         f"{cues.frames} frames, motion {motion.min()} to {motion.max()}, on average {motion.float().mean():.0f}",
-        f"first and last frame: appearance similarity {appearance:.2f}",
+        f"first and last frame: appearance similarity {appearance:.2f}"
+        if appearance_measured
+        else "appearance is not measured: connect clip_vision",
     ]
     if clipped := int((motion == MOTION_MAX).sum()):
         lines.append(f"{clipped} of {len(motion)} steps are cut off at motion {MOTION_MAX}: lower motion_scale")

@@ -11,6 +11,7 @@ from .latents import LATENT_CHANNELS, check_prior, check_size, empty_video
 from .models.model import higen_model
 from .sampling.core_sampler import sample
 from .sampling.guider import Guidance, TextAndAppearanceGuider
+from .sampling.matching import check_vae, match_inputs, match_note, sample_matched
 from .sampling.noise import VideoNoise
 from .sampling.settings import cues_note, of_model, resolve_cues
 from .sampling.windows import in_windows, is_loop
@@ -81,6 +82,7 @@ class HiGenTemporalSampler(io.ComfyNode):
                 prior_strength_input(),
                 appearance_cfg_input(),
                 *window_inputs(),
+                *match_inputs(),
             ],
             **known_fields(search_aliases=["text to video", "t2v", "video sampler", "animate", "long video", "loop"]),
             outputs=[io.Latent.Output(display_name="video", tooltip="One latent a frame, in order, for VAE Decode.")],
@@ -88,9 +90,10 @@ class HiGenTemporalSampler(io.ComfyNode):
 
     @classmethod
     def check_lazy_status(
-        cls, model, prior=None, cues=None, context_length=0, context_overlap=0, loop=False, **_
+        cls, model, prior=None, cues=None, context_length=0, context_overlap=0, loop=False, match=0, vae=None, **_
     ) -> list[str]:
         """Checks cues and windows before the prior is sampled."""
+        check_vae(match, vae)
         frames = resolve_cues(cues, higen_model(model).info).frames
         in_windows(model, frames, context_length, context_overlap, loop)
         return ["prior"] if prior is None else []
@@ -113,6 +116,8 @@ class HiGenTemporalSampler(io.ComfyNode):
         context_length=0,
         context_overlap=0,
         loop=False,
+        match=0,
+        vae=None,
     ) -> io.NodeOutput:
         higen = higen_model(model)
         sampling = higen.info.sampling
@@ -122,11 +127,20 @@ class HiGenTemporalSampler(io.ComfyNode):
         )
         shown |= cues_note(cues, higen.info)
         cues = resolve_cues(cues, higen.info)
+        check_vae(match, vae)
         check_prior(prior, higen.size_step, cues.frames)
         model = in_windows(model, cues.frames, context_length, context_overlap, loop)
         loop = is_loop(model.model_options.get("context_handler"))
-        positive, negative = (apply_cues(prompt, cues, prior, prior_strength) for prompt in (positive, negative))
         appearance = Guidance(resolve_appearance_guidance(higen.info, appearance_cfg or None, "appearance_cfg"))
-        guider = TextAndAppearanceGuider(model, positive, negative, Guidance(values["cfg"]), appearance)
-        noise = VideoNoise(seed, cues, higen.info.noise_correlation, loop).generate_noise(empty_video(cues, prior))
-        return io.NodeOutput(sample(guider, noise, values["sampler"], values["steps"], seed), ui=shown)
+        noise = VideoNoise.of_cues(seed, cues, higen.info, loop).generate_noise(empty_video(cues, prior))
+
+        def sample_with(cues, callback=None):
+            prompts = (apply_cues(prompt, cues, prior, prior_strength) for prompt in (positive, negative))
+            guider = TextAndAppearanceGuider(model, *prompts, Guidance(values["cfg"]), appearance)
+            return sample(guider, noise, values["sampler"], values["steps"], seed, callback)
+
+        if not match:
+            return io.NodeOutput(sample_with(cues), ui=shown)
+        found = sample_matched(sample_with, cues, match, vae, model, values["steps"])
+        shown["higen_notes"] += match_note(found)
+        return io.NodeOutput(found.video, ui=shown)

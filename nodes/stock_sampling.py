@@ -105,7 +105,7 @@ class HiGenVideoNoise(io.ComfyNode):
     def execute(cls, model, noise_seed, cues=None) -> io.NodeOutput:
         info = higen_model(model).info
         loop = is_loop(model.model_options.get("context_handler"))
-        noise = VideoNoise(noise_seed, resolve_cues(cues, info), info.noise_correlation, loop)
+        noise = VideoNoise.of_cues(noise_seed, resolve_cues(cues, info), info, loop)
         return io.NodeOutput(noise, ui=cues_note(cues, info))
 
 

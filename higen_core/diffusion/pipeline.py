@@ -11,6 +11,7 @@ from einops import repeat
 from torch import Tensor
 
 from ..cues.cues import Cues
+from ..cues.response import calibrate
 from ..models.info import ModelInfo
 from ..models.unet import UNet
 from .estimates import changed_estimates, hold_still, keep_frames
@@ -82,6 +83,7 @@ def video_steps(
     context_length: int | None = None,
     context_overlap: int | None = None,
     loop: bool = False,
+    calibrated: bool = True,
 ) -> Iterator[SamplerStep]:
     """Temporal stage: samples the frames. The x of the last step is the result, (b, c, f, h, w).
 
@@ -110,6 +112,8 @@ def video_steps(
             length of the training clips and half of it. See `windows.plan_windows`.
         loop: make a clip whose first frame follows its last. Cues and noise close too: appearance as in
             `Cues.looped`, and the motion from the last frame to the first is the mean of the clip.
+        calibrated: whether motion is what the finished video is to show, where the weights state how they respond to
+            it (`hg.calibrate`). False gives the network the cues as they are.
 
     Raises:
         ValueError: an argument of the wrong shape or out of range; the message names it.
@@ -124,6 +128,7 @@ def video_steps(
     appearance_guidance = resolve_appearance_guidance(unet.info, appearance_guidance)
     guidance = unet.info.sampling.video_guidance if guidance is None else guidance
     b, device = len(noise), unet.device
+    shown_as = partial(calibrate, info=unet.info) if calibrated else lambda cues: cues
     text, uncond = _text_states(unet, text, uncond)
     windows = plan_windows(cues.frames, unet.info.frames, context_length, context_overlap, loop)
     cues = cues.looped() if loop else cues
@@ -133,6 +138,7 @@ def video_steps(
         return {name: repeat(value.to(device), "... -> b ...", b=b) for name, value in conditions.items()}
 
     def velocity_of(cues: Cues, prior: Tensor, kept: Tensor | None) -> Velocity:
+        cues = shown_as(cues)
         cond = {"text": text, "prior": prior_strength * prior.to(device), **batch(cues.conditions(height, width))}
         null_text = cond | {"text": uncond}
         null_appearance = cond | batch(cues.conditions(height, width, null_appearance=True))
@@ -158,7 +164,7 @@ def video_steps(
     if offset_noise is not None:
         x = x + OFFSET_NOISE * offset_noise.to(x)
     correlate = correlate_loop if loop else correlate_noise
-    x = correlate(x, **batch({"motion": cues.motion_map(height, width)}), correlation=correlation)
+    x = correlate(x, **batch({"motion": shown_as(cues).motion_map(height, width)}), correlation=correlation)
     return _sample(unet, velocity, x, sampler, timesteps)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from reprlib import repr as short_repr
 from typing import Any
 
@@ -23,6 +24,8 @@ class ModelInfo:
         frames, fps, width, height: size of the training clips; width and height in pixels, fps in frames per second.
         motion_scale: motion cue per unit of mean absolute pixel change, pixels in [0, 1].
         similarity_floor: cosine similarity of image embeddings that maps to appearance 0; None if it was not measured.
+        motion_response: pairs (motion cue, measured motion), both rising, 0..1000: what a constant motion cue gives on
+            average; empty if it was not measured. See `cues.response`.
         noise_correlation: motion at which a frame keeps 1/e of the previous frame's noise; 0 for independent noise.
         appearance_guidance: default guidance scale on the appearance cue; None for weights that were trained without
             null appearance cues and therefore cannot be guided on it.
@@ -46,6 +49,7 @@ class ModelInfo:
     height: int = 256
     motion_scale: float = 10_000
     similarity_floor: float | None = None
+    motion_response: tuple[tuple[float, float], ...] = ()
     noise_correlation: float = 0.0
     appearance_guidance: float | None = None
     timestep_spacing: str = "leading"
@@ -59,7 +63,7 @@ class ModelInfo:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("rgb_factors", "rgb_bias", "vocabulary"):
+        for name in ("motion_response", "rgb_factors", "rgb_bias", "vocabulary"):
             object.__setattr__(self, name, _as_tuple(getattr(self, name)))
         for name, kind in (("sampling", SamplingConfig), ("prompts", PromptGuide)):
             if isinstance(value := getattr(self, name), Mapping):
@@ -107,6 +111,18 @@ def _is_color(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 3 and all(map(_is_number, value))
 
 
+def _is_response(value: Any) -> bool:
+    """Whether it is empty, or at least two pairs of numbers in 0..1000 that rise in both columns."""
+    if value == ():
+        return True
+    if not isinstance(value, tuple) or len(value) < 2:
+        return False
+    if not all(isinstance(pair, tuple) and len(pair) == 2 and all(map(_is_number, pair)) for pair in value):
+        return False
+    within = all(0 <= number <= 1000 for pair in value for number in pair)
+    return within and all(a < b for low, high in pairwise(value) for a, b in zip(low, high, strict=True))
+
+
 def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -124,6 +140,7 @@ REQUIREMENTS: dict[str, Requirement] = {
     "height": _POSITIVE_INTEGER,
     "motion_scale": _POSITIVE,
     "similarity_floor": ("a number in [-1, 1), or none", lambda v: v is None or (_is_number(v) and -1 <= v < 1)),
+    "motion_response": ("a list of two or more pairs of numbers from 0 to 1000, rising in both columns", _is_response),
     "noise_correlation": ("0 or a positive number", lambda v: _is_number(v) and (v == 0 or v >= SMALLEST)),
     "appearance_guidance": ("a non-negative number, or none", lambda v: v is None or (_is_number(v) and v >= 0)),
     "timestep_spacing": (f"one of {', '.join(SPACINGS)}", lambda v: v in SPACINGS),

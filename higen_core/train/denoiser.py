@@ -183,7 +183,7 @@ def trained_info(config: DenoiserTraining, info: ModelInfo) -> ModelInfo:
 
 def run(config: DenoiserTraining, unet: UNet, vae: VAE, clip: CLIP, data_set: DataSet, batches: ClipBatches) -> None:
     """Trains `unet` on the batches; writes denoiser.safetensors and, if the config asks for them, samples."""
-    unet.info = replace(batches.info, training=config.to_metadata())
+    unet.info = replace(batches.info, training=config.to_metadata(), motion_response=())  # that of other weights
     prompts = list(config.prompts) or data_set.prompts
 
     def export(model: Denoise, step: int) -> None:

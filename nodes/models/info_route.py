@@ -8,6 +8,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
+from ...higen_core.cues.response import motion_reach
 from ...higen_core.weights.checkpoint import read_info
 from .auto_select import weights_path
 from .folders import MINI
@@ -44,4 +45,4 @@ def _read(path: str, _modified: float) -> dict[str, Any]:
     info = read_info(path)
     names = ("frames", "fps", "width", "height", "vocabulary")
     parts = {"sampling": asdict(info.sampling), "prompts": asdict(info.prompts)}
-    return {name: getattr(info, name) for name in names} | parts
+    return {name: getattr(info, name) for name in names} | parts | {"motion_reach": motion_reach(info)}

@@ -44,8 +44,13 @@ class CoreSampler(Sampler):
         return step.x
 
 
-def sample(guider: Any, noise: torch.Tensor, name: str, steps: int, seed: int) -> dict[str, torch.Tensor]:
-    """Samples a LATENT of the shape of the noise, with ComfyUI's progress bar, previews and cancellation."""
+def sample(
+    guider: Any, noise: torch.Tensor, name: str, steps: int, seed: int, callback: Any = None
+) -> dict[str, torch.Tensor]:
+    """Samples a LATENT of the shape of the noise, with ComfyUI's progress bar, previews and cancellation.
+
+    `callback` takes the place of ComfyUI's own, which makes a bar and previews for one sampling.
+    """
     patcher = guider.model_patcher
     sampler = CoreSampler(name, timesteps(steps, patcher.model.info.timestep_spacing))
     samples = guider.sample(
@@ -53,7 +58,7 @@ def sample(guider: Any, noise: torch.Tensor, name: str, steps: int, seed: int) -
         torch.zeros_like(noise),
         sampler,
         sampler.sigmas(patcher),
-        callback=preview_callback(patcher, steps, patcher.model.info.fps),
+        callback=callback or preview_callback(patcher, steps, patcher.model.info.fps),
         disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
         seed=seed,
     )

@@ -22,6 +22,11 @@ class VideoNoise:
     def __init__(self, seed: int, cues: hg.Cues, correlation: float, loop: bool = False):
         self.seed, self.cues, self.correlation, self.loop = seed, cues, correlation, loop
 
+    @classmethod
+    def of_cues(cls, seed: int, cues: hg.Cues, info: hg.ModelInfo, loop: bool = False) -> VideoNoise:
+        """The noise for a video that is to show these cues."""
+        return cls(seed, hg.calibrate(cues, info), info.noise_correlation, loop)
+
     def generate_noise(self, latent: dict[str, Any]) -> torch.Tensor:
         """Noise for a video LATENT, (f, 4, h, w), on the CPU.
 
@@ -62,8 +67,7 @@ def sample_with_video_noise(
             options_of_model["transformer_options"][LOOP] = is_loop(handler)
         seed = extra_args.get("seed")
         if seed is not None and is_plain_noise(noise, seed):
-            correlation = guider.inner_model.info.noise_correlation
-            video_noise = VideoNoise(seed, cues, correlation, is_loop(handler))
+            video_noise = VideoNoise.of_cues(seed, cues, guider.inner_model.info, is_loop(handler))
             noise = video_noise.generate_noise({"samples": noise}).to(noise)
     return sample(guider, sigmas, extra_args, callback, noise, *args, **options)
 

@@ -4,7 +4,7 @@ import { app } from "../../scripts/app.js";
 import { bounded } from "./lib/curve/numbers.js";
 import { CurveEditor } from "./lib/editor/editor.js";
 import { TRACKS } from "./lib/editor/tracks.js";
-import { modelValues, onModelValues, standsForModel } from "./lib/model/defaults.js";
+import { modelValues, motionReach, onModelValues, standsForModel } from "./lib/model/defaults.js";
 import { idleConstants } from "./lib/model/idle.js";
 import { chain, followLanguage, forward, keepOnNode, noteChange, settle, useStyle } from "./lib/page/mount.js";
 import { blendsOf, motionScaleOf, overlaysOf, receiversOf } from "./lib/results/overlays.js";
@@ -97,6 +97,7 @@ function hostOf(node) {
       frames: Math.round(number("frames", 2, MAX_FRAMES)),
       fps: number("fps", MIN_FPS, MAX_FPS),
       motionScale: motionScaleOf(recall(node, CURVES)),
+      reach: motionReach(),
     }),
     overlays: () => overlaysOf(recall(node, CURVES)),
     blends: () => blendsOf(node, recall(node, CURVES)),

@@ -54,7 +54,7 @@ def clip():
 
 
 def extract(model, **inputs):
-    return HiGenCueExtractor.execute(model, **(WIDGETS | inputs))
+    return HiGenCueExtractor.execute(model=model, **(WIDGETS | inputs))
 
 
 def core_cues(model, tower, source, **options):
@@ -163,6 +163,24 @@ def test_a_stock_clip_vision_model_is_accepted(model, clip, tmp_path):
     cues = extract(model, images=clip, clip_vision=vision, similarity_floor=0.0)[0]
     torch.testing.assert_close(cues.appearance.diagonal(), torch.ones(16))
     assert cues.appearance.min() < 0.9999
+
+
+def test_without_a_model_motion_is_measured_in_units_of_the_released_weights(clip):
+    result = extract(None, images=clip)
+    expected = hg.extract_cues(clip, videos.mean_color, scale=hg.ModelInfo.motion_scale)
+    assert result[0].frames == 24
+    assert result[0].motion.equal(expected.motion)
+    assert (result[0].appearance == 1).all()
+    assert "appearance is not measured: connect clip_vision" in result.ui["text"][0]
+    assert "motion in units of scale 10000, 8 frames per second" in result.ui["text"][0]
+    assert extract(None, images=clip, frames=16, motion_scale=20_000.0)[0].motion.equal(2 * expected.motion[:15])
+
+
+def test_without_a_model_clip_vision_measures_appearance(clip):
+    vision = SimpleNamespace(encode_image=lambda images: {"image_embeds": videos.mean_color(images)})
+    result = extract(None, images=clip, clip_vision=vision)
+    check_same(result[0], hg.extract_cues(clip, videos.mean_color))
+    assert "appearance similarity" in result.ui["text"][0]
 
 
 def test_dinov2_in_the_model_folder_is_listed_and_used(model, clip, tmp_path, monkeypatch):

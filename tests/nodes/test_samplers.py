@@ -97,6 +97,20 @@ def test_the_scale_on_the_appearance_cue_is_that_of_the_input_or_of_the_weights(
     torch.testing.assert_close(sample(appearance_cfg=1.0), unguided)
 
 
+def test_motion_is_calibrated_by_the_response_of_the_weights(model, monkeypatch):
+    """Under this response, the cue 450 is what shows motion 300. The noise is correlated by the same cue."""
+    prior = sample_prior(model)
+
+    def sample(motion, **stated):
+        info = replace(model.model.info, noise_correlation=300.0, **stated)
+        with monkeypatch.context() as patch:
+            patch.setattr(model.model.diffusion_model, "info", info)
+            return sample_video(model, prior, cues=cues(motion=motion))["samples"]
+
+    assert sample(300, motion_response=((0, 100), (900, 500))).equal(sample(450))
+    assert not sample(300).equal(sample(450))
+
+
 def test_a_timestep_range_of_the_whole_sampling_changes_nothing(model):
     prior = sample_prior(model)
     (whole,) = ConditioningSetTimestepRange().set_range(conditioning(1), 0.0, 1.0)

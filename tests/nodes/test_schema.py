@@ -26,7 +26,7 @@ INPUTS = {
     ],
     "HiGenTemporalSampler": [
         *("model", "positive", "negative", "prior", "cues", "seed", "steps", "cfg", "sampler"),
-        *("prior_strength", "appearance_cfg"),
+        *("prior_strength", "appearance_cfg", "match", "vae"),
     ],
     "HiGenApplyCues": ["positive", "negative", "cues", "prior", "prior_strength", "model"],
     "HiGenVideoNoise": ["model", "cues", "noise_seed"],
@@ -35,6 +35,7 @@ INPUTS = {
         *("cfg_start", "cfg_end", "appearance_start", "appearance_end"),
     ],
     "HiGenVideoCombine": ["images", "fps", "format", "filename_prefix", "audio", "model"],
+    "HiGenAudioMotion": ["audio", "measure", "frames", "fps", "start", "low", "high", "decay", "model"],
 }
 """In the order of their release. Workflows store widget values by position: append inputs, never reorder them."""
 
@@ -45,6 +46,7 @@ CHOICES = {
     ("HiGenImagePrior", "fit"): ["crop", "pad", "stretch"],
     ("HiGenCueExtractor", "span"): ["from start, at the model's rate", "whole footage, fitted to the length"],
     ("HiGenCueExtractor", "cuts"): ["keep", "mask"],
+    ("HiGenAudioMotion", "measure"): ["loudness", "onsets"],
     ("HiGenVideoCombine", "format"): ["h264-mp4", "vp9-webm", "gif", "webp", "png frames"],
 }
 """Saved workflows contain these values: more may be added, none renamed."""
@@ -61,6 +63,7 @@ OUTPUTS = {
     "HiGenVideoNoise": ["NOISE"],
     "HiGenGuider": ["GUIDER"],
     "HiGenVideoCombine": ["VIDEO"],
+    "HiGenAudioMotion": ["HIGEN_CUES", "CURVE", "IMAGE"],
 }
 KNOWN = io.Schema.__dataclass_fields__
 ADVANCED = [
@@ -82,6 +85,7 @@ ALIASES = [
     ("HiGenCueExtractor", "motion transfer"),
     ("HiGenImagePrior", "image to video"),
     ("HiGenVideoCombine", "save video"),
+    ("HiGenAudioMotion", "audio reactive"),
 ]
 NODES = asyncio.run(HiGenExtension().get_node_list())
 SCHEMAS = {schema.node_id: schema for schema in (node.define_schema() for node in NODES)}

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from higen_core.cues.response import motion_reach
+from higen_core.weights.checkpoint import read_info
+
 from ..comfyui.paths import WORKFLOWS
 from .schedule import NODE, add_schedule
 
@@ -50,6 +53,27 @@ def test_the_curve_editor_draws_the_constants_of_the_model(editor):
     editor.page.keyboard.press("PageDown")
     assert "Motion 500" in readout.inner_text()
     assert "Appearance 0.00" in readout.inner_text()
+
+
+def test_motion_beyond_the_reach_of_the_model_is_shaded(editor):
+    reach = motion_reach(read_info("mini"))
+    editor.load(WORKFLOW)
+    wait_for_note(editor, NODE, "frames 16")
+    label = editor.page.locator(".hc-beyond-label")
+    label.wait_for()
+    assert label.text_content() == f"motion beyond the reach of the model ({reach[1]:.0f})"
+    plot = editor.page.locator("svg.hc-plot .hc-grid")
+    low, high = (shade.bounding_box() for shade in plot.locator(".hc-beyond").all())
+    lines = [line.bounding_box()["y"] for line in plot.locator("line.hc-major").all()]
+    top, bottom = min(lines), high["y"] + 1000 / (1000 - reach[1]) * high["height"]
+    assert high["y"] == pytest.approx(top, abs=1.5)
+    assert low["y"] + low["height"] == pytest.approx(bottom, abs=1.5)
+    assert low["height"] == pytest.approx(reach[0] / 1000 * (bottom - top), abs=1.5)
+    editor.screenshot("beyond-reach")
+
+    editor.page.evaluate(SET, ["HiGenLoader", "weights", "no such file"])
+    label.wait_for(state="detached")
+    assert editor.page.locator(".hc-beyond").count() == 0
 
 
 @pytest.mark.parametrize("cue", ["motion", "appearance"])

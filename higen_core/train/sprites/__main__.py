@@ -1,4 +1,7 @@
-"""`python -m higen_core.train.sprites evaluate`: measures whether a denoiser of the emoji data set obeys its inputs."""
+"""`python -m higen_core.train.sprites evaluate`: measures whether a denoiser of the emoji data set obeys its inputs.
+
+`calibrate` measures how much moves at each motion cue, and `match` how closely curves are followed.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,24 @@ def main() -> None:
         "--baseline",
         help="folder of a denoiser trained with mini_baseline: measure only how the two follow the same prompts",
     )
+    command = commands.add_parser("calibrate", help="measure the response to motion cues and store it with the weights")
+    command.add_argument("--folder", default="mini", help="folder with the three networks, or mini")
+    command.add_argument("--out", type=Path, required=True, help="folder for motion_response.json")
+    command.add_argument("--count", type=int, help="prompts (8)")
+    command.add_argument("--seed", type=int, help="of prompts and noise (0)")
+    command = commands.add_parser("match", help="measure how far motion misses curves, also after rounds of matching")
+    command.add_argument("--folder", default="mini", help="folder with the three networks, or mini")
+    command.add_argument("--out", type=Path, required=True, help="folder for matching.json")
+    command.add_argument("--count", type=int, help="prompts (4)")
+    command.add_argument("--rounds", type=int, help="rounds of matching (3)")
+    command.add_argument("--seed", type=int, help="of prompts and noise (0)")
+    command.add_argument("--videos", type=Path, nargs="+", help="videos whose motion is asked for too")
     options = vars(parser.parse_args())
-    options.pop("command")
 
-    from .evaluation.report import main as evaluate
+    from .evaluation import motion, report
 
-    evaluate(**{key: value for key, value in options.items() if value is not None})
+    run = {"evaluate": report.main, "calibrate": motion.calibrate, "match": motion.match}[options.pop("command")]
+    run(**{key: value for key, value in options.items() if value is not None})
 
 
 if __name__ == "__main__":

@@ -130,6 +130,8 @@ def test_the_shipped_config_fine_tunes_mini(tmp_path):
         assert getattr(tuned.info, name) == getattr(mini.info, name)
     for name in ("noise_correlation", "appearance_guidance", "timestep_spacing"):
         assert getattr(tuned.info, name) == getattr(mini.info, name)
+    assert mini.info.motion_response
+    assert tuned.info.motion_response == ()  # that of mini, which other weights do not have
 
 
 def test_properties_of_the_clips_and_all_options_are_saved_with_the_weights(tmp_path, videos):

@@ -20,6 +20,7 @@ NODES = {
     ),
     "image_to_video": ("HiGenImagePrior",),
     "motion_transfer": ("HiGenCueExtractor",),
+    "audio_motion": ("HiGenAudioMotion",),
     "stock_ksampler": ("HiGenApplyCues",),
     "custom_sampler": ("HiGenVideoNoise", "HiGenGuider"),
 }

@@ -15,7 +15,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ....cues.cues import Cues, measure_motion
-from ....diffusion.noise import draw_noise, draw_video_noise
+from ....cues.response import calibrate
+from ....diffusion.noise import draw_correlated_noise, draw_noise
 from ....diffusion.pipeline import sample_prior, sample_video
 from ....memory import MAX_DECODED
 from ....models.clip import CLIP
@@ -66,17 +67,24 @@ class Bench:
 
         return self._in_batches(sample, prompts)
 
-    def videos(self, prompts: list[str], priors: Tensor, cues: Cues) -> Tensor:
-        """(n, f, h, w, 3) in [0, 1]."""
+    def videos(
+        self, prompts: list[str], priors: Tensor, cues: Cues, calibrated: bool = False, noise_cues: Cues | None = None
+    ) -> Tensor:
+        """(n, f, h, w, 3) in [0, 1]. Unless `calibrated`, the network gets the cues as they are; see `hg.calibrate`.
+
+        The noise is correlated as for `noise_cues`, by default as for the cues.
+        """
+        info = self.model.unet.info
+        motion = (calibrate(noise_cues or cues, info) if calibrated else noise_cues or cues).motion
 
         def sample(text: Tensor, uncond: Tensor, first: int) -> Tensor:
             prior = priors[first : first + len(text)]
             c, h, w = prior.shape[1:]
-            noise, offset_noise = draw_video_noise(self.seed + first, (len(text), c, cues.frames, h, w))
+            shape = (len(text), c, cues.frames, h, w)
+            noise = draw_correlated_noise(self.seed + first, shape, motion, info.noise_correlation)
             options = {"steps": self.steps, "sampler": self.sampler, "guidance": self.video_guidance}
-            video = sample_video(
-                self.model.unet, text, uncond, prior=prior, cues=cues, noise=noise, offset_noise=offset_noise, **options
-            )
+            options |= {"calibrated": calibrated, "noise": noise, "noise_correlation": 0.0}
+            video = sample_video(self.model.unet, text, uncond, prior=prior, cues=cues, **options)
             self.progress.update(len(text))
             return self.model.vae.decode_video(video, chunk=MAX_DECODED)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..scenes import FPS
-from . import metrics
+from . import metrics, motion
 from .benchmark import Bench, Model
 from .template_matching import accuracy
 
@@ -49,6 +49,8 @@ BARS = (
     Bar("measured motion at motion 0", "<", 30, lambda f: f["motion_sweep"]["motion"][0]),
     Bar("measured motion at 600 over that at 50", ">=", 4, lambda f: f["motion_sweep"]["ratio_600_to_50"]),
     Bar("schedules of motion, mean Pearson per frame", ">=", 0.90, lambda f: f["schedules_mean"]),
+    Bar("miss of motion per frame, calibrated", "<", 70, lambda f: mean_miss(f, "frame")),
+    Bar("miss of the mean motion of a clip, calibrated", "<", 30, lambda f: mean_miss(f, "mean")),
     Bar("appearance requested and measured, Spearman", ">=", 0.90, lambda f: f["appearance_spearman"]),
     Bar("object that it turns into, in the last frame", ">=", 0.88, lambda f: f["turned"]["reached"]),
     Bar("cross-talk, appearance by motion", "<=", 0.25, lambda f: f["cross_talk"]["appearance_by_motion"]),
@@ -56,6 +58,12 @@ BARS = (
     Bar("image prior kept through the video", ">=", 0.90, lambda f: f["own_images"]),
     Bar("flicker of the still background, of 255", "<=", 1.5, lambda f: f["prompts"]["flicker"]),
 )
+
+
+def mean_miss(figures: dict[str, Any], kind: str) -> float:
+    """The mean over constants and schedules of a miss of calibrated motion; see `motion.motion_misses`."""
+    misses = [curve["calibrated"][kind] for curve in figures["motion_misses"].values()]
+    return sum(misses) / len(misses)
 
 
 def evaluate(bench: Bench, count: int) -> tuple[dict[str, Any], Tensor]:
@@ -74,6 +82,7 @@ def evaluate(bench: Bench, count: int) -> tuple[dict[str, Any], Tensor]:
         "appearance_spearman": metrics.spearman(appearances["requested"], appearances["change"]),
         "turned": metrics.target_fidelity(bench, max(count // 8, 2)),
         "schedules": schedules,
+        "motion_misses": motion.motion_misses(bench, few),
         "schedules_mean": sum(schedules.values()) / len(schedules),
         "cross_talk": metrics.cross_talk(motions, appearances),
         "own_images": metrics.image_prior_fidelity(bench, max(count // 4, 8)),

@@ -21,10 +21,13 @@ export class Drawing {
     this.element = svg("svg", { class: "hc-plot" }, this.grid, this.overlay, this.lines, this.cursor.group);
   }
 
-  /** Axes with units: frames and seconds below, motion on the left, appearance on the right. */
-  drawGrid(plot, { frames, fps, motionScale }) {
+  /**
+   * Axes with units: frames and seconds below, motion on the left, appearance on the right. `reach` is the least and the
+   * most motion that the weights can show, null if that is not known: what is beyond is shaded.
+   */
+  drawGrid(plot, { frames, fps, motionScale, reach }) {
     const seconds = (frame) => `${Number((frame / fps).toFixed(2))}s`;
-    const elements = [];
+    const elements = beyondReach(reach ?? [0, MOTION_MAX], plot);
     for (let frame = 0; frame < frames; frame++) {
       const x = plot.px(frame / (frames - 1));
       if (plot.width / (frames - 1) >= 5) elements.push(line("hc-minor", x, plot.top, x, plot.bottom));
@@ -163,6 +166,22 @@ function blended(points, blend, { top, offset }) {
   const source = polyline(blend.values, top, offset, blend.values.length + 2 * offset);
   const height = evaluator({ points: source, interpolation: "linear" });
   return points.map(([x, y]) => [x, y + blend.strength * (height(x) - y)]);
+}
+
+/** Shading of the motion that the weights cannot show. */
+function beyondReach([least, most], plot) {
+  const shade = (low, high) => {
+    const [top, bottom] = [plot.py(high / MOTION_MAX), plot.py(low / MOTION_MAX)];
+    return svg("rect", { class: "hc-beyond", x: plot.left, y: top, width: plot.width, height: bottom - top });
+  };
+  const elements = [];
+  if (least > 0) elements.push(shade(0, least));
+  if (most < MOTION_MAX) {
+    const label = translate("motion beyond the reach of the model ({most})", { most: Math.round(most) });
+    elements.push(shade(most, MOTION_MAX));
+    elements.push(text("hc-small hc-beyond-label", plot.right - 4, plot.py(most / MOTION_MAX) - 4, label, "end"));
+  }
+  return elements;
 }
 
 const line = (kind, x1, y1, x2, y2) => svg("line", { class: kind, x1, y1, x2, y2 });

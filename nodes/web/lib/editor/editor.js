@@ -3,7 +3,7 @@
  *
  * The host is the node whose widgets hold the values:
  *   read(name) -> JSON text or ""     write(name, text)     level(name) -> 0..1, height of the constant
- *   clip() -> {frames, fps, motionScale}                    overlays() -> [{kind, name, values}]
+ *   clip() -> {frames, fps, motionScale, reach}             overlays() -> [{kind, name, values}]
  *   blends() -> {name: {values, strength}}, other cues that are blended with the curves
  *   committed() is called after each finished change        panning() -> whether a drag moves the canvas
  *   forward(event) passes an event on to the graph's canvas

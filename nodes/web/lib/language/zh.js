@@ -34,6 +34,7 @@ export const CHINESE = {
   "Trace the extracted curve": "描摹提取曲线",
   "Delete point": "删除点",
   measured: "实测",
+  "motion beyond the reach of the model ({most})": "超出模型能达到的运动（{most}）",
   extracted: "提取",
 
   frame: "帧",
@@ -57,6 +58,8 @@ export const CHINESE = {
   "{axis} of point {index} is not a number in 0..1: {value}": "第 {index} 个点的 {axis} 不是 0..1 之间的数：{value}",
   "x of point {index} does not rise: {value}": "第 {index} 个点的 x 没有增大：{value}",
 
+  "Matched in {count} samplings: motion misses the curve by {miss} on average, by {first} at first":
+    "匹配共采样 {count} 次：运动与曲线平均相差 {miss}，起初相差 {first}",
   "Model default: {values}": "模型默认：{values}",
   "No cues are connected: those of the model, {frames} frames, motion {motion}, appearance {appearance}":
     "未连接线索，采用模型自己的：{frames} 帧，运动 {motion}，外观 {appearance}",

@@ -62,6 +62,9 @@ export function modelValues(node) {
   return { ...(info ? known(info) : {}), ...(run?.weights === selectedWeights() ? run.values : {}) };
 }
 
+/** The least and the most motion, 0..1000, that the selected weights can show; null while they are not known. */
+export const motionReach = () => selectedInfo()?.motion_reach ?? null;
+
 /** Whether a widget's value stands for that of the model; as in nodes/sampling/settings.py. */
 export function standsForModel(name, value) {
   if (name === "sampler") return value === "model default";

@@ -22,12 +22,18 @@ def test_figures_are_held_against_their_targets():
         "appearance_spearman": 0.5,
         "cross_talk": {"appearance_by_motion": 0.2, "motion_by_appearance": 0.3},
         "own_images": 1,
+        "motion_misses": {
+            "constant 100": {"calibrated": {"frame": 20, "mean": 10}},
+            "rise": {"calibrated": {"frame": 60, "mean": 70}},
+        },
         "turned": {"reached": 0.88, "kept": 1},
     }
     rows = {row.split(" | ")[0].strip("| "): row for row in report.table(figures).splitlines()}
     assert rows["object named in the prompt, in the prior"].endswith("| met |")
     assert rows["object named in the prompt, in the last frame"].endswith("| not met |")
     assert rows["measured motion at motion 0"].endswith("| not met |")
+    assert rows["miss of motion per frame, calibrated"].endswith("| 40 | < 70 | met |")
+    assert rows["miss of the mean motion of a clip, calibrated"].endswith("| 40 | < 30 | not met |")
     assert rows["cross-talk, motion by appearance"].endswith("| not met |")
     assert rows["image prior kept through the video"].endswith("| met |")
     assert rows["object that it turns into, in the last frame"].endswith("| met |")
@@ -36,7 +42,7 @@ def test_figures_are_held_against_their_targets():
 def test_the_published_figures_have_the_keys_of_the_report():
     published = json.loads((MINI_DIR / "evaluation.json").read_text())
     assert report.table(published).count("\n") == len(report.BARS) + 1
-    assert {"template_matching", "own_images", "autoencoder_psnr", "turned"} <= published.keys()
+    assert {"template_matching", "own_images", "motion_misses", "autoencoder_psnr", "turned"} <= published.keys()
 
 
 @pytest.mark.medium

@@ -1,0 +1,93 @@
+"""Matching corrects the motion that is asked for until the motion that is measured is the one drawn."""
+
+import pytest
+import torch
+
+from higen_core import Cues, match_motion
+from higen_core.cues.curves import appearance_matrix
+from higen_core.diffusion.matching import miss_of_motion
+
+RISE = torch.linspace(50, 600, 15).round().long()
+
+
+def cues(motion: torch.Tensor) -> Cues:
+    return Cues(motion, appearance_matrix(torch.zeros(len(motion) + 1)))
+
+
+class Renderer:
+    """Stands for sampling and measuring: each step moves by its own share of what is asked, and never beyond 800."""
+
+    def __init__(self, gains: torch.Tensor, jump: int = -1):
+        self.gains, self.jump, self.asked = gains, jump, []
+
+    def __call__(self, asked: Cues) -> tuple[int, torch.Tensor]:
+        self.asked.append(asked.motion)
+        motion = (self.gains * asked.motion).round().clamp(0, 800).long()
+        return len(self.asked) - 1, motion + 500 * (len(self.asked) - 1 == self.jump)
+
+
+def test_three_rounds_undo_gains_of_every_step():
+    render = Renderer(torch.linspace(0.5, 1.8, 15))
+    found = match_motion(render, cues(RISE), 3)
+    assert found.misses[0] > 80
+    assert found.miss < 8
+    assert found.motion.shape == (15,)
+
+
+def test_a_response_that_is_steeper_than_in_proportion_converges():
+    """Nothing moves below 250, and then three times as much as is asked for more."""
+
+    def render(asked: Cues) -> tuple[None, torch.Tensor]:
+        return None, (3.0 * (asked.motion - 250)).clamp(50, 1000).round().long()
+
+    found = match_motion(render, cues(torch.full((15,), 300)), 3)
+    assert found.misses[0] == 150
+    assert found.miss < 15
+
+
+def test_no_rounds_sample_once_what_was_asked_for():
+    render = Renderer(torch.ones(15) / 2)
+    found = match_motion(render, cues(RISE), 0)
+    assert [asked.tolist() for asked in render.asked] == [RISE.tolist()]
+    assert (found.video, len(found.misses)) == (0, 1)
+
+
+def test_an_exact_video_ends_the_rounds():
+    assert match_motion(Renderer(torch.ones(15)), cues(RISE), 9).misses == (0.0,)
+
+
+def test_the_best_video_is_kept_and_the_next_correction_starts_from_it():
+    render = Renderer(torch.full((15,), 0.7), jump=1)
+    found = match_motion(render, cues(RISE), 1)
+    assert found.video == 0
+    assert found.miss == found.misses[0] < found.misses[1]
+    assert found.cues.motion.equal(RISE)
+    render = Renderer(torch.full((15,), 0.7), jump=1)
+    assert match_motion(render, cues(RISE), 2).video == 2
+    assert (render.asked[0] < render.asked[2]).all()
+    assert (render.asked[2] < render.asked[1]).all()
+
+
+def test_nothing_beyond_reach_is_asked_for():
+    render = Renderer(torch.full((15,), 0.2))
+    match_motion(render, cues(RISE), 3, reach=(25, 656))
+    assert max(int(asked.max()) for asked in render.asked) == 656
+    assert min(int(asked.min()) for asked in render.asked) >= 0
+
+
+@pytest.mark.parametrize(
+    ("rounds", "motion", "gains", "message"),
+    [
+        (-1, RISE, torch.ones(15), "rounds must not be negative, got -1"),
+        (1, torch.full((15,), -1000), torch.ones(15), "cues have the null motion"),
+        (1, RISE, torch.ones(2, 15), r"attempt must measure 15 steps of motion, got shape \(2, 15\)"),
+    ],
+)
+def test_what_is_wrong_is_named(rounds, motion, gains, message):
+    with pytest.raises(ValueError, match=message):
+        match_motion(Renderer(gains), cues(motion), rounds)
+
+
+def test_the_miss_of_the_mean_ignores_what_evens_out():
+    measured = torch.tensor([[100, 300], [250, 250]])
+    assert miss_of_motion(measured, torch.tensor([200, 200])) == (75.0, 25.0)
