@@ -26,7 +26,7 @@ INPUTS = {
     ],
     "HiGenTemporalSampler": [
         *("model", "positive", "negative", "prior", "cues", "seed", "steps", "cfg", "sampler"),
-        *("prior_strength", "appearance_cfg", "match", "vae"),
+        *("prior_strength", "appearance_cfg", "context_length", "context_overlap", "loop", "match", "vae"),
     ],
     "HiGenApplyCues": ["positive", "negative", "cues", "prior", "prior_strength", "model"],
     "HiGenVideoNoise": ["model", "cues", "noise_seed"],
