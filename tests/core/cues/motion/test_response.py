@@ -60,3 +60,11 @@ def test_mini_states_its_response():
 def test_a_response_that_is_none_is_refused(response):
     with pytest.raises(ValueError, match="motion_response of the weights must be a list of two or more pairs"):
         ModelInfo.from_metadata({"motion_response": response})
+
+
+def test_cues_outside_of_a_mask_are_calibrated_too():
+    masked = cues(110, 425).masked(torch.ones(4, 4), cues(200, 650))
+    given = calibrate(masked, INFO)
+    assert given.motion.tolist() == [50, 550]
+    assert given.outside.motion.tolist() == [100, 1000]
+    assert given.mask is masked.mask
