@@ -1,0 +1,103 @@
+"""Many queued runs in one server: all end as they should, and nothing is left behind."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+from ..comfyui.demo import saved_files
+from ..comfyui.run import Run
+from ..comfyui.server import ComfyServer
+from .process import Usage, usage
+from .prompts import any_prompt
+from .table import Row
+
+WARM_UP = 10
+"""Runs before which nothing is compared: libraries and caches are loaded in them."""
+CANCELLED = 0.15
+"""Share of the runs that are cancelled at a random moment."""
+GROWTH = 0.01
+"""Resident memory may grow by this share after WARM_UP runs."""
+ENDINGS = {"success", "interrupted"}
+
+
+def campaign(folder: Path, number: int, seed: int = 0, growth: float = GROWTH) -> list[Row]:
+    """`number` runs of random prompts in one server."""
+    rng = random.Random(seed)
+    runs = Row("runs", "queued runs of changing nodes, sizes and formats, some cancelled")
+    left = Row("runs", "nothing is left behind: memory, file handles, threads, unfinished files")
+    with ComfyServer(folder) as server:
+        history: list[Usage] = []
+        for _ in range(number):
+            runs.count(problem_of(server, *one_run(server, rng)))
+            history.append(usage(server.process.pid))
+        cancelled = sum("cancelled" in finding for finding in runs.findings)
+        settle(server)
+        for problem in growth_of(history, usage(server.process.pid), growth):
+            left.count(problem)
+        left.count(unfinished_files(server.base))
+        left.measured = course(history)
+        runs.measured = f"{cancelled} findings among cancelled runs" if cancelled else ""
+    return [runs, left]
+
+
+def one_run(server: ComfyServer, rng: random.Random) -> tuple[Run, bool]:
+    """A run, and whether it was cancelled."""
+    prompt = any_prompt(rng)
+    cancels = rng.random() < CANCELLED
+    after = rng.randrange(1, 40)  # messages of the server
+
+    def on_event(kind: str, data: dict) -> None:
+        nonlocal after
+        after -= 1
+        if cancels and after == 0:
+            server.interrupt()
+
+    return server.run(prompt, seconds=600, on_event=on_event), cancels
+
+
+def problem_of(server: ComfyServer, run: Run, cancelled: bool) -> str:
+    """What is wrong with a run, empty if nothing: an error, an unasked ending, or files that are not there."""
+    if run.ending == "interrupted" and not cancelled or run.ending not in ENDINGS:
+        return f"a run ended with {run.ending or 'nothing'}: {run.error}"
+    files = [server.output_path(entry) for entry in saved_files(run.outputs)]
+    if run.ending == "success" and not files:
+        return "a run saved no file"
+    empty = [path.name for path in files if not path.is_file() or not path.stat().st_size]
+    return f"empty or missing: {', '.join(empty)}" if empty else ""
+
+
+def settle(server: ComfyServer) -> None:
+    """Waits until the server is idle: connections are closed a moment after the last run."""
+    time.sleep(3)
+    server.check_alive()
+
+
+def growth_of(history: list[Usage], end: Usage, growth: float) -> list[str]:
+    """What has grown since the first runs, one entry each for memory, handles and threads; empty where nothing has."""
+    early = history[: WARM_UP + 1][-1]
+    extra = list(end.files)
+    for name in early.files:
+        if name in extra:
+            extra.remove(name)
+    share = end.resident / early.resident - 1
+    return [
+        f"memory: {early.resident:.0f} MB after {WARM_UP} runs, {end.resident:.0f} MB at the end" * (share > growth),
+        f"file handles: {', '.join(sorted(set(extra)))}" * (len(end.files) > len(early.files)),
+        f"threads: {early.threads} before, {end.threads} after" * (end.threads > early.threads),
+    ]
+
+
+def course(history: list[Usage]) -> str:
+    """The resident memory at some moments."""
+    moments = sorted({min(i, len(history)) for i in (WARM_UP, 50, 100, 200, 300, 400, 500, len(history))})
+    texts = [f"{history[i - 1].resident:.0f} MB after {i}" for i in moments]
+    last = history[-1]
+    return f"{', '.join(texts)}; {len(last.files)} handles, {last.threads} threads"
+
+
+def unfinished_files(base: Path) -> str:
+    """Hidden and temporary files of this pack below a folder; empty if there are none."""
+    paths = [str(path.relative_to(base)) for part in (".part", ".partial") for path in base.rglob(f"*{part}*")]
+    return f"unfinished files: {', '.join(paths)}" if paths else ""
