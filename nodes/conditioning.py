@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Any
 
 import comfy.conds
@@ -46,6 +49,10 @@ OF_OTHER_MODELS = {
     "face_video_pixels": "a face video",
 }
 """Conditions of other models, by their key in a CONDITIONING, which HiGen's denoiser has no input for."""
+
+
+NUMBERS = ("strength", "mask_strength", "start_percent", "end_percent")
+"""Options of a CONDITIONING that are numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +146,40 @@ class CondCues(comfy.conds.CONDConstant):
         return [self.cond, *(other.cond for other in others)]
 
 
+def check_conditioning(name: str, conditioning: list) -> None:
+    """Raises ValueError, with the name of the input, for options of prompts that no sampler could read."""
+    for _, options in conditioning:
+        refuse_other_models(name, options)
+        for key in NUMBERS:
+            value = options.get(key, 1.0)
+            if not isinstance(value, numbers.Real) or not math.isfinite(value):
+                raise ValueError(f"{name}: {key} must be a finite number, got {short_repr(value)}")
+        mask, area = options.get("mask"), options.get("area")
+        if mask is not None and not (
+            isinstance(mask, torch.Tensor) and mask.ndim in (2, 3) and torch.isfinite(mask).all()
+        ):
+            raise ValueError(
+                f"{name}: mask must be a finite tensor (masks, height, width): check the node that sets it"
+            )
+        if area is not None and not _is_area(area):
+            raise ValueError(f"{name}: area must be height, width, y and x, got {short_repr(area)}")
+        if not isinstance(options.get(KEY), FrameCues | None):
+            raise ValueError(f"{name}: its cues must be those of HiGen Apply Cues, got {short_repr(options[KEY])}")
+
+
+def _is_area(area: Any) -> bool:
+    """Whether it is (height, width, y, x), or these as fractions after the word "percentage"."""
+    sides = area[1:] if isinstance(area, tuple | list) and area[:1] in (("percentage",), ["percentage"]) else area
+    return isinstance(sides, tuple | list) and len(sides) == 4 and all(isinstance(side, numbers.Real) for side in sides)
+
+
+def refuse_other_models(name: str, options: dict[str, Any]) -> None:
+    """Raises ValueError for a condition that HiGen's denoiser has no input for; the message names it."""
+    for key, meaning in OF_OTHER_MODELS.items():
+        if options.get(key) is not None:
+            raise ValueError(f"{name}: HiGen does not support {meaning} ({key}); connect a conditioning without it")
+
+
 def apply_cues(conditioning: list, cues: hg.Cues, prior: dict[str, Any], prior_strength: float = 1.0) -> list:
     """The CONDITIONING with a prior, the LATENT of one image or a track, and cues. Errors: those of `check_prior`."""
     priors = check_prior(prior, frames=cues.frames)
@@ -202,9 +243,7 @@ def text_and_cues(model: HigenModel, conditioning: dict[str, Any]) -> dict[str, 
         ValueError: something that the denoiser cannot read; the message names it.
     """
     prompt = conditioning["prompt_type"]
-    for key, name in OF_OTHER_MODELS.items():
-        if conditioning.get(key) is not None:
-            raise ValueError(f"{prompt}: HiGen does not support {name} ({key}); connect a conditioning without it")
+    refuse_other_models(prompt, conditioning)
     text = check_text(prompt, conditioning.get("cross_attn"), model.diffusion_model.config.y_dim)
     for key in ("strength", "mask_strength", "mask"):
         value = torch.as_tensor(conditioning.get(key, 1.0))

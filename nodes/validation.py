@@ -7,13 +7,14 @@ import inspect
 import math
 import numbers
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from comfy_api.latest import io
 
 from .. import higen_core as hg
+from .conditioning import check_conditioning
 from .sampling.settings import CueRequest
 
 KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
@@ -28,6 +29,10 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "MODEL": ("a model, from HiGen Loader", lambda value: hasattr(value, "model")),
     "VAE": ("a VAE, from HiGen Loader", lambda value: hasattr(value, "encode") and hasattr(value, "decode")),
     "STRING": ("text", lambda value: isinstance(value, str)),
+    "BOOLEAN": ("true or false", lambda value: isinstance(value, bool)),
+    "VIDEO": ("a video, from Load Video", lambda value: hasattr(value, "get_components")),
+    "CLIP_VISION": ("an image encoder, from Load CLIP Vision", lambda value: hasattr(value, "encode_image")),
+    "AUDIO": ("sound, with waveform and sample_rate", lambda value: isinstance(value, Mapping)),
 }
 """What a value of a type must be, in words, and the test of it: links of any type can carry others."""
 
@@ -65,6 +70,8 @@ def check_input(spec: io.Input, value: Any) -> None:
         expected, is_valid = kind
         if not is_valid(value):
             raise ValueError(f"{spec.id} must be {expected}, got {described(value)}")
+        if spec.io_type == "CONDITIONING":
+            check_conditioning(spec.id, value)
     elif value is None:
         raise ValueError(f"{spec.id} must be of type {spec.io_type}, got None")
 

@@ -19,6 +19,7 @@ from .. import higen_core as hg
 from .models.model import higen_model
 from .output.animations import write_png
 from .output.clip import QUALITIES, Clip, to_uint8
+from .output.freed_memory import give_back
 from .output.measured_curves import measured_curves
 from .output.saved_files import Destination, destination, publish, unfinished
 from .output.sound import Sound, read_sound
@@ -151,6 +152,7 @@ class HiGenVideoCombine(io.ComfyNode):
             higen = higen_model(model)
             encoder = higen.encode_image if higen.image_tower else None
             ui |= measured_curves(images, higen.info, encoder, cls.hidden.prompt, cls.hidden.unique_id)
+        give_back()
         return io.NodeOutput(FramesVideo(images, order, sound, rate), ui=ui)
 
 

@@ -67,10 +67,12 @@ def open_video(source: VideoSource, fps: float) -> VideoReader:
     if not 0 < fps < float("inf"):
         raise ValueError(f"fps of the frames must be a positive number, got {fps}")
     if not isinstance(source, Iterable):
-        raise ValueError(f"frames must be a tensor, images or the path of a video, got {type(source).__name__}")
+        raise ValueError(
+            f"images must be a tensor, a list of images or the path of a video, got {type(source).__name__}"
+        )
     shape = getattr(source, "shape", None)
     if shape is not None and (len(shape) != 4 or 0 in shape):
-        raise ValueError(f"frames must be (frames, height, width, channels), got {tuple(shape)}")
+        raise ValueError(f"images must be (frames, height, width, channels), got {tuple(shape)}")
 
     def read(start: float) -> Iterator[TimedFrame]:
         return _as_images("images", ((i / fps, frame) for i, frame in enumerate(source)))

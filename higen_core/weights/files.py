@@ -11,7 +11,6 @@ import json
 import math
 import pickle
 import re
-import struct
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -163,14 +162,16 @@ def _unpickled(path: Path, format: str) -> dict[str, Tensor]:
         raise ValueError(
             f"{path} is refused: it is a pickle that would run code ({function[1]}). Use its safetensors version"
         ) from error
-    except (RuntimeError, EOFError, LookupError, struct.error) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a damaged pickle makes torch raise anything
         first_line = str(error).partition("\n")[0]
         raise ValueError(f"{path} is damaged or does not contain tensors: {first_line}") from error
     if isinstance(content, dict):
         content = content.get("state_dict", content)
     if not isinstance(content, dict):
         raise ValueError(f"{path} contains a {type(content).__name__}, not tensors by name")
-    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    return {name: value for name, value in content.items() if isinstance(value, Tensor) and isinstance(name, str)}
 
 
 def _truncated(path: Path) -> ValueError:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import folder_paths
+import torch
 
 MINI = "bundled: mini"
 AUTO = "auto"
@@ -26,6 +29,18 @@ def register_model_folder() -> None:
     folder_paths.add_model_folder_path("higen", folder)
     paths, _ = folder_paths.folder_names_and_paths["higen"]
     folder_paths.folder_names_and_paths["higen"] = (paths, folder_paths.supported_pt_extensions)
+
+
+@contextmanager
+def naming(path: str, network: str) -> Iterator[None]:
+    """Turns the errors with which ComfyUI's code ends for tensors that do not fit into one that names the file."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{path} does not fit: its tensors do not make {network}: {reason}") from error
 
 
 def files(folders: tuple[str, ...]) -> list[str]:

@@ -20,6 +20,7 @@ from ...higen_core.weights.checkpoint import read_config
 from ...higen_core.weights.detection import describe_checkpoint
 from ...higen_core.weights.files import open_weights
 from .auto_select import is_text_tower
+from .folders import naming
 from .prompt_notes import log_and_show, notes_of
 
 UNUSED_TENSORS = ("text_model.encoder.layers.23.", "text_projection.")
@@ -50,7 +51,8 @@ def load_text_encoder(path: str, info: hg.ModelInfo | None = None) -> comfy.sd.C
     weights = {name: tensor.clone() for name, tensor in file.tensors(names)}  # else they change with the file
     if not config:
         return released_text_encoder(weights, path)
-    text = comfy.utils.clip_text_transformers_convert(weights, "", "")
+    with naming(path, "a text tower"):
+        text = comfy.utils.clip_text_transformers_convert(weights, "", "")
     clip = comfy.sd.CLIP(
         SimpleNamespace(
             params={},
@@ -60,7 +62,8 @@ def load_text_encoder(path: str, info: hg.ModelInfo | None = None) -> comfy.sd.C
         embedding_directory=folder_paths.get_folder_paths("embeddings"),
         parameters=sum(value.numel() for value in text.values()),
     )
-    missing, unexpected = clip.load_sd(text)
+    with naming(path, "a text tower"):
+        missing, unexpected = clip.load_sd(text)
     missing = [name for name in missing if name != "logit_scale"]
     if missing or unexpected:
         raise ValueError(
@@ -75,9 +78,9 @@ def released_text_encoder(weights: dict[str, Any], path: str) -> comfy.sd.CLIP:
     The last block may be missing, as in text encoders of Stable Diffusion 2.x: its states are not used.
     """
     state_dicts = [weights]
-    clip = comfy.sd.load_text_encoder_state_dicts(
-        state_dicts, embedding_directory=folder_paths.get_folder_paths("embeddings")
-    )
+    embeddings = folder_paths.get_folder_paths("embeddings")
+    with naming(path, "a text tower"):
+        clip = comfy.sd.load_text_encoder_state_dicts(state_dicts, embedding_directory=embeddings)
     expected = clip.cond_stage_model.clip_h.transformer.state_dict()
     used = [name for name in expected if not name.startswith(UNUSED_TENSORS)]
     if missing := [name for name in used if name not in state_dicts[0]]:

@@ -18,6 +18,7 @@ from ...higen_core.models.config import RELEASED_VAE, VAEConfig
 from ...higen_core.weights.checkpoint import metadata_of, read_config, vae_names
 from ...higen_core.weights.detection import describe_checkpoint
 from ...higen_core.weights.files import open_weights
+from .folders import naming
 
 RELEASED_GROUPS = 32
 """Groups of all GroupNorm layers. ComfyUI builds them with this number, whatever the config says."""
@@ -73,7 +74,8 @@ def load_vae(path: str) -> HigenVAE:
         )
     weights = {names[name]: tensor.clone() for name, tensor in file.tensors(names)}  # else they change with the file
     if "decoder.up_blocks.0.resnets.0.norm1.weight" in weights:
-        weights = comfy.diffusers_convert.convert_vae_state_dict(weights)
+        with naming(path, "a VAE"):
+            weights = comfy.diffusers_convert.convert_vae_state_dict(weights)
     config, groups = None, RELEASED_GROUPS
     if "config" in file.metadata:
         ddconfig = {
@@ -89,8 +91,10 @@ def load_vae(path: str) -> HigenVAE:
                 f"{path}: HiGen needs a VAE of 4 levels (latents of 1/8 of the image size), "
                 f"got {len(ddconfig['ch_mult'])}"
             )
-        config = {"params": {"ddconfig": ddconfig, "embed_dim": weights["post_quant_conv.weight"].shape[1]}}
-    vae = HigenVAE(sd=weights, config=config)
+        embedded = shapes.get("post_quant_conv.weight", (0, 0))[1]
+        config = {"params": {"ddconfig": ddconfig, "embed_dim": embedded}}
+    with naming(path, "a VAE"):
+        vae = HigenVAE(sd=weights, config=config)
     for module in vae.first_stage_model.modules():
         if isinstance(module, nn.GroupNorm):
             module.num_groups = groups

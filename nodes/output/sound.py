@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import numbers
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -79,12 +80,14 @@ def read_sound(audio: Any, seconds: float) -> Sound | None:
     except Exception as error:  # whatever the code of another pack raises, the video is saved
         logging.warning("HiGen: the video is saved without sound, since audio cannot be read: %s", error)
         return None
+    if not isinstance(waveform, torch.Tensor):
+        raise ValueError(f"waveform of audio must be a tensor (1, channels, samples), got {type(waveform).__name__}")
     if waveform.ndim != 3 or waveform.shape[0] != 1 or not 1 <= waveform.shape[1] <= len(LAYOUTS):
         raise ValueError(
             f"audio must be one sound of 1 to {len(LAYOUTS)} channels, (1, channels, samples), "
             f"got waveform {tuple(waveform.shape)}"
         )
-    if not 1 <= rate < 2**31:
+    if not isinstance(rate, numbers.Real) or not 1 <= rate < 2**31:
         raise ValueError(f"sample_rate of audio must be a positive number of Hz, got {rate}")
     sound = Sound(waveform[0, :, : round(seconds * rate)], round(rate))
     if not sound.waveform.shape[1]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..comfyui.demo import saved_files
 from ..comfyui.run import Run
 from ..comfyui.server import ComfyServer
+from .files import unfinished
 from .process import Usage, usage
 from .prompts import any_prompt
 from .table import Row
@@ -36,7 +37,7 @@ def campaign(folder: Path, number: int, seed: int = 0, growth: float = GROWTH) -
         settle(server)
         for problem in growth_of(history, usage(server.process.pid), growth):
             left.count(problem)
-        left.count(unfinished_files(server.base))
+        left.count(unfinished(server.base))
         left.measured = course(history)
         runs.measured = f"{cancelled} findings among cancelled runs" if cancelled else ""
     return [runs, left]
@@ -95,9 +96,3 @@ def course(history: list[Usage]) -> str:
     texts = [f"{history[i - 1].resident:.0f} MB after {i}" for i in moments]
     last = history[-1]
     return f"{', '.join(texts)}; {len(last.files)} handles, {last.threads} threads"
-
-
-def unfinished_files(base: Path) -> str:
-    """Hidden and temporary files of this pack below a folder; empty if there are none."""
-    paths = [str(path.relative_to(base)) for part in (".part", ".partial") for path in base.rglob(f"*{part}*")]
-    return f"unfinished files: {', '.join(paths)}" if paths else ""

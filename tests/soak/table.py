@@ -57,6 +57,11 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines + ([""] + findings if findings else []))
 
 
+def read_json(path: Path) -> list[Row]:
+    """The rows of a file that `write_json` wrote."""
+    return [Row(**row) for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
+
+
 def write_json(path: Path, rows: Sequence[Row]) -> None:
     """Writes all rows with the date and the machine."""
     content = {"date": str(date.today()), "machine": machine(), "rows": [asdict(row) for row in rows]}

@@ -101,7 +101,7 @@ def test_a_trimmed_video_is_a_video_of_its_own(tmp_path, start, duration, kept):
         ([], "images: the video has no frames"),
         ([torch.zeros(8, 8, 3), torch.zeros(8, 6, 3)], "frame 1 is 6x8 pixels, the frames before are 8x8"),
         (255 * FRAMES, "frame 0 must have values in 0..1, got"),
-        (3, "frames must be a tensor, images or the path of a video, got int"),
+        (3, "images must be a tensor, a list of images or the path of a video, got int"),
     ],
 )
 def test_invalid_frames_are_refused(source, message):
