@@ -7,7 +7,7 @@ import inspect
 import math
 import numbers
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "BOOLEAN": ("true or false", lambda value: isinstance(value, bool)),
     "VIDEO": ("a video, from Load Video", lambda value: hasattr(value, "get_components")),
     "CLIP_VISION": ("an image encoder, from Load CLIP Vision", lambda value: hasattr(value, "encode_image")),
-    "AUDIO": ("sound, with waveform and sample_rate", lambda value: isinstance(value, Mapping)),
+    "AUDIO": ("sound, with waveform and sample_rate", lambda value: _has_keys(value)),
 }
 """What a value of a type must be, in words, and the test of it: links of any type can carry others."""
 
@@ -96,6 +96,11 @@ def described(value: Any) -> str:
 
 def _is_number(value: Any, whole: bool) -> bool:
     return isinstance(value, numbers.Integral if whole else numbers.Real) and not isinstance(value, bool)
+
+
+def _has_keys(value: Any) -> bool:
+    """Also of classes of other packs that read a sound on access."""
+    return hasattr(value, "__getitem__") and not isinstance(value, str | bytes | list | tuple | torch.Tensor)
 
 
 def _is_latent(value: Any) -> bool:

@@ -81,6 +81,37 @@ def test_a_value_of_another_kind_is_refused_by_name(type, value):
         check_input(type.Input("it"), value)
 
 
+@pytest.mark.parametrize("type", [io.Video, io.ClipVision, io.Audio, io.Boolean])
+@pytest.mark.parametrize("value", [7, "text", [8], torch.zeros(5)])
+def test_a_value_of_another_kind_is_refused_for_what_is_optional(type, value):
+    with pytest.raises(ValueError, match="^it must be "):
+        check_input(type.Input("it", optional=True), value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strength": NAN}, "strength must be a finite number, got nan"),
+        ({"end_percent": "1"}, "end_percent must be a finite number, got '1'"),
+        ({"mask": -21919}, "mask must be a finite tensor"),
+        ({"mask": torch.tensor([1.0])}, "mask must be a finite tensor"),
+        ({"mask": torch.full((1, 4, 4), NAN)}, "mask must be a finite tensor"),
+        ({"area": 0}, "area must be height, width, y and x, got 0"),
+        ({"control": 1.5}, r"HiGen does not support ControlNet \(control\)"),
+        ({"higen_cues": 3}, "its cues must be those of HiGen Apply Cues, got 3"),
+    ],
+)
+def test_options_of_a_conditioning_that_no_sampler_could_read_are_refused(options, message):
+    with pytest.raises(ValueError, match=f"^positive: {message}"):
+        check_input(io.Conditioning.Input("positive"), [[torch.rand(1, 7, 8), options]])
+
+
+@pytest.mark.parametrize("area", [(8, 8, 0, 0), ("percentage", 0.5, 0.5, 0.0, 0.25), [8, 8, 0, 0]])
+def test_areas_and_masks_of_stock_nodes_are_taken(area):
+    options = {"area": area, "mask": torch.ones(1, 8, 8), "mask_strength": 0.5, "start_percent": 0, "control": None}
+    check_input(io.Conditioning.Input("positive"), [[torch.rand(1, 7, 8), options]])
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

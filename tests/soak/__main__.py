@@ -1,4 +1,4 @@
-"""`python -m tests.soak [PART ...] [--runs N]`: the campaign, with a table of its result. See README.md beside this file."""
+"""`python -m tests.soak [PART ...] [--runs N]`: the campaign, with a table as its result. See README.md beside it."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ from .table import Row, markdown, read_json, write_json  # noqa: E402
 PARTS = {
     "runs": lambda folder, n: runs.campaign(folder, n),
     "hostile": lambda folder, n: (
-        in_process(folder, n * 17 // 10) + through_server.rows_of(folder / "server", n * 3 // 10)
+        in_process(folder, n * 17 // 10) + through_server.campaign(folder / "server", n * 3 // 10)
     ),
     "kills": lambda folder, n: kills.campaign(folder / "server", n // 5),
     "disk": lambda folder, n: disk.campaign(folder / "server", n // 10),

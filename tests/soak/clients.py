@@ -23,8 +23,14 @@ SECONDS = 3600
 
 def campaign(folder: Path, number: int, seed: int = 0) -> list[Row]:
     """`number` prompts of each of CLIENTS clients, all queued at once."""
+    with ComfyServer(folder) as server:
+        return rows_of(server, number, seed)
+
+
+def rows_of(server: ComfyServer, number: int, seed: int = 0) -> list[Row]:
+    """`number` prompts of each client, in a server."""
     row = Row("clients", f"{CLIENTS} clients that queue at once: results reach the one who asked")
-    with ComfyServer(folder) as server, ThreadPoolExecutor(CLIENTS) as pool:
+    with ThreadPoolExecutor(CLIENTS) as pool:
         rngs = [random.Random(seed + i) for i in range(CLIENTS)]
         results = pool.map(lambda i: problems_of(server, f"client{i}", rngs[i], number), range(CLIENTS))
         for problem in (problem for problems in results for problem in problems):

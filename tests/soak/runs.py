@@ -23,23 +23,30 @@ GROWTH = 0.01
 ENDINGS = {"success", "interrupted"}
 
 
-def campaign(folder: Path, number: int, seed: int = 0, growth: float = GROWTH) -> list[Row]:
+def campaign(folder: Path, number: int, seed: int = 0) -> list[Row]:
     """`number` runs of random prompts in one server."""
+    with ComfyServer(folder) as server:
+        return rows_of(server, number, seed)
+
+
+def rows_of(server: ComfyServer, number: int, seed: int = 0, growth: float = GROWTH) -> list[Row]:
+    """`number` runs of random prompts in a server; its memory may grow by the share `growth`."""
     rng = random.Random(seed)
     runs = Row("runs", "queued runs of changing nodes, sizes and formats, some cancelled")
     left = Row("runs", "nothing is left behind: memory, file handles, threads, unfinished files")
-    with ComfyServer(folder) as server:
-        history: list[Usage] = []
-        for _ in range(number):
-            runs.count(problem_of(server, *one_run(server, rng)))
-            history.append(usage(server.process.pid))
-        cancelled = sum("cancelled" in finding for finding in runs.findings)
-        settle(server)
-        for problem in growth_of(history, usage(server.process.pid), growth):
-            left.count(problem)
-        left.count(unfinished(server.base))
-        left.measured = course(history)
-        runs.measured = f"{cancelled} findings among cancelled runs" if cancelled else ""
+    history: list[Usage] = []
+    cancelled = 0
+    for _ in range(number):
+        run, cancels = one_run(server, rng)
+        cancelled += run.ending == "interrupted"
+        runs.count(problem_of(server, run, cancels))
+        history.append(usage(server.process.pid))
+    settle(server)
+    for problem in growth_of(history, usage(server.process.pid), growth):
+        left.count(problem)
+    left.count(unfinished(server.base))
+    left.measured = course(history)
+    runs.measured = f"{cancelled} ended as cancelled"
     return [runs, left]
 
 

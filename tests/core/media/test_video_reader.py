@@ -95,8 +95,8 @@ def test_a_trimmed_video_is_a_video_of_its_own(tmp_path, start, duration, kept):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (torch.zeros(0, 8, 8, 3), r"frames must be \(frames, height, width, channels\), got \(0, 8, 8, 3\)"),
-        (torch.zeros(8, 8, 3), r"frames must be .* got \(8, 8, 3\)"),
+        (torch.zeros(0, 8, 8, 3), r"images must be \(frames, height, width, channels\), got \(0, 8, 8, 3\)"),
+        (torch.zeros(8, 8, 3), r"images must be .* got \(8, 8, 3\)"),
         (torch.zeros(4, 8, 8, 2), r"frame 0 must be \(height, width, 1, 3 or 4 channels\), got \(8, 8, 2\)"),
         ([], "images: the video has no frames"),
         ([torch.zeros(8, 8, 3), torch.zeros(8, 6, 3)], "frame 1 is 6x8 pixels, the frames before are 8x8"),

@@ -36,6 +36,19 @@ def test_a_pickle_of_torch_before_1_6_is_read(tmp_path, vae_tensors):
     assert all(torch.equal(value, vae_tensors[key]) for key, value in file.tensors(file.shapes))
 
 
+def test_a_damaged_name_in_a_pickle_is_told_with_the_file(tmp_path):
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    content = (tmp_path / "old.pth").read_bytes()
+    (tmp_path / "old.pth").write_bytes(content.replace(b"weight", b"we\xb4ght"))
+    with pytest.raises(ValueError, match="old.pth is damaged or does not contain tensors: 'utf-8' codec"):
+        files.open_weights(tmp_path / "old.pth")
+
+
+def test_tensors_under_keys_that_are_no_names_are_left_out(tmp_path):
+    torch.save({"weight": torch.zeros(1), 7: torch.zeros(2), None: torch.zeros(3)}, tmp_path / "odd.pth")
+    assert files.open_weights(tmp_path / "odd.pth").shapes == {"weight": (1,)}
+
+
 def test_the_format_is_detected_from_the_content(tmp_path, vae_tensors):
     path = write(tmp_path / "vae.safetensors", vae_tensors).rename(tmp_path / "vae.ckpt")
     assert files.open_weights(path).format == "safetensors"

@@ -96,6 +96,13 @@ def test_a_vae_with_missing_tensors_is_rejected(tmp_path):
         load_vae(str(tmp_path / "incomplete.safetensors"))
 
 
+def test_a_vae_whose_tensors_are_not_those_of_its_kind_is_rejected_with_the_file(tmp_path):
+    """Without a config it is taken for Stable Diffusion's."""
+    save_file(random_vae(MINI_VAE).state_dict(), tmp_path / "small.safetensors")
+    with pytest.raises(ValueError, match=r"small.safetensors does not fit: its tensors do not make a VAE: .*mismatch"):
+        load_vae(str(tmp_path / "small.safetensors"))
+
+
 def test_a_vae_with_larger_latents_is_rejected(tmp_path):
     save_network(tmp_path / "vae.safetensors", random_vae(VAEConfig(ch=32, ch_mult=(1, 2, 2), num_res_blocks=1)))
     with pytest.raises(ValueError, match=r"VAE of 4 levels \(latents of 1/8 of the image size\), got 3"):

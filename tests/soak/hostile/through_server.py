@@ -38,18 +38,23 @@ VALUES += (["99", 0], ["1", 99], ["1", -1], ["1"], [1, 0], {"a": 1}, "\0", "%dat
 SECONDS = 300
 
 
-def rows_of(folder: Path, number: int, seed: int = 0) -> list[Row]:
+def campaign(folder: Path, number: int, seed: int = 0) -> list[Row]:
     """`number` mutated prompts in one server."""
+    with ComfyServer(folder) as server:
+        return rows_of(server, number, seed)
+
+
+def rows_of(server: ComfyServer, number: int, seed: int = 0) -> list[Row]:
+    """`number` mutated prompts in a server, and a valid one."""
     row = Row("hostile", "mutated prompts through a server, which then runs a valid one")
     rng = random.Random(seed)
-    with ComfyServer(folder) as server:
-        info = {name: node for name, node in server.object_info().items() if node["category"].startswith("HiGen")}
-        for _ in range(number):
-            prompt = any_prompt(rng)
-            what, names = mutate(prompt, rng, info)
-            row.count(problem_of(server, prompt, what, names))
-        run = server.run(any_prompt(rng))
-        row.count("" if run.ending == "success" else f"afterwards a valid run ended with {run.ending}: {run.error}")
+    info = {name: node for name, node in server.object_info().items() if node["category"].startswith("HiGen")}
+    for _ in range(number):
+        prompt = any_prompt(rng)
+        what, names = mutate(prompt, rng, info)
+        row.count(problem_of(server, prompt, what, names))
+    run = server.run(any_prompt(rng))
+    row.count("" if run.ending == "success" else f"afterwards a valid run ended with {run.ending}: {run.error}")
     return [row]
 
 
