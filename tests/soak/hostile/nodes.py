@@ -34,6 +34,9 @@ BY_TYPE = {
     "MASK": values.tensors() | values.strange,
     "LATENT": values.latents | values.strange,
     "CONDITIONING": values.conditionings | values.strange,
+    "HIGEN_CUES": values.strange
+    | st.builds(hg.Cues.constant, st.sampled_from((2, 3, 16, 17, 33, 1024)), st.integers(0, 1000), st.floats(0, 1))
+    | st.builds(hg.Cues.null, st.sampled_from((0, 1, 2, 3, 17))),
     "AUDIO": values.sounds | values.strange,
     "CURVE": values.curves | values.points | values.strange,
 }

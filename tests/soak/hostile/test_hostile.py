@@ -27,6 +27,6 @@ def test_an_error_is_clear_if_it_names_the_input():
 
 
 def test_what_is_wrong_is_told():
-    assert verdict(Case("seven", ("width",), lambda: 7)) == ""
-    assert verdict(Case("seven", ("width",), lambda: 7, lambda result: False)) == "seven: a wrong result"
-    assert verdict(Case("seven", ("width",), lambda: {}["a"])) == "seven: KeyError: 'a'"
+    assert verdict(Case("seven", ("width",), lambda: 7)) == ("right result", "")
+    assert verdict(Case("seven", ("width",), lambda: 7, lambda result: False)).problem == "seven: a wrong result"
+    assert verdict(Case("seven", ("width",), lambda: {}["a"])).problem == "seven: KeyError: 'a'"

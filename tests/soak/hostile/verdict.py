@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
@@ -45,19 +46,28 @@ class Case:
     is_right: Callable[[Any], bool] = lambda result: True
 
 
-def verdict(case: Case) -> str:
-    """What is wrong with how a case ends; empty for a clear error and for a right result."""
+class Verdict(NamedTuple):
+    """How a case ends, "clear error" or "right result", and what is wrong with it; that is empty if nothing is."""
+
+    ending: str
+    problem: str = ""
+
+
+def verdict(case: Case) -> Verdict:
+    """Passes a hostile input on and judges how it ends."""
     before = _reset_peak()
+    ending, problem = "clear error", ""
     try:
         with _bounded():
             problem = "" if case.is_right(case.act()) else "a wrong result"
+            ending = "right result"
     except HangError:
         problem = f"it did not end within {SECONDS} s"
     except Exception as error:  # what it is, is the question
         problem = "" if is_clear(error, case.names) else f"{type(error).__name__}: {str(error)[:200]}"
     if not problem and before and peak() > before + MEMORY:
         problem = f"it took {(peak() - before) / 2**30:.1f} GB"
-    return f"{case.text}: {problem}" if problem else ""
+    return Verdict(ending, f"{case.text}: {problem}" if problem else "")
 
 
 def is_clear(error: Exception, names: tuple[str, ...]) -> bool:
@@ -70,11 +80,13 @@ def explore(row: Row, strategy: SearchStrategy[Case], number: int) -> None:
 
     Hypothesis varies what it has drawn, so that the cases of a long search are alike; short ones begin anew.
     """
+    endings: Counter[str] = Counter()
     for start in range(0, number, BATCH):
-        _explore(row, strategy, min(BATCH, number - start), start)
+        _explore(row, strategy, min(BATCH, number - start), start, endings)
+    row.measured = ", ".join(f"{ending}s: {count}" for ending, count in sorted(endings.items()))
 
 
-def _explore(row: Row, strategy: SearchStrategy[Case], number: int, first: int) -> None:
+def _explore(row: Row, strategy: SearchStrategy[Case], number: int, first: int, endings: Counter[str]) -> None:
     @seed(first)
     @settings(
         max_examples=number,
@@ -85,7 +97,9 @@ def _explore(row: Row, strategy: SearchStrategy[Case], number: int, first: int) 
     )
     @given(strategy)
     def judge(case: Case) -> None:
-        row.count(verdict(case))
+        ending, problem = verdict(case)
+        endings[ending] += not problem
+        row.count(problem)
 
     judge()
 
