@@ -14,6 +14,17 @@ TEXTS = ("a cat moving right on a white background", "a red ball on a blue backg
 SAMPLERS = ("ddim", "dpmpp_2m")
 
 
+class InTurn(random.Random):
+    """Chooses one after the other in place of at random, so that few numbers cover all choices."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.number = number
+
+    def choice(self, seq: Any) -> Any:
+        return seq[-1 - self.number % len(seq)]
+
+
 def any_prompt(rng: random.Random, formats: tuple[str, ...] = FORMATS, **combine: Any) -> dict:
     """A prompt that makes a video and saves it; `combine` are inputs of HiGen Video Combine."""
     graph = Graph()

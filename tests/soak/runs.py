@@ -11,11 +11,11 @@ from ..comfyui.run import Run
 from ..comfyui.server import ComfyServer
 from .files import unfinished
 from .process import Usage, usage
-from .prompts import any_prompt
+from .prompts import InTurn, any_prompt
 from .table import Row
 
 WARM_UP = 10
-"""Runs before which nothing is compared: libraries and caches are loaded in them."""
+"""Runs before which nothing is compared: all kinds of nodes and formats are loaded in them."""
 CANCELLED = 0.15
 """Share of the runs that are cancelled at a random moment."""
 GROWTH = 0.01
@@ -36,8 +36,8 @@ def rows_of(server: ComfyServer, number: int, seed: int = 0, growth: float = GRO
     left = Row("runs", "nothing is left behind: memory, file handles, threads, unfinished files")
     history: list[Usage] = []
     cancelled = 0
-    for _ in range(number):
-        run, cancels = one_run(server, rng)
+    for i in range(number):
+        run, cancels = one_run(server, InTurn(i) if i < WARM_UP else rng)
         cancelled += run.ending == "interrupted"
         runs.count(problem_of(server, run, cancels))
         history.append(usage(server.process.pid))
@@ -84,7 +84,7 @@ def settle(server: ComfyServer) -> None:
 
 def growth_of(history: list[Usage], end: Usage, growth: float) -> list[str]:
     """What has grown since the first runs, one entry each for memory, handles and threads; empty where nothing has."""
-    early = history[: WARM_UP + 1][-1]
+    early = history[:WARM_UP][-1]
     extra = list(end.files)
     for name in early.files:
         if name in extra:
