@@ -13,6 +13,7 @@ import {
   standsForModel,
 } from "./lib/model/defaults.js";
 import { html } from "./lib/page/elements.js";
+import { grow } from "./lib/page/growth.js";
 import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/page/mount.js";
 import { onResult } from "./lib/results/runs.js";
 import { keepResults } from "./lib/results/store.js";
@@ -89,7 +90,7 @@ function addNote(node) {
     element.dataset.text = lines.join("\n");
     element.replaceChildren(...lines.map((line) => html("div", "", {}, line)));
     element.style.minHeight = `${height()}px`;
-    node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
+    grow(node);
     node.setDirtyCanvas(true, true);
   };
   for (const input of node.widgets) if (input !== widget) chain(input, "callback", update);

@@ -107,3 +107,35 @@ def test_undo_after_a_run_keeps_what_the_run_showed(editor):
     editor.page.wait_for_timeout(1000)
     assert video.get_attribute("src") == source
     assert editor.page.locator(".hc-measured.hc-motion").count() == 1
+
+
+SHRINK_TO_FIT = """() => {
+    const node = app.graph._nodes.find(node => node.type === "HiGenTemporalSampler");
+    node.setSize([node.size[0], node.computeSize()[1]]);
+    for (const { widgets } of app.graph._nodes)
+        for (const widget of widgets ?? []) if (widget.name === "steps") widget.value = 2;
+    app.canvas.emitBeforeChange();
+    app.canvas.emitAfterChange();
+}"""
+MUTE_SCHEDULE = """() => {
+    app.canvas.emitBeforeChange();
+    app.graph._nodes.find(node => node.type === "HiGenCueSchedule").mode = 2;
+    app.canvas.emitAfterChange();
+}"""
+NOTES = "() => [...document.querySelectorAll('.higen-note')].map(note => note.textContent).join()"
+
+
+def test_a_note_that_makes_its_node_grow_is_no_edit(editor):
+    load(editor, "ours")
+    editor.page.evaluate(SHRINK_TO_FIT)
+    edit(editor, "ours")
+    assert editor.run()["status"]["status_str"] == "success"
+    editor.page.wait_for_timeout(1000)
+    editor.page.evaluate(CHECK)
+    before, said = editor.page.evaluate(UNDO_STEPS), editor.page.evaluate(NOTES)
+    editor.page.evaluate(MUTE_SCHEDULE)
+    assert editor.run()["status"]["status_str"] == "success"
+    editor.page.wait_for_timeout(1000)
+    assert editor.page.evaluate(NOTES) != said
+    editor.page.evaluate(CHECK)
+    assert editor.page.evaluate(UNDO_STEPS) - before == 1
