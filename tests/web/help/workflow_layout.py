@@ -28,7 +28,7 @@ RESULTS = {
     "HiGenTemporalSampler": PREVIEW,
     "KSampler": PREVIEW,
     "SamplerCustomAdvanced": PREVIEW,
-    "PreviewImage": 250,
+    "PreviewImage": 340,
     "HiGenVideoCombine": 390,  # a square video and its controls
     "HiGenImagePrior": 30,  # notes
     "LoadImage": 30,  # in Nodes 2.0 of 0.3.75

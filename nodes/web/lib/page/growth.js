@@ -7,15 +7,21 @@ const GROWN_MS = [0, 100, 500]; // Nodes 2.0 measures a node at an unknown time 
 /** Grow a node to the height that its widgets need, without a step of undo or a run of "Run (On Change)". */
 export function grow(node) {
   node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
-  for (const delay of GROWN_MS) setTimeout(() => enterSize(node), delay);
+  for (const delay of GROWN_MS) setTimeout(() => enterLayout(node), delay);
 }
 
-/** Enter the size of a node into the state of the graph that the page compares with the next one. */
-function enterSize(node) {
+/**
+ * Enter the size of a node into the state of the graph that the page compares with the next one; and its position,
+ * which the page of ComfyUI 0.3.75 measures anew in Nodes 2.0 and so changes by less than a pixel.
+ */
+function enterLayout(node) {
   const state = app.extensionManager.workflow?.activeWorkflow?.changeTracker?.activeState;
   if (!state || !node.graph || node.graph.rootGraph !== app.rootGraph) return;
   const subgraph = () => state.definitions?.subgraphs?.find(({ id }) => id === node.graph.id);
   const graph = node.graph === app.rootGraph ? state : subgraph();
   const saved = graph?.nodes.find(({ id }) => String(id) === String(node.id));
-  if (saved) saved.size = JSON.parse(JSON.stringify(node.serialize().size));
+  if (!saved) return;
+  const { size, pos } = JSON.parse(JSON.stringify(node.serialize()));
+  saved.size = size;
+  if ([0, 1].every((axis) => Math.abs(saved.pos[axis] - pos[axis]) < 1)) saved.pos = pos;
 }
