@@ -31,7 +31,7 @@ RESULTS = {
     "PreviewImage": 340,
     "HiGenVideoCombine": 390,  # a square video and its controls
     "HiGenImagePrior": 30,  # notes
-    "LoadImage": 30,  # in Nodes 2.0 of 0.3.75
+    "LoadImage": 90,  # in Nodes 2.0 of 0.3.75
     "HiGenCueExtractor": 30,
     "HiGenCueSchedule": 15,
     "HiGenApplyCues": 30,
