@@ -60,7 +60,8 @@ def test_the_prior_is_that_of_the_core(path, model):
 
 @pytest.mark.parametrize(("cfg", "appearance_guidance"), [(CFG, None), (1.0, None), (CFG, 10.0), (1.0, 10.0)])
 def test_the_video_is_that_of_the_core(path, model, monkeypatch, cfg, appearance_guidance):
-    info, unet = replace(model.model.info, appearance_guidance=appearance_guidance), hg.load_unet(path)
+    stated = {"motion_response": ((0, 100), (900, 500)), "noise_correlation": 300.0}
+    info, unet = replace(model.model.info, appearance_guidance=appearance_guidance, **stated), hg.load_unet(path)
     monkeypatch.setattr(model.model.diffusion_model, "info", info)
     monkeypatch.setattr(unet, "info", info)
     prior = sample_prior(model)
