@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from pathlib import Path
+from statistics import median
 
 from ..comfyui.demo import saved_files
 from ..comfyui.run import Run
@@ -83,23 +84,27 @@ def settle(server: ComfyServer) -> None:
 
 
 def growth_of(history: list[Usage], end: Usage, growth: float) -> list[str]:
-    """What has grown since the first runs, one entry each for memory, handles and threads; empty where nothing has."""
+    """What has grown since the first runs, one entry each for memory, handles and threads; empty where nothing has.
+
+    Memory is the median of ten runs, since each run leaves its own results in ComfyUI's cache.
+    """
     early = history[:WARM_UP][-1]
     extra = list(end.files)
     for name in early.files:
         if name in extra:
             extra.remove(name)
-    share = end.resident / early.resident - 1
+    before, after = (median(use.resident for use in part) for part in (history[WARM_UP:][:10], history[-10:]))
     return [
-        f"memory: {early.resident:.0f} MB after {WARM_UP} runs, {end.resident:.0f} MB at the end" * (share > growth),
+        f"memory: {before:.0f} MB in the ten runs after {WARM_UP}, {after:.0f} MB in the last ten"
+        * (after / before - 1 > growth),
         f"file handles: {', '.join(sorted(set(extra)))}" * (len(end.files) > len(early.files)),
         f"threads: {early.threads} before, {end.threads} after" * (end.threads > early.threads),
     ]
 
 
 def course(history: list[Usage]) -> str:
-    """The resident memory at some moments."""
-    moments = sorted({min(i, len(history)) for i in (WARM_UP, 50, 100, 200, 300, 400, 500, len(history))})
-    texts = [f"{history[i - 1].resident:.0f} MB after {i}" for i in moments]
+    """The resident memory in the ten runs after WARM_UP and at later moments, and what is open at the end."""
+    ends = [20, *range(100, len(history), 100), len(history)]
+    texts = [f"{median(use.resident for use in history[:n][-10:]):.0f} MB to run {min(n, len(history))}" for n in ends]
     last = history[-1]
-    return f"{', '.join(texts)}; {len(last.files)} handles, {last.threads} threads"
+    return f"median of ten runs: {', '.join(texts)}; {len(last.files)} handles, {last.threads} threads"

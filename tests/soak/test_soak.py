@@ -21,7 +21,7 @@ def findings(rows: list[Row]) -> list[str]:
 
 
 def test_queued_runs_end_as_they_should_and_leave_nothing_behind(server):
-    assert findings(runs.rows_of(server, 12, growth=SHARE)) == []
+    assert findings(runs.rows_of(server, 14, growth=SHARE)) == []
 
 
 def test_results_reach_the_client_who_asked(server):
