@@ -48,7 +48,7 @@ def rows_of(server: ComfyServer, number: int, seed: int = 0) -> list[Row]:
     """`number` mutated prompts in a server, and a valid one."""
     row = Row("hostile", "mutated prompts through a server, which then runs a valid one")
     rng = random.Random(seed)
-    info = {name: node for name, node in server.object_info().items() if node["category"].startswith("HiGen")}
+    info = server.object_info()
     for _ in range(number):
         prompt = any_prompt(rng)
         what, names = mutate(prompt, rng, info)
@@ -59,14 +59,27 @@ def rows_of(server: ComfyServer, number: int, seed: int = 0) -> list[Row]:
 
 
 def mutate(prompt: dict, rng: random.Random, info: dict) -> tuple[str, list[str]]:
-    """Changes an input of one of this pack's nodes in place. Returns what was changed, and names for its error."""
-    key = rng.choice([key for key, node in prompt.items() if node["class_type"] in info])
+    """Changes an input of one of this pack's nodes in place. Returns what was changed, and names for its error.
+
+    Links to outputs that do not exist, and in circles, come from no editor and never reach a node: it is ComfyUI that
+    rejects them, in any words.
+    """
+    key = rng.choice([key for key, node in prompt.items() if node["class_type"].startswith("HiGen")])
     node = prompt[key]
     inputs = info[node["class_type"]]["input"]
     name = rng.choice([*inputs["required"], *inputs.get("optional", {})])
     mutation: Callable = rng.choice((replaced, replaced, linked, removed))
     value = mutation(prompt, rng, node["inputs"], name)
-    return f"{node['class_type']}.{name} {mutation.__name__} {json.dumps(value, default=str)[:80]}", [name]
+    text = f"{node['class_type']}.{name} {mutation.__name__} {json.dumps(value, default=str)[:80]}"
+    return text, [name if is_possible(value, key, prompt, info) else ""]
+
+
+def is_possible(value: Any, key: str, prompt: dict, info: dict) -> bool:
+    """Whether a value, if it is a link, leads to an output of a node before node `key`."""
+    if not (isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)):
+        return True
+    origin, slot = value
+    return origin in prompt and int(origin) < int(key) and 0 <= slot < len(info[prompt[origin]["class_type"]]["output"])
 
 
 def replaced(prompt: dict, rng: random.Random, inputs: dict, name: str) -> Any:
