@@ -36,7 +36,7 @@ BY_TYPE = {
     "CONDITIONING": values.conditionings | values.strange,
     "HIGEN_CUES": values.strange
     | st.builds(hg.Cues.constant, st.sampled_from((2, 3, 16, 17, 33, 1024)), st.integers(0, 1000), st.floats(0, 1))
-    | st.builds(hg.Cues.null, st.sampled_from((0, 1, 2, 3, 17))),
+    | st.builds(hg.Cues.null, st.sampled_from((1, 2, 3, 17))),
     "AUDIO": values.sounds | values.strange,
     "CURVE": values.curves | values.points | values.strange,
 }

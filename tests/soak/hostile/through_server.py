@@ -76,10 +76,10 @@ def mutate(prompt: dict, rng: random.Random, info: dict) -> tuple[str, list[str]
 
 def is_possible(value: Any, key: str, prompt: dict, info: dict) -> bool:
     """Whether a value, if it is a link, leads to an output of a node before node `key`."""
-    if not (isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)):
+    if not (isinstance(value, list) and len(value) == 2):
         return True
     origin, slot = value
-    return origin in prompt and int(origin) < int(key) and 0 <= slot < len(info[prompt[origin]["class_type"]]["output"])
+    return isinstance(origin, str) and origin in prompt and int(origin) < int(key) and 0 <= slot < len(info[prompt[origin]["class_type"]]["output"])
 
 
 def replaced(prompt: dict, rng: random.Random, inputs: dict, name: str) -> Any:
