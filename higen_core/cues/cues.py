@@ -265,23 +265,25 @@ def blend_cues(
         motion_strength, appearance_strength: 0..1; 0 keeps the cue, 1 replaces it.
 
     Raises:
-        ValueError: a strength out of range.
+        ValueError: a strength out of range, or cues of a single frame.
     """
     motion, appearance = cues.motion, cues.appearance
     if motion_from is not None:
-        _check_strength("motion_strength", motion_strength)
+        _check_blended("motion", motion_from, motion_strength)
         target = resample_cues(motion_from, cues.frames).motion
         motion = torch.lerp(motion.double(), target.double(), motion_strength).round().long()
     if appearance_from is not None:
-        _check_strength("appearance_strength", appearance_strength)
+        _check_blended("appearance", appearance_from, appearance_strength)
         target = resample_cues(appearance_from, cues.frames).appearance
         appearance = torch.lerp(appearance, target, appearance_strength)
     return Cues(motion, appearance, mask=cues.mask, outside=cues.outside)
 
 
-def _check_strength(name: str, strength: float) -> None:
+def _check_blended(cue: str, cues: Cues, strength: float) -> None:
+    if cues.frames < 2:
+        raise ValueError(f"{cue}_from must be cues of at least 2 frames, got {cues.frames}")
     if not 0 <= strength <= 1:
-        raise ValueError(f"{name} must be between 0 and 1, got {strength}")
+        raise ValueError(f"{cue}_strength must be between 0 and 1, got {strength}")
 
 
 def _check_range(name: str, values: Tensor, low: float, high: float) -> None:

@@ -68,3 +68,9 @@ def test_invalid_arguments_are_refused():
         blend_cues(cues, appearance_from=cues, appearance_strength=-1)
     with pytest.raises(ValueError, match="at least 2 frames, got 1"):
         resample_cues(cues, 1)
+
+
+@pytest.mark.parametrize("name", ["motion_from", "appearance_from"])
+def test_cues_of_a_single_frame_are_refused_by_name(name):
+    with pytest.raises(ValueError, match=f"{name} must be cues of at least 2 frames, got 1"):
+        blend_cues(Cues.constant(4), **{name: Cues.null(1)})

@@ -79,7 +79,9 @@ def is_possible(value: Any, key: str, prompt: dict, info: dict) -> bool:
     if not (isinstance(value, list) and len(value) == 2):
         return True
     origin, slot = value
-    return isinstance(origin, str) and origin in prompt and int(origin) < int(key) and 0 <= slot < len(info[prompt[origin]["class_type"]]["output"])
+    if not isinstance(origin, str) or origin not in prompt or int(origin) >= int(key):
+        return False
+    return 0 <= slot < len(info[prompt[origin]["class_type"]]["output"])
 
 
 def replaced(prompt: dict, rng: random.Random, inputs: dict, name: str) -> Any:
