@@ -12,6 +12,7 @@ from ...higen_core.cues.curves import MOTION_MAX, Curve, appearance_matrix
 from ...higen_core.cues.sound import MEASURES
 from ..models.model import higen_model
 from ..output.curve_value import CurveType, CurveValue
+from ..output.sound import check_numbers
 from ..schema import HigenCuesType, fps_input, known_fields
 from ..validation import validated
 
@@ -119,10 +120,9 @@ def read_audio(audio: Any) -> tuple[torch.Tensor, int]:
         waveform, rate = audio["waveform"], audio["sample_rate"]
     except Exception as error:  # mappings of other packs read a file on access, and raise what they like
         raise ValueError(f"audio cannot be read: {error}. Check the node that loads it") from error
+    check_numbers(waveform, rate)
     if waveform.ndim != 3 or waveform.shape[0] != 1 or not waveform.shape[1]:
         raise ValueError(f"audio must be one sound, (1, channels, samples), got waveform {tuple(waveform.shape)}")
-    if not 0 < rate < 2**31:
-        raise ValueError(f"sample_rate of audio must be a positive number of Hz, got {rate}")
     scale = 1.0 if waveform.is_floating_point() else torch.iinfo(waveform.dtype).max
     return waveform[0].double() / scale, round(rate)
 

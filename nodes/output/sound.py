@@ -80,15 +80,12 @@ def read_sound(audio: Any, seconds: float) -> Sound | None:
     except Exception as error:  # whatever the code of another pack raises, the video is saved
         logging.warning("HiGen: the video is saved without sound, since audio cannot be read: %s", error)
         return None
-    if not isinstance(waveform, torch.Tensor):
-        raise ValueError(f"waveform of audio must be a tensor (1, channels, samples), got {type(waveform).__name__}")
+    check_numbers(waveform, rate)
     if waveform.ndim != 3 or waveform.shape[0] != 1 or not 1 <= waveform.shape[1] <= len(LAYOUTS):
         raise ValueError(
             f"audio must be one sound of 1 to {len(LAYOUTS)} channels, (1, channels, samples), "
             f"got waveform {tuple(waveform.shape)}"
         )
-    if not isinstance(rate, numbers.Real) or not 1 <= rate < 2**31:
-        raise ValueError(f"sample_rate of audio must be a positive number of Hz, got {rate}")
     sound = Sound(waveform[0, :, : round(seconds * rate)], round(rate))
     if not sound.waveform.shape[1]:
         logging.warning("HiGen: the video is saved without sound, since audio is empty")
@@ -96,6 +93,15 @@ def read_sound(audio: Any, seconds: float) -> Sound | None:
     if len(sound.waveform) > 2:
         logging.warning("HiGen: the %d channels of audio are mixed down to stereo", len(sound.waveform))
     return sound
+
+
+def check_numbers(waveform: Any, rate: Any) -> None:
+    """Raises ValueError unless a waveform is a tensor of numbers and its rate a positive number of Hz."""
+    if not isinstance(waveform, torch.Tensor) or waveform.is_complex() or waveform.dtype == torch.bool:
+        kind = waveform.dtype if isinstance(waveform, torch.Tensor) else type(waveform).__name__
+        raise ValueError(f"waveform of audio must be a tensor (1, channels, samples) of numbers, got {kind}")
+    if not isinstance(rate, numbers.Real) or not 1 <= rate < 2**31:
+        raise ValueError(f"sample_rate of audio must be a positive number of Hz, got {rate}")
 
 
 class SoundEncoder:

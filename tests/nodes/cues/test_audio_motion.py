@@ -91,7 +91,8 @@ class Unreadable(dict):
 @pytest.mark.parametrize(
     ("sound", "inputs", "message"),
     [
-        (None, {}, "audio must be of type AUDIO, got None"),
+        (None, {}, "audio must be sound, with waveform and sample_rate, got None"),
+        ({"waveform": [8], "sample_rate": RATE}, {}, r"waveform of audio must be a tensor .* got list"),
         (Unreadable(), {}, "audio cannot be read: no sound track"),
         ({"waveform": torch.zeros(2, 1, 8), "sample_rate": RATE}, {}, r"audio must be one sound, .* \(2, 1, 8\)"),
         ({"waveform": torch.zeros(1, 1, 8), "sample_rate": 0}, {}, "sample_rate of audio must be a positive number"),

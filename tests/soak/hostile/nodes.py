@@ -84,6 +84,11 @@ def valid_inputs() -> dict[type, dict[str, Any]]:
             },
         },
         "HiGenTemporalSampler": {"model": model, **prompts, "prior": prior, "cues": cues, **sampling},
+        "HiGenPriorTrack": {"prior_1": prior, "prior_2": prior},
+        "HiGenAudioMotion": {
+            **{"audio": {"waveform": torch.rand(1, 1, 8000), "sample_rate": 8000}, "measure": "loudness"},
+            **{"frames": 4, "fps": 8.0, "start": 0.0, "low": 0, "high": 600, "decay": 0.2},
+        },
         "HiGenApplyCues": {**prompts, "prior": prior, "cues": cues},
         "HiGenVideoNoise": {"model": model, "cues": cues, "noise_seed": 1},
         "HiGenGuider": {"model": model, **prompts, "cfg": 2.0},
