@@ -126,7 +126,7 @@ def use(value: Any) -> Any:
     if isinstance(value, TextAndAppearanceGuider):
         return sample(value, torch.randn(1, 4, 4, 4), "ddim", 1, 0)
     if isinstance(value, VideoNoise):
-        return value.generate_noise({"samples": torch.zeros(len(value.motion) + 1, 4, 4, 4)})
+        return value.generate_noise({"samples": torch.zeros(value.cues.frames, 4, 4, 4)})
     return value.get_components().images if isinstance(value, FramesVideo) else value
 
 
