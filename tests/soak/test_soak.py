@@ -21,15 +21,15 @@ def findings(rows: list[Row]) -> list[str]:
 
 
 def test_queued_runs_end_as_they_should_and_leave_nothing_behind(server):
-    assert findings(runs.rows_of(server, 14, growth=SHARE)) == []
+    assert findings(runs.rows_of(server, 12, growth=SHARE)) == []
 
 
 def test_results_reach_the_client_who_asked(server):
-    assert findings(clients.rows_of(server, 2)) == []
+    assert findings(clients.rows_of(server, 1)) == []
 
 
 def test_mutated_prompts_give_errors_that_name_the_input(server):
-    assert findings(through_server.rows_of(server, 10)) == []
+    assert findings(through_server.rows_of(server, 6)) == []
 
 
 def test_a_killed_server_leaves_no_half_file(tmp_path):
@@ -38,7 +38,7 @@ def test_a_killed_server_leaves_no_half_file(tmp_path):
 
 @pytest.mark.skipif(not disk.can_mount(), reason="mounting a file system needs root")
 def test_a_full_disk_leaves_no_half_file(tmp_path):
-    assert findings(disk.campaign(tmp_path, 2)) == []
+    assert findings(disk.campaign(tmp_path, 1)) == []
 
 
 @pytest.mark.slow
