@@ -20,6 +20,9 @@ from ..comfyui.versions import needs
 from ..core import videos
 from . import networks
 
+VIDEO = InputImpl.VideoFromComponents(
+    Types.VideoComponents(images=torch.zeros(4, 8, 8, 3), audio=None, frame_rate=Fraction(8))
+)
 WIDGETS = {
     "images_fps": 8.0,
     "frames": 0,
@@ -214,7 +217,7 @@ def test_the_user_can_cancel(model, clip):
     ("inputs", "message"),
     [
         ({}, "connect either images or video, got neither"),
-        ({"images": torch.zeros(4, 8, 8, 3), "video": object()}, "got both"),
+        ({"images": torch.zeros(4, 8, 8, 3), "video": VIDEO}, "got both"),
         ({"images": torch.zeros(4, 8, 8, 3)}, "16 frames at 8 fps from 0 s on are needed, but it has only 4"),
         ({"images": torch.zeros(24, 8, 8, 3), "frames": 1}, "frames must be at least 2, got 1"),
         ({"images": torch.full((24, 8, 8, 3), torch.nan)}, "frame 0 has NaN"),

@@ -92,7 +92,7 @@ def case(request):
 def test_ksampler_gives_the_priors_of_the_core(case):
     model, texts, prior = case
     noise = hg.draw_noise(SEED, prior[:, :, None].shape)
-    *_, last = hg.prior_steps(core_of(model), *texts, noise=noise, steps=STEPS, guidance=CFG)
+    *_, last = hg.prior_steps(core_of(model), *texts, noise=noise, steps=STEPS, guidance=CFG, sampler="ddim")
     latent = {"samples": torch.zeros_like(prior)}
     close(ksampler(model, *([[text, {}]] for text in texts), latent), last.x0[:, :, 0])
 
@@ -111,6 +111,7 @@ def test_ksampler_gives_the_videos_of_the_core(case):
         steps=STEPS,
         guidance=CFG,
         appearance_guidance=1.0,
+        sampler="ddim",
     )
     positive, negative = ([[text, {}]] for text in texts)
     applied = HiGenApplyCues.execute(positive, negative, {"samples": prior / hg.LATENT_SCALE}, cues).args

@@ -216,7 +216,7 @@ def with_nan():
         (square(STATIC[:1]), {}, "images: 2 frames .* but it has only 1"),
         (square(STATIC[:8]), {"frames": 16}, "16 frames at 8 fps from 0 s on are needed, but it has only 8"),
         (square(STATIC), {"start": 5.0}, "from 5 s on are needed, but"),
-        (torch.zeros(8, 8, 3), {}, r"frames must be .* got \(8, 8, 3\)"),
+        (torch.zeros(8, 8, 3), {}, r"images must be .* got \(8, 8, 3\)"),
         (with_nan(), {}, "frame 3 has NaN or infinite pixels"),
         (iter(square(STATIC)), {"frames": 8, "whole": True}, "whole needs a video of known length"),
         (square(STATIC), {"frames": 1}, "frames must be at least 2, got 1"),
