@@ -32,9 +32,13 @@ class ProgressBar:
 
 
 def saved_files(outputs: dict) -> list[dict]:
-    """The files that nodes have saved, {"filename", "subfolder", "type"}, from the outputs of a prompt by node id."""
+    """The files that nodes have saved, {"filename", "subfolder", "type"}, from the outputs of a prompt by node id.
+
+    A file that a node lists under several keys is one entry, the first.
+    """
     entries = [entry for node in outputs.values() for values in node.values() for entry in values]
-    return [entry for entry in entries if isinstance(entry, dict) and "filename" in entry]
+    files = [entry for entry in entries if isinstance(entry, dict) and "filename" in entry]
+    return list({(file["type"], file["subfolder"], file["filename"]): file for file in reversed(files)}.values())[::-1]
 
 
 def main() -> None:

@@ -92,7 +92,7 @@ def test_each_required_input_is_named_when_it_is_missing(server, info, inputs):
         ("HiGenCueSchedule", "motion_curve", '{"points": [], "interpolation": "linear"}'),
         ("HiGenCueSchedule", "appearance_curve", '{"points": [[0, 0], [1, 7]], "interpolation": "linear"}'),
         ("HiGenCueSchedule", "appearance_curve", '{"points": [[0, 0], [1, 1]], "interpolation": "wavy"}'),
-        ("HiGenCueSchedule", "frames", 1000),
+        ("HiGenCueSchedule", "frames", 1025),
         ("HiGenTemporalSampler", "prior", ["latents", 0]),
         ("HiGenVideoCombine", "filename_prefix", "../../outside"),
     ],

@@ -6,7 +6,7 @@ import requests
 from ..comfyui.paths import WORKFLOWS
 from ..comfyui.workflow import load_prompt, only, with_inputs
 
-PRIOR, SCHEDULE, VIDEO = "HiGenSpatialPriorSampler", "HiGenCueSchedule", "HiGenTemporalSampler"
+SCHEDULE, VIDEO = "HiGenCueSchedule", "HiGenTemporalSampler"
 
 
 @pytest.fixture
@@ -20,19 +20,16 @@ def without_link(prompt: dict, class_type: str, name: str) -> dict:
     return prompt | {key: prompt[key] | {"inputs": inputs}}
 
 
-def test_too_many_frames_are_told_on_the_schedule_before_anything_is_sampled(server, prompt):
-    run = server.run(with_inputs(with_inputs(prompt, SCHEDULE, frames=64), PRIOR, seed=71))
-    assert run.error.startswith("HiGenCueSchedule: ValueError: frames is 64, but this model was trained on 16")
-    assert run.progress(only(prompt, PRIOR)) == []
-
-
-def test_a_schedule_without_a_model_is_checked_by_the_sampler_before_the_prior_is_sampled(server, prompt):
-    """Nothing else needs the prior."""
+def test_more_frames_than_a_stock_sampler_can_do_are_told_before_the_prior_is_sampled(server):
+    """HiGen Apply Cues knows the model and asks for the prior only once it has checked the cues."""
+    prompt, _ = load_prompt(WORKFLOWS / "stock_ksampler.json", server.object_info())
     shown = {key for key, node in prompt.items() if node["class_type"] == "PreviewImage"}
-    lone = {key: node for key, node in without_link(prompt, SCHEDULE, "model").items() if key not in shown}
-    run = server.run(with_inputs(with_inputs(lone, SCHEDULE, frames=64), PRIOR, seed=72))
-    assert run.error.startswith("HiGenTemporalSampler: ValueError: cues are for 64 frames, this model was")
-    assert run.progress(only(prompt, PRIOR)) == []
+    lone = {key: node for key, node in prompt.items() if key not in shown}  # nothing else needs the prior
+    lone = with_inputs(lone, "HiGenApplyCues", model=[only(prompt, "HiGenLoader"), 0])
+    run = server.run(with_inputs(lone, SCHEDULE, frames=64))
+    assert run.error.startswith("HiGenApplyCues: ValueError: cues are for 64 frames, this model was trained on 16")
+    samplers = [key for key, node in lone.items() if node["class_type"] == "KSampler"]
+    assert [run.progress(key) for key in samplers] == [[], []]
 
 
 def test_a_plot_without_a_model_says_what_it_needs_and_the_video_is_made(server, prompt):

@@ -16,6 +16,8 @@ NODES = {
     "HiGenLoader": "HiGen Loader",
     "HiGenSpatialPriorSampler": "HiGen Spatial Prior Sampler",
     "HiGenImagePrior": "HiGen Image to Spatial Prior",
+    "HiGenPriorTrack": "HiGen Prior Track",
+    "HiGenAudioMotion": "HiGen Audio Motion",
     "HiGenCueExtractor": "HiGen Cue Extractor",
     "HiGenCueSchedule": "HiGen Cue Schedule",
     "HiGenTemporalSampler": "HiGen Temporal Sampler",

@@ -89,10 +89,11 @@ def prompts_of(editor, graph: str) -> list[int]:
 
 
 @pytest.mark.parametrize("count", [steps_of, prompts_of])
-def test_counts_are_those_of_a_stock_workflow(editor, count):
-    counts = count(editor, "ours")
-    assert counts == count(editor, "stock")
-    assert counts[-1] == 1
+def test_counts_are_no_more_than_those_of_a_stock_workflow(editor, count):
+    """A stock node that grows with its first picture adds one."""
+    ours, stock = count(editor, "ours"), count(editor, "stock")
+    assert all(own <= other for own, other in zip(ours, stock, strict=True))
+    assert ours[-1] == stock[-1] == 1
 
 
 def test_undo_after_a_run_keeps_what_the_run_showed(editor):
