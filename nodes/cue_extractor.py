@@ -15,7 +15,7 @@ from ..higen_core.cues.curves import MOTION_MAX
 from .models.folders import AUTO
 from .models.image_encoders import dinov2_folder, dinov2_names
 from .models.model import HigenModel, higen_model
-from .schema import HigenCuesType, advanced, fps_input, known_fields
+from .schema import FRAMES_MAX, HigenCuesType, advanced, fps_input, known_fields
 from .validation import validated
 
 FROM_START, WHOLE = "from start, at the model's rate", "whole footage, fitted to the length"
@@ -64,7 +64,7 @@ class HiGenCueExtractor(io.ComfyNode):
                     "frames",
                     default=0,
                     min=0,
-                    max=1024,
+                    max=FRAMES_MAX,
                     tooltip="Length of the cues in frames; 0 is the length that the model was trained on, and without "
                     "model that of the video.",
                 ),

@@ -172,7 +172,8 @@ class HiGenCueSchedule(io.ComfyNode):
 
     @classmethod
     async def execute(cls, **inputs: Any) -> io.NodeOutput:
-        """Async, since ComfyUI runs such nodes first: what the model cannot do is told before a prior is sampled."""
+        """Async, since ComfyUI runs such nodes first: what does not fit together, such as the number of masks, is an
+        error before a prior is sampled."""
         return cls.make_cues(**inputs)
 
     @classmethod

@@ -10,7 +10,7 @@ from comfy_api.latest import io
 
 from .. import higen_core as hg
 from ..higen_core.diffusion.prior_track import check_times
-from ..higen_core.media.image import FITS
+from ..higen_core.media.image import FITS, psnr
 from .latents import KEEP, TIMES, check_pictures, check_size
 from .models.model import HigenModel, higen_model
 from .schema import known_fields
@@ -115,10 +115,10 @@ def unfamiliar(images: torch.Tensor, priors: list[dict], vae: Any) -> list[dict[
     if (known := getattr(vae, "pictures", None)) is None:
         return []
     decoded = torch.cat([vae.decode(prior["samples"]) for prior in priors]).to(images)
-    psnr = -10 * (decoded - images).square().mean((1, 2, 3)).clamp(min=1e-10).log10()
-    if psnr.min() >= known.psnr:
+    least = psnr(decoded, images).min()
+    if least >= known.psnr:
         return []
-    values = {"psnr": f"{psnr.min():.0f}", "least": f"{known.psnr:.0f}", "pictures": known.description}
+    values = {"psnr": f"{least:.0f}", "least": f"{known.psnr:.0f}", "pictures": known.description}
     logging.warning("HiGen: %s", UNFAMILIAR.format(**values))
     return [{"text": UNFAMILIAR, "values": values}]
 

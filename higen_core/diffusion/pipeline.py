@@ -149,7 +149,6 @@ def video_steps(
         return velocity if kept is None else changed_estimates(velocity, partial(keep_frames, priors=prior, keep=kept))
 
     kept, timesteps = _kept(keep, prior, cues.frames), _visited(unet, steps, timesteps)
-    velocity = velocity_of(cues, prior, kept)
     if windows.needed:
         velocity = velocity_in_windows(
             lambda frames: velocity_of(
@@ -160,6 +159,8 @@ def video_steps(
             windows,
             timesteps,
         )
+    else:
+        velocity = velocity_of(cues, prior, kept)
     x = noise.to(device, torch.float32)
     if offset_noise is not None:
         x = x + OFFSET_NOISE * offset_noise.to(x)

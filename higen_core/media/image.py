@@ -16,6 +16,11 @@ OVERSHOOT = 0.5
 """How far floats may lie outside 0..1 before they are taken for another range, such as 0..255."""
 
 
+def psnr(images: Tensor, references: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio of each image, in dB, of values in [0, 1]: (b, ...) -> (b,); equal images have 100."""
+    return -10 * (images - references).square().flatten(1).mean(1).clamp(min=1e-10).log10()
+
+
 def as_image(frame: Any, name: str = "image") -> Tensor:
     """An image (h, w, 1, 3 or 4) as RGB (h, w, 3), float32 in [0, 1].
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from comfy_api.latest import io
 
@@ -12,11 +10,9 @@ from ...higen_core.cues.curves import MOTION_MAX, Curve, appearance_matrix
 from ...higen_core.cues.sound import MEASURES
 from ..models.model import higen_model
 from ..output.curve_value import CurveType, CurveValue
-from ..output.sound import check_numbers
-from ..schema import HigenCuesType, fps_input, known_fields
+from ..output.sound import full_scale, read_audio
+from ..schema import FRAMES_MAX, HigenCuesType, fps_input, known_fields
 from ..validation import validated
-
-FRAMES_MAX = 1024
 
 
 class HiGenAudioMotion(io.ComfyNode):
@@ -93,8 +89,9 @@ class HiGenAudioMotion(io.ComfyNode):
             raise ValueError("frames must be 0, or at least 2, got 1")
         frames = frames or (info.frames if info else None)
         waveform, rate = read_audio(audio)
+        waveform = waveform.double() / full_scale(waveform)
         options = {"measure": measure, "start": start, "low": low, "high": high, "decay": decay}
-        motion = hg.sound_motion(waveform, rate, frames=frames, fps=fps, **options)
+        motion = hg.sound_motion(waveform, round(rate), frames=frames, fps=fps, **options)
         if len(motion) >= FRAMES_MAX:
             raise ValueError(
                 f"audio is {len(motion) + 1} frames long at {fps:g} fps, a video has at most {FRAMES_MAX}: set frames"
@@ -108,23 +105,6 @@ def motion_input(name: str, default: int, moment: str) -> io.Input:
     return io.Int.Input(
         name, default=default, min=0, max=MOTION_MAX, tooltip=f"Motion, 0 to 1000, where the sound {moment}."
     )
-
-
-def read_audio(audio: Any) -> tuple[torch.Tensor, int]:
-    """The waveform (channels, samples) of an AUDIO as floats, and its rate in Hz.
-
-    Raises:
-        ValueError: it is not one sound, or it cannot be read.
-    """
-    try:
-        waveform, rate = audio["waveform"], audio["sample_rate"]
-    except Exception as error:  # mappings of other packs read a file on access, and raise what they like
-        raise ValueError(f"audio cannot be read: {error}. Check the node that loads it") from error
-    check_numbers(waveform, rate)
-    if waveform.ndim != 3 or waveform.shape[0] != 1 or not waveform.shape[1]:
-        raise ValueError(f"audio must be one sound, (1, channels, samples), got waveform {tuple(waveform.shape)}")
-    scale = 1.0 if waveform.is_floating_point() else torch.iinfo(waveform.dtype).max
-    return waveform[0].double() / scale, round(rate)
 
 
 def curve_through(motion: torch.Tensor) -> Curve:

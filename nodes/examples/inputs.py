@@ -15,7 +15,7 @@ def provide_inputs(examples: Path = EXAMPLES) -> list[Path]:
     """Copies each example that is missing into ComfyUI's input folder; a file of the same name is kept as it is.
 
     Without the examples only the workflows that load one are affected, so an input folder that cannot be written is
-    told in the log and does not stop the pack from loading.
+    logged and does not stop the pack from loading.
 
     Returns:
         the copies that were made.

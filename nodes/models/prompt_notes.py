@@ -1,4 +1,4 @@
-"""What a prompt contains that the model was not trained on, told in the log and on the node that encodes the prompt."""
+"""What a prompt contains that the model was not trained on, for the log and the node that encodes the prompt."""
 
 from __future__ import annotations
 

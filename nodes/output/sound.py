@@ -46,8 +46,7 @@ class Sound:
     def samples(self, start: int, stop: int) -> np.ndarray:
         """A part as float32 in -1..1, (1 or 2, samples)."""
         part = self.waveform[:, start:stop].cpu()
-        scale = 1.0 if part.is_floating_point() else torch.iinfo(part.dtype).max
-        part = (part.float() / scale).nan_to_num(0.0, 1.0, -1.0).clamp(-1, 1)
+        part = (part.float() / full_scale(part)).nan_to_num(0.0, 1.0, -1.0).clamp(-1, 1)
         if len(part) > 2:
             part = downmix_matrix(len(part)) @ part
         return np.ascontiguousarray(part.numpy())
@@ -64,11 +63,34 @@ def downmix_matrix(channels: int) -> torch.Tensor:
     return weights / weights.sum(dim=1).max()
 
 
+class UnreadableAudio(ValueError):
+    """A node of a video passes its sound as a mapping that is read on access, and fails then if there is none."""
+
+
+def read_audio(audio: Any) -> tuple[torch.Tensor, float]:
+    """The waveform of AUDIO, (channels, samples) of any numbers, and its rate in Hz.
+
+    Raises:
+        UnreadableAudio: the mapping of another node fails.
+        ValueError: it is not one sound.
+    """
+    try:
+        waveform, rate = audio["waveform"], audio["sample_rate"]
+    except Exception as error:  # mappings of other packs raise what they like
+        raise UnreadableAudio(f"audio cannot be read: {error}. Check the node that loads it") from error
+    check_numbers(waveform, rate)
+    if waveform.ndim != 3 or waveform.shape[0] != 1 or not waveform.shape[1]:
+        raise ValueError(f"audio must be one sound, (1, channels, samples), got waveform {tuple(waveform.shape)}")
+    return waveform[0], rate
+
+
+def full_scale(waveform: torch.Tensor) -> float:
+    """The number in a waveform that is full scale: 1 of floats, the largest of integers."""
+    return 1.0 if waveform.is_floating_point() else torch.iinfo(waveform.dtype).max
+
+
 def read_sound(audio: Any, seconds: float) -> Sound | None:
     """The beginning of AUDIO; None, with a word in the log, if it turns out to have no sound.
-
-    Nodes that load a video pass its sound as a mapping that is only read on access, and fails then if the video has
-    none.
 
     Raises:
         ValueError: it is not one sound of 1 to 8 channels.
@@ -76,17 +98,16 @@ def read_sound(audio: Any, seconds: float) -> Sound | None:
     if audio is None:
         return None
     try:
-        waveform, rate = audio["waveform"], audio["sample_rate"]
-    except Exception as error:  # whatever the code of another pack raises, the video is saved
-        logging.warning("HiGen: the video is saved without sound, since audio cannot be read: %s", error)
+        waveform, rate = read_audio(audio)
+    except UnreadableAudio as error:  # the video is saved all the same
+        logging.warning("HiGen: the video is saved without sound, since %s", error)
         return None
-    check_numbers(waveform, rate)
-    if waveform.ndim != 3 or waveform.shape[0] != 1 or not 1 <= waveform.shape[1] <= len(LAYOUTS):
+    if len(waveform) > len(LAYOUTS):
         raise ValueError(
             f"audio must be one sound of 1 to {len(LAYOUTS)} channels, (1, channels, samples), "
-            f"got waveform {tuple(waveform.shape)}"
+            f"got waveform {(1, *waveform.shape)}"
         )
-    sound = Sound(waveform[0, :, : round(seconds * rate)], round(rate))
+    sound = Sound(waveform[:, : round(seconds * rate)], round(rate))
     if not sound.waveform.shape[1]:
         logging.warning("HiGen: the video is saved without sound, since audio is empty")
         return None

@@ -13,16 +13,14 @@ import {
   standsForModel,
 } from "./lib/model/defaults.js";
 import { html } from "./lib/page/elements.js";
-import { grow } from "./lib/page/growth.js";
-import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/page/mount.js";
+import { addTexts } from "./lib/page/fitted_widget.js";
+import { chain, followLanguage, forward, useStyle } from "./lib/page/mount.js";
 import { onResult } from "./lib/results/runs.js";
 import { keepResults } from "./lib/results/store.js";
 
 const NAME = "higen_note";
 const SAYS_MORE = ["HiGenApplyCues", "HiGenVideoNoise", "HiGenImagePrior"]; // they have notes, but no values of the model
 const DRAWINGS = ["curves", "higen_shown"]; // widgets of this pack that fill the rest of a node
-const LINE = 15; // pixels
-const CHARACTER = 6; // pixels of a wide one
 const updates = new Map(); // node -> function that shows its texts again
 
 app.registerExtension({
@@ -68,30 +66,12 @@ function addNote(node) {
   followLanguage();
   const element = html("div", "higen-note", { role: "status" });
   element.addEventListener("wheel", forward, { passive: false });
-  const height = () => LINE * [...element.childNodes].reduce((sum, line) => sum + linesOf(line, node.size[0]), 0);
-  const widget = node.addDOMWidget(NAME, NAME, element, {
-    serialize: false,
-    hideOnZoom: false,
-    hideInPanel: true, // the side panel would show an empty row
-    margin: 0,
-    getMinHeight: height,
-    getMaxHeight: height,
-    getValue: () => "",
-    setValue: () => {},
-  });
-  widget.serialize = false;
+  const { widget, show } = addTexts(node, NAME, element);
   placeBefore(node, widget, DRAWINGS);
-  keepOnNode(node, NAME, element);
 
   const update = () => {
     const notes = notesOf(node).map(({ text, values }) => translate(text, translated(values)));
-    const lines = [valuesText(node), ...notes].filter(Boolean);
-    if (lines.join("\n") === element.dataset.text) return;
-    element.dataset.text = lines.join("\n");
-    element.replaceChildren(...lines.map((line) => html("div", "", {}, line)));
-    element.style.minHeight = `${height()}px`;
-    grow(node);
-    node.setDirtyCanvas(true, true);
+    show([valuesText(node), ...notes].filter(Boolean));
   };
   for (const input of node.widgets) if (input !== widget) chain(input, "callback", update);
   for (const event of ["onConfigure", "onConnectionsChange"]) chain(node, event, update);
@@ -116,9 +96,6 @@ function valuesText(node) {
     .map(({ name, label }) => `${label || name} ${values[name]}`);
   return listed.length ? translate("Model default: {values}", { values: listed.join(", ") }) : "";
 }
-
-/** Lines that an element's text takes on a node of a width in pixels. */
-const linesOf = ({ textContent }, width) => Math.ceil((textContent.length * CHARACTER) / Math.max(100, width - 30));
 
 /** Move the last widget of a node before those of some names: extensions add theirs in any order. */
 function placeBefore(node, widget, names) {

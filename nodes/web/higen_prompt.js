@@ -7,7 +7,8 @@ import { app } from "../../scripts/app.js";
 import { translate } from "./lib/language/translate.js";
 import { onModelValues, selectedWeights } from "./lib/model/defaults.js";
 import { html } from "./lib/page/elements.js";
-import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/page/mount.js";
+import { addTexts } from "./lib/page/fitted_widget.js";
+import { chain, followLanguage, forward, useStyle } from "./lib/page/mount.js";
 import { allNodes, outside } from "./lib/results/nodes.js";
 import { onResult } from "./lib/results/runs.js";
 import { keepResults, recall, remember } from "./lib/results/store.js";
@@ -16,8 +17,6 @@ import { merged, remaining } from "./lib/vocabulary/notes.js";
 const WIDGET = "higen_prompt";
 const RESULT = "prompt"; // of a node: {id of the node that encoded: {weights, unknown, notes}}
 const UNKNOWN = "This model was not trained on: {words}"; // as in nodes/models/prompt_notes.py
-const LINE = 15; // pixels
-const CHARACTER = 6; // pixels of a wide one
 const views = new WeakMap(); // node -> function that shows its warnings
 
 app.registerExtension({
@@ -34,9 +33,9 @@ app.registerExtension({
     };
     keepResults(refreshAll);
     onModelValues(refreshAll);
-    onResult(({ higen_prompt: [told] = [] }, node, executionId) => {
-      if (!told) return;
-      const entry = { weights: selectedWeights(), ...told };
+    onResult(({ higen_prompt: [warnings] = [] }, node, executionId) => {
+      if (!warnings) return;
+      const entry = { weights: selectedWeights(), ...warnings };
       for (const each of [node, ...outside(executionId)]) {
         const before = recall(each, RESULT);
         const now = textOf(each) === null ? entry : merged(before?.[executionId], entry);
@@ -76,29 +75,8 @@ function attach(node) {
   followLanguage();
   const element = html("div", "higen-note hv-warning", { role: "status" });
   element.addEventListener("wheel", forward, { passive: false });
-  const linesOf = ({ textContent }) => Math.ceil((textContent.length * CHARACTER) / Math.max(100, node.size[0] - 30));
-  const height = () => LINE * [...element.childNodes].reduce((sum, line) => sum + linesOf(line), 0);
-  const widget = node.addDOMWidget(WIDGET, WIDGET, element, {
-    serialize: false,
-    hideOnZoom: false,
-    hideInPanel: true, // the side panel would show an empty row
-    margin: 0,
-    getMinHeight: height,
-    getMaxHeight: height,
-    getValue: () => "",
-    setValue: () => {},
-  });
-  widget.serialize = false;
-  keepOnNode(node, WIDGET, element);
-  views.set(node, () => {
-    const texts = lines(node);
-    if (texts.join("\n") === element.dataset.text) return;
-    element.dataset.text = texts.join("\n");
-    element.replaceChildren(...texts.map((text) => html("div", "", {}, text)));
-    element.style.minHeight = `${height()}px`;
-    node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
-    node.setDirtyCanvas(true, true);
-  });
+  const { widget, show } = addTexts(node, WIDGET, element);
+  views.set(node, () => show(lines(node)));
   for (const input of node.widgets ?? []) if (input !== widget) chain(input, "callback", () => refresh(node));
   chain(node, "onConnectionsChange", () => refresh(node));
 }

@@ -4,7 +4,8 @@ import { app } from "../../scripts/app.js";
 import { translate } from "./lib/language/translate.js";
 import { infoOf, onModelValues, selectedBy } from "./lib/model/defaults.js";
 import { html } from "./lib/page/elements.js";
-import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/page/mount.js";
+import { addFitted } from "./lib/page/fitted_widget.js";
+import { chain, followLanguage, forward, useStyle } from "./lib/page/mount.js";
 import { vocabularyList } from "./lib/vocabulary/list.js";
 import { fillOrCopy } from "./lib/vocabulary/target.js";
 
@@ -40,19 +41,8 @@ function addList(node) {
   element.addEventListener("wheel", onWheel, { passive: false });
   let shown = null; // the info or the text that is shown
   const height = () => (typeof shown === "string" ? LINE_HEIGHT : LIST_HEIGHT);
-  const widget = node.addDOMWidget(NAME, NAME, element, {
-    serialize: false,
-    hideOnZoom: false,
-    hideInPanel: true, // the side panel would show an empty row
-    margin: 0,
-    getMinHeight: height,
-    getMaxHeight: height,
-    getValue: () => "",
-    setValue: () => {},
-  });
-  widget.serialize = false;
+  const { fit } = addFitted(node, NAME, element, height);
   node.setSize([Math.max(node.size[0], MIN_WIDTH), node.size[1]]);
-  keepOnNode(node, NAME, element);
 
   const update = () => {
     const content = contentOf(node);
@@ -61,9 +51,7 @@ function addList(node) {
     const pick = (prompt, example) => fillOrCopy(node, prompt, example);
     if (typeof shown === "string") element.replaceChildren(html("div", "hv-line", { title: shown }, shown));
     else element.replaceChildren(...vocabularyList(shown, pick));
-    element.style.minHeight = `${height()}px`;
-    node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
-    node.setDirtyCanvas(true, true);
+    fit();
   };
   for (const event of ["onConfigure", "onConnectionsChange"]) chain(node, event, update);
   chain(node, "onAdded", () => {

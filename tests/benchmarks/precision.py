@@ -1,12 +1,12 @@
 """PSNR of mini's videos in half precision against those in full precision, from the same noise, through both stages."""
 
 import json
-import math
 import sys
 
 import torch
 
 import higen_core as hg
+from higen_core.media.image import psnr
 from higen_core.weights.conversion import DTYPES
 
 PROMPTS = (
@@ -31,14 +31,10 @@ def sample(dtype: torch.dtype, prompt: str) -> torch.Tensor:
     return vae.decode_video(video)[0]
 
 
-def psnr(frames: torch.Tensor, exact: torch.Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of values in [0, 1]."""
-    return -10 * math.log10((frames - exact).square().mean().item())
-
-
 def main(precision: str) -> None:
     """Prints the PSNR for each prompt."""
-    print(json.dumps([psnr(sample(DTYPES[precision], prompt), sample(torch.float32, prompt)) for prompt in PROMPTS]))
+    clips, exact = (torch.stack([sample(d, p) for p in PROMPTS]) for d in (DTYPES[precision], torch.float32))
+    print(json.dumps(psnr(clips, exact).tolist()))
 
 
 if __name__ == "__main__":

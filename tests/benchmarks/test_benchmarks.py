@@ -4,11 +4,9 @@ import subprocess
 import sys
 
 import pytest
-import torch
 
 from ..comfyui.paths import ROOT
 from . import process, step
-from .precision import psnr
 
 pytestmark = pytest.mark.skipif(not process.CLEAR_REFS.exists(), reason="needs Linux's /proc")
 
@@ -35,7 +33,3 @@ def test_the_command_prints_tables():
     header, line, *rows = (row.strip("|").split("|") for row in run.stdout.splitlines())
     assert [row[0].strip() for row in rows] == ["fp32, as downloaded", "converted to bf16"]
     assert {len(row) for row in (header, line, *rows)} == {5}
-
-
-def test_psnr_is_in_decibels():
-    assert psnr(torch.full((4,), 0.6), torch.full((4,), 0.5)) == pytest.approx(20, abs=1e-3)

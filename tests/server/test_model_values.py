@@ -1,4 +1,4 @@
-"""Cues that the model cannot follow are told before anything is sampled, and the model's values before a run."""
+"""Cues that the model cannot follow are refused before anything is sampled, and the model's values before a run."""
 
 import pytest
 import requests

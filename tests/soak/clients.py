@@ -58,7 +58,7 @@ def problems_of(server: ComfyServer, name: str, rng: random.Random, number: int)
                 if not running:
                     break
     problems = [problem_of(server, name, prompt_id, heard[prompt_id]) for prompt_id in own]
-    return problems + [f"{name} was told of the prompt {stranger} of another client" for stranger in strangers]
+    return problems + [f"{name} received messages of the prompt {stranger} of another client" for stranger in strangers]
 
 
 def submit(server: ComfyServer, client_id: str, name: str, rng: random.Random) -> str:
@@ -68,11 +68,11 @@ def submit(server: ComfyServer, client_id: str, name: str, rng: random.Random) -
 
 
 def problem_of(server: ComfyServer, name: str, prompt_id: str, heard: dict) -> str:
-    """What is wrong with a run: it failed, saved for another client, or its results were not told."""
+    """What is wrong with a run: it failed, saved for another client, or its results were not sent."""
     history = server.history(prompt_id)
     if history["status"]["status_str"] != "success":
         return f"{name}: {history['status']}"
     files = saved_files(heard)
     if not files or any(entry["subfolder"] != name for entry in files):
-        return f"{name}: was told of {files}"
-    return "" if history["outputs"] == heard else f"{name}: was told other results than the history has"
+        return f"{name}: received {files}"
+    return "" if history["outputs"] == heard else f"{name}: received other results than the history has"

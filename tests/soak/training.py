@@ -58,9 +58,11 @@ def problem_of_full_disk(out: Path, data: Path, free: int) -> str:
     tiny.toml(out / "options.toml", tiny.UNET, data=data, out=out, **OPTIONS)
     filler = fill(out, free)
     process = spawn(out, data)
-    told = process.communicate()[1]
-    if process.returncode and ("Traceback" in told or "cannot be written" not in told and "No space left" not in told):
-        return f"{free} bytes free: exit code {process.returncode}, {told[-300:]}"
+    stderr = process.communicate()[1]
+    if process.returncode and (
+        "Traceback" in stderr or "cannot be written" not in stderr and "No space left" not in stderr
+    ):
+        return f"{free} bytes free: exit code {process.returncode}, {stderr[-300:]}"
     if problem := broken(out) or unfinished(out):
         return f"{free} bytes free: {problem}"
     filler.unlink()
@@ -80,9 +82,9 @@ def spawn(out: Path, data: Path) -> subprocess.Popen:
 def finish(out: Path, data: Path) -> str:
     """Runs a training to its end. Returns what is wrong; empty if nothing."""
     process = spawn(out, data)
-    told = process.communicate()[1]
+    stderr = process.communicate()[1]
     if process.returncode:
-        return f"started again, it ended with {process.returncode}: {told[-300:]}"
+        return f"started again, it ended with {process.returncode}: {stderr[-300:]}"
     return broken(out) or unfinished(out)
 
 

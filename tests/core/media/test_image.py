@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from higen_core import fit_images
-from higen_core.media.image import FITS, as_image
+from higen_core.media.image import FITS, as_image, psnr
 
 
 def disc(height, width):
@@ -130,3 +130,8 @@ def test_a_transparency_mask_has_the_effect_of_alpha():
 def test_invalid_arguments_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         fit_images(**({"images": torch.zeros(1, 8, 8, 3), "height": 16, "width": 16} | change))
+
+
+def test_psnr_of_each_image_is_in_decibels():
+    images = torch.stack([torch.full((4, 4, 3), value) for value in (0.6, 0.51, 0.5)])
+    assert psnr(images, torch.full_like(images, 0.5)).tolist() == pytest.approx([20, 40, 100], abs=1e-2)

@@ -50,8 +50,8 @@ def test_a_full_disk_is_told_without_a_traceback(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Training, "run", run)
     with pytest.raises(SystemExit, match="1"):
         cli.main(["denoiser", "--data", str(tmp_path), "--out", "runs/a", "--pictures", "3"])
-    assert "error: " in (told := capsys.readouterr().err)
-    assert "state.pt cannot be written: No space left on device" in told
+    assert "error: " in (printed := capsys.readouterr().err)
+    assert "state.pt cannot be written: No space left on device" in printed
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["denoiser", "--help"], ["vae", "--help"], ["clip", "--help"]])

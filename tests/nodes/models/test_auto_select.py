@@ -102,9 +102,9 @@ def test_auto_leaves_out_what_is_no_file_of_weights_and_says_so_once(write_file,
     (folder / "broken.ckpt").write_bytes(b"PK\x03\x04" + b"\xff" * 100)
     for _ in range(2):
         assert auto_select.text_encoder_path(folders.AUTO, RELEASED) == str(folder / "tower.safetensors")
-    told = [record.getMessage() for record in caplog.records if "is left out" in record.getMessage()]
+    messages = [record.getMessage() for record in caplog.records if "is left out" in record.getMessage()]
     for name in ("dangling", "empty", "cut", "lying", "text.bin", "broken"):
-        assert sum(name in message.partition(" is left out")[0] for message in told) == 1
+        assert sum(name in message.partition(" is left out")[0] for message in messages) == 1
 
 
 def test_auto_survives_a_file_that_cannot_be_opened(write_file, monkeypatch):

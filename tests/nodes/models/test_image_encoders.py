@@ -92,5 +92,5 @@ def test_foreign_folders_are_left_out_and_said_once(clip_vision, caplog):
     (clip_vision / "dangling" / "model.safetensors").symlink_to(clip_vision / "nowhere")
     for _ in range(2):
         assert dinov2_names() == ["dinov2"]
-    told = [record.getMessage() for record in caplog.records if "is left out" in record.getMessage()]
-    assert sorted(message.split()[4] for message in told) == ["cut", "dangling", "deep", "empty", "latin"]
+    messages = [record.getMessage() for record in caplog.records if "is left out" in record.getMessage()]
+    assert sorted(message.split()[4] for message in messages) == ["cut", "dangling", "deep", "empty", "latin"]

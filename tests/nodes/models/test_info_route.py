@@ -1,4 +1,4 @@
-"""What the graph editor is told of weights."""
+"""What the graph editor shows of weights."""
 
 import os
 

@@ -30,7 +30,9 @@ test("every text that the code translates is in the Chinese table", () => {
 });
 
 test("the Chinese table has no text that is not in the code", () => {
-  const unused = Object.keys(CHINESE).filter((text) => ![sources, sent, described].some((code) => code.includes(`"${text}"`)) && !isKey(text));
+  const unused = Object.keys(CHINESE).filter(
+    (text) => ![sources, sent, described].some((code) => code.includes(`"${text}"`)) && !isKey(text),
+  );
   assert.deepEqual(unused, []);
 });
 

@@ -97,7 +97,8 @@ export const CHINESE = {
   "This model was not trained on: {words}": "模型没有学过：{words}",
   "“{color} {noun}”: this model knows “{noun}” without a color word only, another thing may come":
     "“{color} {noun}”：模型只认识不带颜色词的“{noun}”，可能会画出别的东西",
-  "“{color} {noun}”: this model knows “{noun}” in {allowed} only": "“{color} {noun}”：模型只认识这些颜色的“{noun}”：{allowed}",
+  "“{color} {noun}”: this model knows “{noun}” in {allowed} only":
+    "“{color} {noun}”：模型只认识这些颜色的“{noun}”：{allowed}",
   "“{words}”: after “{phrase}” this model knows {allowed} only": "“{words}”：在“{phrase}”之后，模型只认识 {allowed}",
   "“{words}”: this model does not know what follows “{phrase}”": "“{words}”：模型不认识“{phrase}”之后的词",
   "{words}: this model shows one thing at a time": "{words}：模型一次只画一个物体",

@@ -2,7 +2,11 @@
 
 /** The words of a prompt, as in higen_core/models/prompts.py. */
 export function wordsOf(text) {
-  const found = text.normalize("NFC").toLowerCase().match(/[\p{L}\p{N}\p{M}\p{So}'’]+/gu) ?? [];
+  const found =
+    text
+      .normalize("NFC")
+      .toLowerCase()
+      .match(/[\p{L}\p{N}\p{M}\p{So}'’]+/gu) ?? [];
   return new Set(found.map((word) => word.replace(/^['’]+|['’]+$/g, "").replace(/['’]s$/, "")));
 }
 

@@ -1,0 +1,47 @@
+/** DOM widgets that are as high as what they show, and make their node grow with it. */
+
+import { html } from "./elements.js";
+import { grow } from "./growth.js";
+import { keepOnNode } from "./mount.js";
+
+const LINE = 15; // pixels
+const CHARACTER = 6; // pixels of a wide one
+
+/**
+ * Add an element to a node. `height()` is that of its content in pixels.
+ * Returns the widget, and `fit()` to call when the content has changed.
+ */
+export function addFitted(node, name, element, height) {
+  const widget = node.addDOMWidget(name, name, element, {
+    serialize: false,
+    hideOnZoom: false,
+    hideInPanel: true, // the side panel would show an empty row
+    margin: 0,
+    getMinHeight: height,
+    getMaxHeight: height,
+    getValue: () => "",
+    setValue: () => {},
+  });
+  widget.serialize = false;
+  keepOnNode(node, name, element);
+  const fit = () => {
+    element.style.minHeight = `${height()}px`;
+    grow(node);
+    node.setDirtyCanvas(true, true);
+  };
+  return { widget, fit };
+}
+
+/** Add an element that shows texts, one below the other. Returns the widget, and `show(texts)`. */
+export function addTexts(node, name, element) {
+  const linesOf = ({ textContent }) => Math.ceil((textContent.length * CHARACTER) / Math.max(100, node.size[0] - 30));
+  const height = () => LINE * [...element.childNodes].reduce((sum, text) => sum + linesOf(text), 0);
+  const { widget, fit } = addFitted(node, name, element, height);
+  const show = (texts) => {
+    if (texts.join("\n") === element.dataset.text) return;
+    element.dataset.text = texts.join("\n");
+    element.replaceChildren(...texts.map((text) => html("div", "", {}, text)));
+    fit();
+  };
+  return { widget, show };
+}
