@@ -16,6 +16,7 @@ from .comfyui.browser import RENDERERS, Editor, launch
 from .comfyui.paths import ROOT
 from .comfyui.server import ComfyServer
 
+FAILED = pytest.StashKey[bool]()
 PACKAGES = {"higen_core": ROOT / "higen_core", "higen_pack": ROOT}
 
 
@@ -47,18 +48,44 @@ def server(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium():
-    """A headless browser, for one module: asyncio cannot be used while Playwright's event loop exists."""
+    """A headless browser."""
     with sync_playwright() as playwright:
         browser = launch(playwright.chromium)
         yield browser
         browser.close()
 
 
-@pytest.fixture(params=RENDERERS)
-def editor(request, chromium, server):
-    """ComfyUI's graph editor on a fresh page. A test that uses it runs with both renderers."""
-    context = chromium.new_context(viewport={"width": 1600, "height": 900})
-    yield Editor(context.new_page(), server, request.param)
-    context.close()
+@pytest.fixture(scope="session")
+def page_of_session(chromium, server):
+    """ComfyUI's graph editor on one page for all tests: to open it takes as long as ten tests."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(60_000)
+    return Editor(page, server, RENDERERS[0])
+
+
+@pytest.fixture(scope="module", params=RENDERERS)
+def renderer(request):
+    return request.param
+
+
+@pytest.fixture
+def editor(page_of_session, renderer, request):
+    """An empty graph, with each renderer. The test fails if the extension logs an error during it."""
+    editor = page_of_session
+    if request.session.stash.get(FAILED, False):
+        editor.open()
+        request.session.stash[FAILED] = False
+    editor.start_over(renderer)
+    yield editor
+    assert editor.errors == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Notes that a test failed, after which nothing is known of the state of the page."""
+    report = yield
+    if report.failed:
+        item.session.stash[FAILED] = True
+    return report

@@ -16,6 +16,7 @@ from .server import ComfyServer
 RENDERERS = ("litegraph", "vue")  # the classic canvas and "Nodes 2.0"
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
 FLAGS += "--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required".split()
+EMPTY = {"version": 0.4, "nodes": [], "links": [], "groups": [], "last_node_id": 0, "last_link_id": 0}
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -48,6 +49,23 @@ class Editor:
         self.page.goto(self.server.url)
         self.page.wait_for_selector("[data-testid=queue-button]")
         self.page.wait_for_function("window.app?.vueAppReady && app.graph")
+
+    def start_over(self, renderer: str) -> None:
+        """Shows an empty graph with one of RENDERERS, and closes all other workflows. Much faster than `open`."""
+        self.renderer = renderer
+        self.page.keyboard.press("Escape")
+        self.load(EMPTY)
+        self.page.evaluate(
+            """async vueNodes => {
+                await app.extensionManager.setting.set("Comfy.VueNodes.Enabled", vueNodes);
+                const { workflow } = app.extensionManager;
+                for (const open of [...workflow.openWorkflows])
+                    if (open !== workflow.activeWorkflow) await workflow.closeWorkflow(open);
+            }""",
+            renderer == "vue",
+        )
+        self.page.wait_for_function("() => document.querySelectorAll('svg.hc-plot').length === 0")
+        self.errors.clear()
 
     def reload(self) -> None:
         """Reloads the page as a user does: after it has saved the workflow, 0.5 s after a change in frontend 1.49."""

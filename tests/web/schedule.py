@@ -6,7 +6,6 @@ from ..comfyui.browser import Editor
 
 NODE = "HiGenCueSchedule"
 CONSTANTS = {"frames": 16, "motion": 500, "appearance": 1, "fps": 8}
-EMPTY = {"version": 0.4, "nodes": [], "links": [], "groups": [], "last_node_id": 0, "last_link_id": 0}
 
 
 def add_schedule(editor: Editor, x: int = 320, y: int = 120) -> "Curves":

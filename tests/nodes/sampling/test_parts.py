@@ -1,6 +1,7 @@
 """Parts of the picture and of the clip: masks on cues, prior tracks, noise masks, prompts for some frames."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -45,7 +46,8 @@ def prior(seed=5):
 
 def schedule(**inputs):
     options = {"frames": FRAMES, "motion": 300, "appearance": 0.5} | inputs
-    return asyncio.run(HiGenCueSchedule.execute(**options))[0]
+    with ThreadPoolExecutor(1) as thread:  # this thread may have the event loop of a browser
+        return thread.submit(asyncio.run, HiGenCueSchedule.execute(**options)).result()[0]
 
 
 @pytest.fixture(autouse=True)

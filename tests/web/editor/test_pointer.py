@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ...comfyui.browser import RENDERERS, Editor
-from ..schedule import EMPTY, add_schedule
+from ...comfyui.browser import Editor
+from ..schedule import add_schedule
 
 
 def test_clicking_adds_and_dragging_moves(schedule, editor):
@@ -85,13 +85,11 @@ def test_the_wheel_zooms_and_the_middle_button_pans_over_the_plot(schedule):
     assert schedule.points() == []
 
 
-@pytest.mark.parametrize("renderer", RENDERERS)
 def test_touch(chromium, server, renderer):
     """A tap adds a point, a finger drags one from further away than the mouse, a long press opens the menu."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900}, has_touch=True)
     page.set_default_timeout(60_000)
     editor = Editor(page, server, renderer)
-    editor.load(EMPTY)
     schedule = add_schedule(editor)
     page.touchscreen.tap(*schedule.place(0.4, 0.8))
     assert len(schedule.points()) == 3

@@ -16,7 +16,7 @@ YEAR = "() => String(new Date().getFullYear())"
     ("prefix", "filled"),
     [
         ("clips/%date:yyyy%/video", "clips/{year}/video"),
-        ("%HiGenTemporalSampler.seed%_%HiGenTemporalSampler.sampler%", "1234_dpmpp_2m"),
+        ("%HiGenTemporalSampler.seed%_%HiGenTemporalSampler.sampler%", "1234_model default"),
         ("HiGen/video", "HiGen/video"),
     ],
 )
