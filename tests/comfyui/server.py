@@ -11,7 +11,7 @@ from pathlib import Path
 
 import requests
 
-from .paths import ROOT, comfyui_path
+from .paths import FRONTEND, ROOT, comfyui_path, frontend_path
 from .run import Run, follow
 
 FOLDERS = ("models", "input", "output", "custom_nodes", "user", "temp")
@@ -62,6 +62,8 @@ class ComfyServer:
     def spawn(self) -> subprocess.Popen:
         command = [sys.executable, "-u", "main.py", "--cpu", "--disable-auto-launch", "--port", str(self.port)]
         command += ["--base-directory", str(self.base), "--database-url", "sqlite:///:memory:", *self.options]
+        if folder := frontend_path():
+            command += ["--front-end-root", str(folder / FRONTEND / "static")]
         with self.log_path.open("wb") as log:
             streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
             return subprocess.Popen(command, cwd=comfyui_path(), **streams)
