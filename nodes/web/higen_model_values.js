@@ -20,7 +20,6 @@ import { keepResults } from "./lib/results/store.js";
 
 const NAME = "higen_note";
 const SAYS_MORE = ["HiGenApplyCues", "HiGenVideoNoise", "HiGenImagePrior"]; // they have notes, but no values of the model
-const DRAWINGS = ["curves", "higen_shown"]; // widgets of this pack that fill the rest of a node
 const updates = new Map(); // node -> function that shows its texts again
 
 app.registerExtension({
@@ -67,7 +66,6 @@ function addNote(node) {
   const element = html("div", "higen-note", { role: "status" });
   element.addEventListener("wheel", forward, { passive: false });
   const { widget, show } = addTexts(node, NAME, element);
-  placeBefore(node, widget, DRAWINGS);
 
   const update = () => {
     const notes = notesOf(node).map(({ text, values }) => translate(text, translated(values)));
@@ -95,12 +93,4 @@ function valuesText(node) {
     .filter(({ name }) => !node.inputs?.some(({ widget, link }) => widget?.name === name && link != null))
     .map(({ name, label }) => `${label || name} ${values[name]}`);
   return listed.length ? translate("Model default: {values}", { values: listed.join(", ") }) : "";
-}
-
-/** Move the last widget of a node before those of some names: extensions add theirs in any order. */
-function placeBefore(node, widget, names) {
-  const index = node.widgets.findIndex(({ name }) => names.includes(name));
-  if (index < 0) return;
-  node.widgets.pop();
-  node.widgets.splice(index, 0, widget);
 }

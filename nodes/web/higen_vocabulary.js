@@ -13,6 +13,7 @@ const NAME = "higen_vocabulary";
 const LOADER = "HiGenLoader";
 const MIN_WIDTH = 300; // pixels: the tabs of mini's groups in one row
 const LIST_HEIGHT = 100; // pixels: the tabs and five lines, which scroll
+const WHOLE_LIST_HEIGHT = 200; // pixels: the examples of mini on a loader with room for them
 const LINE_HEIGHT = 34; // pixels: two lines
 const updates = new Map(); // loader -> function that shows the words of its weights
 
@@ -40,8 +41,9 @@ function addList(node) {
   const onWheel = (event) => (event.target.closest(".hv-panel") ? event.stopPropagation() : forward(event));
   element.addEventListener("wheel", onWheel, { passive: false });
   let shown = null; // the info or the text that is shown
-  const height = () => (typeof shown === "string" ? LINE_HEIGHT : LIST_HEIGHT);
-  const { fit } = addFitted(node, NAME, element, height);
+  const least = () => (typeof shown === "string" ? LINE_HEIGHT : LIST_HEIGHT);
+  const most = () => (typeof shown === "string" ? LINE_HEIGHT : WHOLE_LIST_HEIGHT);
+  const { fit } = addFitted(node, NAME, element, least, most);
   node.setSize([Math.max(node.size[0], MIN_WIDTH), node.size[1]]);
 
   const update = () => {

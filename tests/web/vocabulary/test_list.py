@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ...comfyui.paths import WORKFLOWS
+from ...comfyui.server import PACK_FOLDER
 
 WORKFLOW = json.loads((WORKFLOWS / "text_to_video.json").read_text())
 SET = """([type, name, value]) => {
@@ -21,6 +22,18 @@ OVERFLOW = """() => {
     const own = app.graph.nodes.find(n => n.comfyClass === "HiGenLoader");
     const bottom = node ?? app.canvasPosToClientPos([0, own.pos[1] + own.size[1]])[1];
     return list.getBoundingClientRect().bottom - bottom;
+}"""
+ADDED_AFTER = """async module => {
+    const { addFitted } = await import(module);
+    const node = LiteGraph.createNode("Note");
+    node.widgets = [];
+    node.addDOMWidget("higen_shown", "text", document.createElement("div"));
+    addFitted(node, "list", document.createElement("div"), () => 0);
+    return node.widgets.map(widget => widget.name);
+}"""
+WHOLE = """() => {
+    const { scrollHeight, clientHeight } = document.querySelector(".hv-panel");
+    return scrollHeight <= clientHeight;
 }"""
 EXAMPLE = "a rocket on a blue background moving up faster and faster"
 
@@ -62,6 +75,18 @@ def test_the_list_scrolls_by_itself(editor, words):
     editor.page.mouse.wheel(0, 60)
     editor.page.wait_for_function("() => document.querySelector('.hv-panel').scrollTop > 0")
     assert editor.page.evaluate("() => app.canvas.ds.scale") == scale
+
+
+def test_a_loader_with_room_shows_all_examples(editor, words):
+    editor.page.wait_for_function(f"() => !({WHOLE})()")
+    editor.page.evaluate("() => app.graph.nodes[0].setSize([360, 420])")
+    editor.page.wait_for_function(WHOLE)
+    assert editor.page.evaluate(OVERFLOW) <= 1
+
+
+def test_the_list_is_above_the_text_of_a_run_whichever_is_added_first(editor):
+    names = editor.page.evaluate(ADDED_AFTER, f"/extensions/{PACK_FOLDER}/lib/page/fitted_widget.js")
+    assert names == ["list", "higen_shown"]
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,10 @@ export class Drawing {
    * Axes with units: frames and seconds below, motion on the left, appearance on the right. `reach` is the least and the
    * most motion that the weights can show, null if that is not known: what is beyond is shaded.
    */
-  drawGrid(plot, { frames, fps, motionScale, reach }) {
+  drawGrid(plot, { frames, fps, motionScale, reach: known }) {
+    const reach = known ?? [0, MOTION_MAX];
     const seconds = (frame) => `${Number((frame / fps).toFixed(2))}s`;
-    const elements = beyondReach(reach ?? [0, MOTION_MAX], plot);
+    const elements = beyondReach(reach, plot);
     for (let frame = 0; frame < frames; frame++) {
       const x = plot.px(frame / (frames - 1));
       if (plot.width / (frames - 1) >= 5) elements.push(line("hc-minor", x, plot.top, x, plot.bottom));
@@ -49,6 +50,7 @@ export class Drawing {
     }
     elements.push(text("hc-frame", plot.left - 10, plot.bottom + 24, translate("frame"), "end"));
     elements.push(text("hc-small", plot.left - 10, plot.bottom + 34, translate("time"), "end"));
+    elements.push(...beyondLabel(reach, plot));
     this.grid.replaceChildren(...elements);
   }
 
@@ -176,12 +178,14 @@ function beyondReach([least, most], plot) {
   };
   const elements = [];
   if (least > 0) elements.push(shade(0, least));
-  if (most < MOTION_MAX) {
-    const label = translate("motion beyond the reach of the model ({most})", { most: Math.round(most) });
-    elements.push(shade(most, MOTION_MAX));
-    elements.push(text("hc-small hc-beyond-label", plot.right - 4, plot.py(most / MOTION_MAX) - 4, label, "end"));
-  }
+  if (most < MOTION_MAX) elements.push(shade(most, MOTION_MAX));
   return elements;
+}
+
+function beyondLabel([, most], plot) {
+  if (most >= MOTION_MAX) return [];
+  const label = translate("motion beyond the reach of the model ({most})", { most: Math.round(most) });
+  return [text("hc-small hc-beyond-label", plot.right - 4, plot.py(most / MOTION_MAX) - 4, label, "end")];
 }
 
 const line = (kind, x1, y1, x2, y2) => svg("line", { class: kind, x1, y1, x2, y2 });

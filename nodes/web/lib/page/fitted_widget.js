@@ -4,25 +4,27 @@ import { html } from "./elements.js";
 import { grow } from "./growth.js";
 import { keepOnNode } from "./mount.js";
 
+const FILLING = ["curves", "higen_shown"]; // widgets of this pack that fill the rest of a node
 const LINE = 15; // pixels
 const CHARACTER = 6; // pixels of a wide one
 
 /**
- * Add an element to a node. `height()` is that of its content in pixels.
+ * Add an element to a node. `height()` is that of its content in pixels, `most()` what it takes of a node with more room.
  * Returns the widget, and `fit()` to call when the content has changed.
  */
-export function addFitted(node, name, element, height) {
+export function addFitted(node, name, element, height, most = height) {
   const widget = node.addDOMWidget(name, name, element, {
     serialize: false,
     hideOnZoom: false,
     hideInPanel: true, // the side panel would show an empty row
     margin: 0,
     getMinHeight: height,
-    getMaxHeight: height,
+    getMaxHeight: most,
     getValue: () => "",
     setValue: () => {},
   });
   widget.serialize = false;
+  placeBefore(node, widget, FILLING);
   keepOnNode(node, name, element);
   const fit = () => {
     element.style.minHeight = `${height()}px`;
@@ -44,4 +46,12 @@ export function addTexts(node, name, element) {
     fit();
   };
   return { widget, show };
+}
+
+/** Move the last widget of a node before those of some names: extensions add theirs in any order. */
+function placeBefore(node, widget, names) {
+  const index = node.widgets.findIndex(({ name }) => names.includes(name));
+  if (index < 0) return;
+  node.widgets.pop();
+  node.widgets.splice(index, 0, widget);
 }
