@@ -18,6 +18,7 @@ from .models.info import ModelInfo
 from .models.unet import UNet
 from .models.vae import LATENT_SCALE, VAE
 from .weights.checkpoint import load_clip, load_unet, load_vae
+from .weights.lora import load_lora
 
 __all__ = [
     "LATENT_SCALE",
@@ -51,6 +52,7 @@ __all__ = [
     "key_frames",
     "load_clip",
     "load_dinov2",
+    "load_lora",
     "load_unet",
     "load_vae",
     "match_motion",

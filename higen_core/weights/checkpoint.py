@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import torch
+from torch import Tensor
 
 from ..aliases import ALIASES
 from ..models.config import RELEASED, RELEASED_CLIP, RELEASED_VAE, CLIPConfig, UNetConfig, VAEConfig
@@ -241,15 +242,20 @@ def save_network(
     Raises:
         OSError: it cannot be written; the message names it.
     """
+    tensors = {name: value.detach().to(dtype) for name, value in network.state_dict().items()}
+    write_tensors(path, tensors, {**metadata, "config": network.config.to_dict()})
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Writes tensors and JSON values to a safetensors file; see `save_network` for how, and for errors."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    texts = {key: json.dumps(value) for key, value in {**metadata, "config": network.config.to_dict()}.items()}
-    tensors = {name: value.detach().to(dtype).contiguous() for name, value in network.state_dict().items()}
+    texts = {key: json.dumps(value) for key, value in metadata.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{uuid4().hex}.partial")
     try:
-        save_file(tensors, temporary, texts)
+        save_file({name: value.detach().contiguous() for name, value in tensors.items()}, temporary, texts)
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
         raise not_written(path, error) from error

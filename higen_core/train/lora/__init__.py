@@ -1,0 +1,1 @@
+"""LoRA: low-rank adapters of a network, and their training."""

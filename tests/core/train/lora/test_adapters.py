@@ -1,0 +1,95 @@
+"""Adapters on a denoiser: which layers they change, that they train, and that their file gives the same network."""
+
+import pytest
+import torch
+
+import higen_core as hg
+from higen_core.train.lora.adapters import (
+    TARGETS,
+    adapted_layers,
+    adapter_parameters,
+    add_lora,
+    lora_tensors,
+    target_layers,
+    without_lora,
+)
+from higen_core.weights.checkpoint import save_network
+from higen_core.weights.lora import save_lora
+
+from .. import tiny
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Weights of a network without a channel of zeros."""
+    torch.manual_seed(2)
+    unet = hg.UNet(tiny.unet_config())
+    for weight in unet.parameters():
+        torch.nn.init.normal_(weight, std=0.05)
+    save_network(tmp_path / "unet.safetensors", unet)
+    return tmp_path / "unet.safetensors"
+
+
+def call(unet, frames=3):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 4, frames, 8, 8, generator=generator)
+    return unet(x, torch.tensor([500]), text=torch.randn(1, 5, 32, generator=generator))
+
+
+def trained(unet, steps=2):
+    optimizer = torch.optim.AdamW(adapter_parameters(unet), lr=1e-2)
+    for _ in range(steps):
+        call(unet).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return unet
+
+
+@pytest.mark.parametrize("dora", [False, True], ids=["lora", "dora"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_file_gives_the_trained_network(path, tmp_path, target, dora):
+    unet = hg.load_unet(path)
+    before = call(unet)
+    add_lora(unet, target, rank=2, alpha=3, dora=dora)
+    assert torch.allclose(call(unet), before, atol=1e-6)
+    after = call(trained(unet)).detach()
+    assert not torch.allclose(after, before, atol=1e-3)
+    with without_lora(unet):
+        assert torch.allclose(call(unet), before, atol=1e-6)
+    save_lora(tmp_path / "lora.safetensors", lora_tensors(unet), torch.float32)
+    torch.testing.assert_close(call(hg.load_lora(hg.load_unet(path), tmp_path / "lora.safetensors")), after)
+
+
+def test_motion_and_appearance_are_the_temporal_and_the_spatial_layers(path):
+    unet = hg.load_unet(path)
+    motion, appearance, every = (set(target_layers(unet, target)) for target in TARGETS)
+    assert not motion & appearance
+    assert every - motion - appearance == {
+        f"embedding.{m}.{i}" for m in ("time", "motion", "appearance") for i in (0, 2)
+    }
+    assert {"down.0.1.proj_in", "up.0.0.temporal.convs.3", "down.1.2.block.attn1.q"} <= motion
+    assert {"down.0.0.conv", "down.0.0.prior", "conv_out", "text_resampler.input_mapping", "middle.0.emb"} <= appearance
+    with pytest.raises(ValueError, match="target must be one of motion, appearance, all, got 'both'"):
+        target_layers(unet, "both")
+
+
+def test_a_motion_adapter_leaves_single_frames_alone(path):
+    unet = hg.load_unet(path)
+    before = call(unet, frames=1)
+    trained(add_lora(unet, "motion", rank=2))
+    assert torch.equal(call(unet, frames=1), before)
+
+
+def test_only_the_adapters_have_gradients(path):
+    unet = add_lora(hg.load_unet(path), "motion", rank=2)
+    names = {name for name, weight in unet.named_parameters() if weight.requires_grad}
+    assert names and all(".lora_" in name for name in names)
+    assert len(adapter_parameters(unet)) == len(names) == 2 * len(adapted_layers(unet))
+
+
+def test_dora_refuses_weights_without_a_direction(tmp_path):
+    unet = hg.load_unet(tiny.denoiser(tmp_path / "unet.safetensors"))  # not trained: some layers are zero
+    with pytest.raises(ValueError, match="dora needs weights without channels of zeros.*use a LoRA without dora"):
+        add_lora(unet, "motion", dora=True)
+    with pytest.raises(ValueError, match="rank must be at least 1, got 0"):
+        add_lora(unet, rank=0)
