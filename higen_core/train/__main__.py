@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from .checkpoint import resumed_changes
 from .config import CLIPTraining, DenoiserTraining, VAETraining
 from .data.registry import Training, plugin
+from .lora.config import LoraTraining
 from .options import add_config_flag, add_flags, read_config, read_toml
 
 TRAININGS = {
     "vae": Training(VAETraining, ".vae:main", "train the autoencoder"),
     "clip": Training(CLIPTraining, ".clip:main", "train the text and image towers"),
     "denoiser": Training(DenoiserTraining, ".denoiser:main", "train the denoiser, from weights or from scratch"),
+    "lora": Training(LoraTraining, ".training:main", "train a LoRA of a denoiser, for one card"),
 }
 
 

@@ -28,21 +28,54 @@ from .config import LoopConfig, changed_options
 Module = TypeVar("Module", bound=nn.Module)
 
 
+def trained_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """The state dict of a network without its frozen weights, which are those of the file that the run began with."""
+    frozen = {name for name, weight in model.named_parameters() if not weight.requires_grad}
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in frozen}
+
+
 class Average:
-    """Exponential moving average of all tensors of a network, sharded like them."""
+    """Exponential moving average of the trained tensors of a network, sharded like them."""
 
     def __init__(self, model: nn.Module, decay: float):
         self.decay, self.count = decay, 0
-        self.tensors = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        self.tensors = {name: tensor.detach().clone() for name, tensor in trained_tensors(model).items()}
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """The decay starts low, so that the random start does not stay in early checkpoints."""
         decay = min(self.decay, self.count / (9 + self.count))
-        current = model.state_dict()
+        current = trained_tensors(model)
         pairs = [(_local(mean), _local(current[name])) for name, mean in self.tensors.items()]
         get_ema_multi_avg_fn(decay)([mean for mean, _ in pairs], [now for _, now in pairs], self.count)
         self.count += 1
+
+    @contextmanager
+    def applied(self, model: Module, empty: Module) -> Iterator[Module]:
+        """The network with the averaged weights, as long as the context lasts. It needs no second copy of a network
+        unless that is sharded.
+
+        Args:
+            model: the network; its weights are exchanged for the average and back.
+            empty: the same network on the meta device, to receive what is gathered of a sharded one.
+        """
+        current = model.state_dict()
+        if any(isinstance(tensor, DTensor) for tensor in current.values()):
+            empty.load_state_dict(whole(current | self.tensors), assign=True)
+            yield empty
+            return
+        self._exchange(current)
+        try:
+            yield model
+        finally:
+            self._exchange(current)
+
+    @torch.no_grad()
+    def _exchange(self, current: dict[str, Tensor]) -> None:
+        for name, mean in self.tensors.items():
+            now = current[name].clone()
+            current[name].copy_(mean)
+            mean.copy_(now)
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"n_averaged": torch.tensor(self.count)} | {f"module.{k}": v for k, v in self.tensors.items()}
@@ -71,8 +104,11 @@ class State:
 
     def save(self, path: Path, step: int, config: LoopConfig, writes: bool) -> None:
         """Called in all processes, as each may hold a part of the weights; the one that `writes` writes the file."""
-        parts = {"model": self.model, "optimizer": self.optimizer, "average": self.average}
-        state = {name: whole(part.state_dict()) for name, part in parts.items()}
+        state: dict[str, Any] = {
+            "model": whole(trained_tensors(self.model)),
+            "optimizer": whole(self.optimizer.state_dict()),
+            "average": whole(self.average.state_dict()),
+        }
         state |= {"step": step, "config": json.dumps(config.to_dict())}
         if self.scaler is not None:
             state["scaler"] = self.scaler.state_dict()
@@ -86,13 +122,16 @@ class State:
         if not path.exists():
             return 0
         state = torch.load(path, map_location="cpu", weights_only=True)
-        own = self.model.state_dict()
-        if renamed := sorted(own.keys() ^ state["model"].keys()):
+        own = trained_tensors(self.model)
+        frozen = self.model.state_dict().keys() - own.keys()  # earlier versions saved them as well
+        saved = {name: value for name, value in state["model"].items() if name not in frozen}
+        if renamed := sorted(own.keys() ^ saved.keys()):
             raise ValueError(
                 f"{path} is of another network or of an earlier version: only one of the two has {renamed[0]}. Start "
                 "in a new folder; with init, from the weights that the run wrote"
             )
-        self.model.load_state_dict({name: _sharded_like(value, own[name]) for name, value in state["model"].items()})
+        weights = {name: _sharded_like(value, own[name]) for name, value in saved.items()}
+        self.model.load_state_dict(weights, strict=False)
         self.average.load_state_dict(state["average"])
         self._load_optimizer(state["optimizer"])
         if self.scaler is not None and "scaler" in state:

@@ -176,7 +176,7 @@ class DenoiserTraining(LoopConfig):
     shard_frames: int = option(4096, "frames in a file of cached latents", "refuse")
 
     videos: int = option(4, "clips per batch")
-    images: int = option(16, "images per batch, for the spatial stage")
+    images: int = option(16, "images per batch, for the spatial stage; 0: none")
     spatial_warmup_steps: int = option(1000, "first steps, on twice as many images and no clips")
 
     caption_dropout: float = option(0.1, "probability of an empty caption, for classifier-free guidance")
@@ -215,7 +215,12 @@ class DenoiserTraining(LoopConfig):
             raise ValueError(
                 f"appearance_guidance = {self.appearance_guidance} needs cue_dropout > 0, to train the null cue"
             )
-        check_range(self, 1, float("inf"), "width", "height", "windows", "videos", "images")
+        check_range(self, 1, float("inf"), "width", "height", "windows", "videos")
+        check_range(self, 0, float("inf"), "images")
+        if self.spatial_warmup_steps and not self.images:
+            raise ValueError(
+                f"spatial_warmup_steps = {self.spatial_warmup_steps} needs images, got images = 0: set one to 0 only"
+            )
         check_range(self, 2, float("inf"), "frames")
         check_range(self, 1e-6, float("inf"), "fps", "motion_scale", "timestep_power")
         check_range(self, -1, 0.999, "similarity_floor")

@@ -6,7 +6,7 @@ The prior of a clip is its first frame; its cues are measured on its pixels.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,10 +75,8 @@ class ClipBatches:
         config = self.config
         if step < config.spatial_warmup_steps:
             return {"image": self._images(2 * config.images, step, rng, generator)}
-        return {
-            "image": self._images(config.images, step, rng, generator),
-            "video": self._videos(config.videos, step, rng, generator),
-        }
+        samples = {"image": self._images(config.images, step, rng, generator)} if config.images else {}
+        return samples | {"video": self._videos(config.videos, step, rng, generator)}
 
     def _images(self, size: int, step: int, rng: random.Random, generator: torch.Generator) -> Sample:
         images = self.data_set.images.draw(size, step, rng)
@@ -181,14 +179,27 @@ def trained_info(config: DenoiserTraining, info: ModelInfo) -> ModelInfo:
     return replace(info, **{name: getattr(config, name) for name in names if getattr(config, name) is not None})
 
 
-def run(config: DenoiserTraining, unet: UNet, vae: VAE, clip: CLIP, data_set: DataSet, batches: ClipBatches) -> None:
-    """Trains `unet` on the batches; writes denoiser.safetensors and, if the config asks for them, samples."""
+def export_network(config: DenoiserTraining, unet: UNet, step: int) -> None:
+    """Writes the whole network."""
+    info = replace(unet.info, steps=step)
+    save_network(config.out / "denoiser.safetensors", unet, torch.float16, **info.to_metadata())
+
+
+def run(
+    config: DenoiserTraining,
+    unet: UNet,
+    vae: VAE,
+    clip: CLIP,
+    data_set: DataSet,
+    batches: ClipBatches,
+    save: Callable[[Any, UNet, int], None] = export_network,
+) -> None:
+    """Trains `unet` on the batches; `save` writes it at every checkpoint; the config may ask for samples."""
     unet.info = replace(batches.info, training=config.to_metadata(), motion_response=())  # that of other weights
     prompts = list(config.prompts) or data_set.prompts
 
     def export(model: Denoise, step: int) -> None:
-        info = replace(unet.info, steps=step)
-        save_network(config.out / "denoiser.safetensors", model.unet, torch.float16, **info.to_metadata())
+        save(config, model.unet, step)
 
     def preview(model: Denoise) -> Tensor:
         network = model.unet.to(own_device())

@@ -15,7 +15,7 @@ from accelerate.utils import send_to_device
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .checkpoint import Average, State, remove_partials, resumed_changes, whole
+from .checkpoint import Average, State, remove_partials, resumed_changes
 from .config import LoopConfig
 from .logger import Log
 
@@ -67,13 +67,14 @@ def train(
         cpu=own_device().type == "cpu",
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
-    averaged = copy.deepcopy(model)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay, betas=(0.9, 0.99))
+    empty = without_storage(model)
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=config.lr, weight_decay=config.weight_decay, betas=(0.9, 0.99))
     model, optimizer = accelerator.prepare(model, optimizer)
     network = accelerator.unwrap_model(model)
     state = State(network, optimizer, Average(network, config.ema), accelerator.scaler)
     main = accelerator.is_main_process
-    first = _resume(state, averaged, config, export, main)
+    first = _resume(state, empty, config, export, main)
     for change in changes:
         accelerator.print(f"resumed with a changed option: {change}")
     with Log(config, first, main) as log, _interrupts() as interrupts:
@@ -93,21 +94,19 @@ def train(
             log.step(done, lr, losses)
             saves = stop or done % config.every == 0 or done == config.steps
             shows = preview is not None and config.sample_every > 0 and done % config.sample_every == 0
-            if saves or shows:
-                averaged.load_state_dict(whole(state.average.tensors))
             if saves:
                 state.save(config.folder / "state.pt", done, config, writes=main)
-            if saves and main:
-                export(averaged, done)
-            if preview and shows and main:
-                log.image(done, preview(averaged))
+            if saves or shows:
+                with state.average.applied(network, empty) as averaged:
+                    if saves and main:
+                        export(averaged, done)
+                    if preview and shows and main:
+                        log.image(done, preview(averaged))
             if stop:
                 break
 
 
-def _resume(
-    state: State, averaged: nn.Module, config: LoopConfig, export: Callable[[Any, int], None], main: bool
-) -> int:
+def _resume(state: State, empty: nn.Module, config: LoopConfig, export: Callable[[Any, int], None], main: bool) -> int:
     """Loads the state of the run, if there is one, and returns the number of steps that are done.
 
     A complete run is exported again: it may have been killed after its last state and before its last export.
@@ -117,10 +116,21 @@ def _resume(
     if main:
         remove_partials(path)
     if first >= config.steps:
-        averaged.load_state_dict(whole(state.average.tensors))
-        if main:
-            export(averaged, first)
+        with state.average.applied(state.model, empty) as averaged:
+            if main:
+                export(averaged, first)
     return first
+
+
+def without_storage(model: nn.Module) -> nn.Module:
+    """A copy of a network on the meta device."""
+    tensors = [*model.parameters(), *model.buffers()]
+    return copy.deepcopy(model, {id(tensor): _on_meta(tensor) for tensor in tensors})
+
+
+def _on_meta(tensor: Tensor) -> Tensor:
+    empty = tensor.detach().to("meta")
+    return nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
 
 
 def _backward(

@@ -40,11 +40,15 @@ def add_flags(parser: argparse.ArgumentParser, kind: type[LoopConfig]) -> None:
     for name, types_ in _options(kind).items():
         field = kind.__dataclass_fields__[name]
         help = field.metadata["help"].replace("%", "%%")
-        if field.default not in (MISSING, None, (), ""):
+        if field.default not in (MISSING, None, (), "") and field.default is not False:
             help += f" ({field.default})"
         many: dict[str, Any] = {"nargs": "+"} if tuple in types_ else {}
-        parse = str if tuple in types_ else next(t for t in METAVARS if t in types_)
-        settings = many | {"dest": name, "type": parse, "metavar": METAVARS[parse], "default": argparse.SUPPRESS}
+        settings: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
+        if bool in types_:
+            settings |= {"action": argparse.BooleanOptionalAction}
+        else:
+            parse = str if tuple in types_ else next(t for t in METAVARS if t in types_)
+            settings |= many | {"type": parse, "metavar": METAVARS[parse]}
         group = common if name in LoopConfig.__dataclass_fields__ else own
         group.add_argument(_flag(name), help=help, **settings)
         for old in (old for old, new in ALIASES.items() if new == name):
@@ -113,7 +117,7 @@ def _typed(name: str, value: Any, allowed: tuple[type, ...]) -> Any:
         return tuple(value)
     if type(value) is int and float in allowed:
         return float(value)
-    if isinstance(value, allowed) and not isinstance(value, bool):
+    if isinstance(value, allowed) and isinstance(value, bool) == (bool in allowed):
         return value
     kinds = " or ".join(kind.__name__ for kind in allowed if kind is not type(None))
     raise ValueError(f"{name} must be {kinds}, got {value!r}")

@@ -17,11 +17,10 @@ from torch import Tensor, nn
 from ...models.embedding import FrameEmbedding
 from ...models.temporal import TemporalConv, TemporalTransformer
 from ...models.unet import UNet
+from .config import TARGETS
 
 Module = TypeVar("Module", bound=nn.Module)
 
-TARGETS = ("motion", "appearance", "all")
-"""motion: temporal layers; appearance: spatial layers and the text resampler; all: the per-frame embedding as well."""
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 

@@ -52,6 +52,16 @@ def denoiser(path: Path, **info) -> Path:
     return path
 
 
+def trained_denoiser(path: Path, **info) -> Path:
+    """Random weights without layers of zeros, as training leaves them: all layers have gradients."""
+    torch.manual_seed(2)
+    unet = UNet(unet_config())
+    for weight in unet.parameters():
+        torch.nn.init.normal_(weight, std=0.05)
+    save_network(path, unet, **info)
+    return path
+
+
 def toml(path: Path, network: dict | None = None, **options) -> Path:
     """Writes a file of options and of the network's sizes."""
     lines = [f"{name} = {_value(value)}" for name, value in options.items()]

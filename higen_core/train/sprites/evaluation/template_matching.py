@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor
 
-from ..scenes import BACKGROUNDS, OBJECTS, SIZE, render, sample_scene, texture
+from ..scenes import BACKGROUNDS, NEW_EMOJI, OBJECTS, SIZE, render, sample_scene, texture
 
+ALL_OBJECTS = (*OBJECTS, *NEW_EMOJI)
 SPRITE_SIZES = (26, 29, 32, 36)
 FOREGROUND = 0.15  # a pixel this far from the background's color, in any channel, belongs to the sprite
 FAR = 22  # pixels from the sprite's center from which on a pixel counts as background
@@ -53,13 +54,13 @@ class Track:
     flicker: float
 
 
-def match_frame(frame: Tensor) -> Match:
-    """Explains a frame (h, w, 3) in [0, 1]."""
+def match_frame(frame: Tensor, objects: tuple[str, ...] = OBJECTS) -> Match:
+    """Explains a frame (h, w, 3) in [0, 1] with one of `objects`."""
     border = _border_color(frame)
     x = rearrange(frame - border, "h w c -> 1 c h w")
     flat_error = x.square().sum()
     best = (-math.inf, 0, 0, 0, 0)
-    for size, (color, alpha) in zip(SPRITE_SIZES, _templates(), strict=True):
+    for size, (color, alpha) in zip(SPRITE_SIZES, _templates(objects), strict=True):
         sprite = color - alpha * border.view(1, 3, 1, 1)  # the sprite's difference to the flat background
         gain = 2 * F.conv2d(x, sprite) - sprite.square().sum((1, 2, 3)).view(1, -1, 1, 1)
         value, position = gain[0].flatten(1).max(dim=1)
@@ -68,7 +69,7 @@ def match_frame(frame: Tensor) -> Match:
         if value[index] > best[0]:
             best = float(value[index]), index, size, row, column
     value, index, size, row, column = best
-    name = OBJECTS[index] if value > 0 else ""
+    name = objects[index] if value > 0 else ""
     center = column + size / 2, row + size / 2
     return Match(name, background_of(frame), center, float(flat_error - max(value, 0.0)) / frame.numel())
 
@@ -108,10 +109,10 @@ def accuracy(scenes: int = 200, seed: int = 0) -> dict[str, float]:
     return {"object": objects / scenes, "background": backgrounds / scenes, "place_px": distance / scenes}
 
 
-@lru_cache(maxsize=1)
-def _templates() -> list[tuple[Tensor, Tensor]]:
+@lru_cache(maxsize=2)
+def _templates(objects: tuple[str, ...]) -> list[tuple[Tensor, Tensor]]:
     """For each size: colors times alpha (objects, 3, s, s) and alpha (objects, 1, s, s)."""
-    textures = torch.stack([texture(name) for name in OBJECTS])
+    textures = torch.stack([texture(name) for name in objects])
     scaled = [F.interpolate(textures, size=size, mode="bilinear", antialias=True) for size in SPRITE_SIZES]
     return [(t[:, :3], t[:, 3:]) for t in scaled]
 

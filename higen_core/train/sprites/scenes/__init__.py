@@ -8,7 +8,7 @@ from .pairs import PAIR_TYPES, sample_pair
 from .rendering import path, render
 from .sampling import sample_content, sample_first_frame, sample_scene, sample_still
 from .scene import BACKGROUNDS, DIRECTIONS, FPS, FRAMES, MOTION_SCALE, PROFILES, SIZE, Scene, is_held_out
-from .textures import COLORS, EMOJI, OBJECTS, texture
+from .textures import COLORS, EMOJI, NEW_EMOJI, OBJECTS, texture
 
 __all__ = [
     "BACKGROUNDS",
@@ -18,6 +18,7 @@ __all__ = [
     "FPS",
     "FRAMES",
     "MOTION_SCALE",
+    "NEW_EMOJI",
     "OBJECTS",
     "PAIR_TYPES",
     "PROFILES",

@@ -16,8 +16,9 @@ GROWTH = 14.0
 """Pixels that a sprite's size gains or loses when it grows or shrinks all the way."""
 
 
-def render(scene: Scene, frames: int = FRAMES) -> Tensor:
-    """Draws a scene -> (frames, SIZE, SIZE, 3) in [0, 1]."""
+def render(scene: Scene, frames: int = FRAMES, centers: Tensor | None = None) -> Tensor:
+    """Draws a scene -> (frames, SIZE, SIZE, 3) in [0, 1]. `centers` (frames, 2) take the place of the scene's path."""
+    centers = path(scene, frames) if centers is None else centers
     begin, end = scene.span
     time = torch.linspace(0, 1, frames) if frames > 1 else torch.zeros(1)
     progress = scene.amount * ((time - begin) / (end - begin)).clamp(0, 1)
@@ -34,7 +35,7 @@ def render(scene: Scene, frames: int = FRAMES) -> Tensor:
     background = background.view(1, 3, 1, 1).expand(frames, 3, 1, 1)
     if scene.change == "night":
         background = torch.lerp(background, (torch.tensor(NIGHT) / 255).view(1, 3, 1, 1), w)
-    placed = F.grid_sample(sprite, _sampling_grid(path(scene, frames), size), align_corners=False)
+    placed = F.grid_sample(sprite, _sampling_grid(centers, size), align_corners=False)
     rgb, alpha = placed[:, :3], placed[:, 3:]
     return rearrange(rgb + (1 - alpha) * background, "f c h w -> f h w c").clamp(0, 1)
 

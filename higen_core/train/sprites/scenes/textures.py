@@ -16,6 +16,8 @@ EMOJI = {
     "sunflower": "🌻", "cactus": "🌵", "rocket": "🚀", "car": "🚗", "balloon": "🎈", "basketball": "🏀",
     "pumpkin": "🎃", "ghost": "👻", "robot": "🤖", "burger": "🍔", "donut": "🍩", "snowman": "⛄",
 }  # fmt: skip
+NEW_EMOJI = {"turtle": "🐢"}
+"""Emoji that mini does not know, for LoRAs that teach them."""
 SHAPES = ("circle", "square", "triangle", "star")
 COLORS = {
     "red": (220, 40, 40), "orange": (240, 130, 20), "green": (20, 120, 50),
@@ -36,7 +38,8 @@ def texture(name: str) -> Tensor:
     """
     from PIL import Image
 
-    image = _emoji(EMOJI[name]) if name in EMOJI else _shape(*name.split())
+    emoji = EMOJI | NEW_EMOJI
+    image = _emoji(emoji[name]) if name in emoji else _shape(*name.split())
     image = image.resize((TEXTURE, TEXTURE), Image.Resampling.LANCZOS)
     rgba = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).view(TEXTURE, TEXTURE, 4) / 255
     rgba = rearrange(rgba, "h w c -> c h w")

@@ -5,7 +5,6 @@ import torch
 
 import higen_core as hg
 from higen_core.train.lora.adapters import (
-    TARGETS,
     adapted_layers,
     adapter_parameters,
     add_lora,
@@ -13,7 +12,7 @@ from higen_core.train.lora.adapters import (
     target_layers,
     without_lora,
 )
-from higen_core.weights.checkpoint import save_network
+from higen_core.train.lora.config import TARGETS
 from higen_core.weights.lora import save_lora
 
 from .. import tiny
@@ -22,12 +21,7 @@ from .. import tiny
 @pytest.fixture
 def path(tmp_path):
     """Weights of a network without a channel of zeros."""
-    torch.manual_seed(2)
-    unet = hg.UNet(tiny.unet_config())
-    for weight in unet.parameters():
-        torch.nn.init.normal_(weight, std=0.05)
-    save_network(tmp_path / "unet.safetensors", unet)
-    return tmp_path / "unet.safetensors"
+    return tiny.trained_denoiser(tmp_path / "unet.safetensors")
 
 
 def call(unet, frames=3):

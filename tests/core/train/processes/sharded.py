@@ -1,4 +1,4 @@
-"""Run by `torch.distributed.run`: a denoiser's training with its weights sharded by FSDP2, on CPUs.
+"""Run by `torch.distributed.run`: the training of a denoiser or of a LoRA with weights sharded by FSDP2, on CPUs.
 
 Accelerate turns FSDP on for accelerators only; here its state is set as on one. All the rest is as on a GPU.
 """
@@ -11,8 +11,8 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 from torch.distributed.tensor import DTensor
 
-from higen_core.train import checkpoint, denoiser, loop
-from higen_core.train.config import DenoiserTraining
+from higen_core.train import checkpoint, loop
+from higen_core.train.__main__ import TRAININGS
 from higen_core.train.options import read_config
 
 Accelerator(mixed_precision="no", cpu=True)
@@ -38,4 +38,5 @@ class PrintingState(checkpoint.State):
 
 
 loop.State = PrintingState
-denoiser.main(read_config(DenoiserTraining, Path(sys.argv[1]), {"out": Path(sys.argv[2])}))
+name, file, out = sys.argv[1:]
+TRAININGS[name].run(read_config(TRAININGS[name].config, Path(file), {"out": Path(out)}))

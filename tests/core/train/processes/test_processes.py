@@ -93,7 +93,7 @@ def test_sharded_weights_train_save_and_resume_like_whole_ones(one_process, vide
     """FSDP2 in two processes, stopped after 3 steps and after 5; the rest in one process."""
     for steps in (3, 5):
         config = write_config(tmp_path, videos, steps=steps)
-        output = finish(start(2, "tests.core.train.processes.sharded", config, tmp_path))
+        output = finish(start(2, "tests.core.train.processes.sharded", "denoiser", config, tmp_path))
         fractions = [int(held) / int(all_) for held, all_ in re.findall(r"holds (\d+) of (\d+) weights", output)]
         assert len(fractions) == 2 and max(fractions) < 0.6
     check_same_losses(trained(1, tmp_path, videos, accumulate=2), one_process)
@@ -112,3 +112,39 @@ def test_an_interrupt_stops_both_processes_after_the_same_step_and_saves(videos,
     assert 3 <= step < 100_000
     assert max(scalars(tmp_path / "denoiser", "loss/image")) == step
     assert not list(state.parent.glob("*.partial"))
+
+
+def lora_trained(processes: int, folder: Path, videos: Path, module: str = "higen_core.train", **options) -> Path:
+    """The LoRA of a training that has ended."""
+    tiny.networks(folder)
+    init = tiny.trained_denoiser(folder / "init.safetensors", frames=4, fps=8, width=32, height=32)
+    options = OPTIONS | {"data": videos, "init": init, "rank": 2, "spatial_warmup_steps": 0, "steps": 4} | options
+    config = tiny.toml(folder / "options.toml", **options)
+    arguments = (config, folder) if module.endswith("sharded") else ("--config", config, "--out", folder)
+    finish(start(processes, module, "lora", *arguments))
+    return folder / "lora.safetensors"
+
+
+def check_same_lora(path: Path, expected: Path) -> None:
+    expected_tensors = load_file(expected)
+    for name, value in load_file(path).items():
+        torch.testing.assert_close(value, expected_tensors[name], atol=2e-3, rtol=0)
+    for name in ("image", "video"):
+        curves = [scalars(file.parent / "lora", f"loss/{name}") for file in (path, expected)]
+        assert curves[0] == pytest.approx(curves[1], rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def lora_of_one_process(tmp_path_factory, videos) -> Path:
+    return lora_trained(1, tmp_path_factory.mktemp("lora"), videos, accumulate=2)
+
+
+def test_two_processes_train_the_lora_of_one(lora_of_one_process, videos, tmp_path):
+    check_same_lora(lora_trained(2, tmp_path, videos), lora_of_one_process)
+
+
+@pytest.mark.slow
+def test_a_lora_of_sharded_weights_is_that_of_whole_ones(lora_of_one_process, videos, tmp_path):
+    for steps in (2, 4):
+        lora_trained(2, tmp_path, videos, "tests.core.train.processes.sharded", steps=steps)
+    check_same_lora(tmp_path / "lora.safetensors", lora_of_one_process)
