@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import traceback
 from collections.abc import Sequence
 
 from .checkpoint import resumed_changes
@@ -14,6 +15,9 @@ from .config import CLIPTraining, DenoiserTraining, VAETraining
 from .data.registry import Training, plugin
 from .lora.config import LoraTraining
 from .options import add_config_flag, add_flags, read_config, read_toml
+
+PACKAGE = (__package__ or "").rpartition(".")[0]
+"""higen_core, or what it is called inside ComfyUI."""
 
 TRAININGS = {
     "vae": Training(VAETraining, ".vae:main", "train the autoencoder"),
@@ -43,8 +47,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(str(error))
     try:
         training.run(config)
-    except OSError as error:
-        parser.exit(1, f"{parser.prog}: error: {error}\n")
+    except Exception as error:
+        status, message = _explained(error)
+        if status is None:
+            raise
+        parser.exit(status, f"{parser.prog}: error: {message}\n")
+
+
+def _explained(error: Exception) -> tuple[int | None, str]:
+    """The exit code of an error whose message is all that the user needs, and the message.
+
+    2 is for what the user has to change, 1 for a run that failed, None for faults of the program, which keep their
+    traceback. A ValueError is the user's if this package raised it: its checks name the input, those of others do not.
+    """
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith(PACKAGE):
+        return 2, f"the package {error.name} is missing: README.md of the training says what to install"
+    if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError | PermissionError):
+        return 2, str(error)
+    if isinstance(error, OSError | FloatingPointError):
+        return 1, str(error)
+    *_, (raised_in, _) = traceback.walk_tb(error.__traceback__)
+    own = raised_in.f_globals.get("__name__", "").startswith(PACKAGE)
+    return 2 if isinstance(error, ValueError) and own else None, str(error)
 
 
 def _trainings(arguments: Sequence[str] | None) -> dict[str, Training]:

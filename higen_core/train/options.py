@@ -113,11 +113,13 @@ def _typed(name: str, value: Any, allowed: tuple[type, ...]) -> Any:
     """Converts strings to paths, lists to tuples and integers to floats; refuses every other type, also 1.0 for 1."""
     if isinstance(value, str) and Path in allowed:
         return Path(value)
-    if isinstance(value, list) and tuple in allowed:
+    if isinstance(value, list) and tuple in allowed and all(isinstance(entry, str) for entry in value):
         return tuple(value)
     if type(value) is int and float in allowed:
         return float(value)
     if isinstance(value, allowed) and isinstance(value, bool) == (bool in allowed):
         return value
-    kinds = " or ".join(kind.__name__ for kind in allowed if kind is not type(None))
+    kinds = " or ".join(
+        "a list of texts" if kind is tuple else kind.__name__ for kind in allowed if kind is not type(None)
+    )
     raise ValueError(f"{name} must be {kinds}, got {value!r}")

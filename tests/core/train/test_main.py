@@ -19,6 +19,7 @@ from higen_core.train.options import shipped_configs
 from higen_core.weights.checkpoint import not_written
 
 from ...comfyui.paths import ROOT
+from . import tiny
 
 
 def command_line(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess:
@@ -52,6 +53,43 @@ def test_a_full_disk_is_told_without_a_traceback(tmp_path, monkeypatch, capsys):
         cli.main(["denoiser", "--data", str(tmp_path), "--out", "runs/a", "--pictures", "3"])
     assert "error: " in (printed := capsys.readouterr().err)
     assert "state.pt cannot be written: No space left on device" in printed
+
+
+@pytest.mark.parametrize(
+    ("flags", "told", "status"),
+    [
+        ({"height": 36}, "height must be multiples of 8, got 32x36", 2),
+        ({"frames": None}, "frames is needed: it is not set", 2),
+        ({"data": "empty"}, "empty holds no video", 2),
+        ({"data": "nowhere.csv"}, "nowhere.csv", 2),
+        ({"vae": "nowhere.safetensors"}, "nowhere.safetensors", 2),
+        ({"init": "broken.safetensors"}, "broken.safetensors", 2),
+        ({"network": "huge"}, "network must be mini, released or a table", 2),
+        ({"lr": 1e30, "steps": 3}, "the last checkpoint is kept", 1),
+    ],
+)
+def test_errors_of_a_training_are_one_line_without_a_traceback(flags, told, status, tmp_path, monkeypatch, capsys):
+    """Bad options and data that only the training notices, and a run that fails."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.safetensors").write_bytes(b"not weights")
+    tiny.networks(tmp_path)
+    tiny.film(tmp_path / "videos" / "a.mp4")
+    config = tiny.toml(tmp_path / "options.toml", tiny.UNET, steps=1, warmup=0, images=1, videos=1)
+    options = {"data": "videos", "frames": 4, "fps": 8.0, "width": 32, "height": 32, "similarity_floor": 0.0}
+    options |= {"precision": "no"} | flags
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if value is not None]
+    with pytest.raises(SystemExit) as exit:
+        cli.main(["denoiser", "--config", str(config), "--out", str(tmp_path), *given])
+    assert exit.value.code == status
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
+    assert told in line and line.startswith("python -m higen_core.train: error: ")
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr(Training, "run", lambda training, config: int("not a check of this package"))
+    with pytest.raises(ValueError, match="invalid literal"):
+        cli.main(["denoiser", "--data", ".", "--out", "runs/a"])
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["denoiser", "--help"], ["vae", "--help"], ["clip", "--help"]])
