@@ -6,6 +6,7 @@ from .cues.extraction import ExtractedCues, cue_options, extract_cues
 from .cues.plot import plot_cues
 from .cues.response import calibrate, motion_reach
 from .cues.sound import sound_motion
+from .diffusion.acceleration.options import PRESETS, Acceleration
 from .diffusion.matching import MotionMatch, match_motion
 from .diffusion.noise import draw_correlated_noise, draw_noise, draw_video_noise
 from .diffusion.pipeline import prior_steps, sample_prior, sample_video, video_steps
@@ -15,6 +16,7 @@ from .media.image import fit_images
 from .memory import DecodePlan, Plan, activations, decode_activations, free_memory, plan, plan_chunk, plan_decoding
 from .models.config import MINI, RELEASED, CLIPConfig, UNetConfig, VAEConfig
 from .models.info import ModelInfo
+from .models.schedules import FittedSchedule
 from .models.unet import UNet
 from .models.vae import LATENT_SCALE, VAE
 from .weights.checkpoint import load_clip, load_unet, load_vae
@@ -23,13 +25,16 @@ from .weights.lora import load_lora
 __all__ = [
     "LATENT_SCALE",
     "MINI",
+    "PRESETS",
     "RELEASED",
     "SAMPLERS",
     "VAE",
+    "Acceleration",
     "CLIPConfig",
     "Cues",
     "DecodePlan",
     "ExtractedCues",
+    "FittedSchedule",
     "ModelInfo",
     "MotionMatch",
     "Plan",

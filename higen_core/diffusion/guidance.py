@@ -11,6 +11,8 @@ Velocity = Callable[[Tensor, int], Tensor]
 """The velocity of x (b, ...) at a time step 0..999, in the shape of x."""
 Conditions = Mapping[str, Tensor]
 """Keyword arguments of the denoiser, each with the batch in front."""
+Branches = Callable[[Tensor, int, Sequence[int]], list[Tensor]]
+"""The velocities of x (b, ...) at a time step under some of several conditions, given by their numbers."""
 
 
 def classifier_free_guidance(
@@ -36,18 +38,31 @@ def classifier_free_guidance(
         A function of x (b, ...) and the time step that gives the guided velocity.
     """
     active = [(scale, null) for scale, null in unconds if scale != 1]
-    branches = [cond, *(null for _, null in active)]
+    return guided(branches_of(model, [cond, *(null for _, null in active)], batched), [scale for scale, _ in active])
+
+
+def branches_of(model: Callable[..., Tensor], branches: Sequence[Conditions], batched: bool = True) -> Branches:
+    """The velocities under each of several conditions; arguments as in `classifier_free_guidance`."""
+    cond = branches[0]
     batched = batched and all(branch[name].shape == cond[name].shape for branch in branches for name in cond)
 
+    def velocities(x: Tensor, t: int, wanted: Sequence[int]) -> list[Tensor]:
+        time, chosen = torch.full((len(x),), t, device=x.device), [branches[number] for number in wanted]
+        if not batched:
+            return [model(x, time, **branch) for branch in chosen]
+        n = len(chosen)
+        joined = {name: torch.cat([branch[name] for branch in chosen]) for name in cond}
+        return list(model(torch.cat([x] * n), time.repeat(n), **joined).chunk(n))
+
+    return velocities
+
+
+def guided(velocities: Branches, scales: Sequence[float]) -> Velocity:
+    """The guided velocity of branches: the one under all conditions, then one for each scale with a condition null."""
+
     def guided_velocity(x: Tensor, t: int) -> Tensor:
-        time = torch.full((len(x),), t, device=x.device)
-        if batched:
-            n = len(branches)
-            joined = {name: torch.cat([branch[name] for branch in branches]) for name in cond}
-            v, *v_nulls = model(torch.cat([x] * n), time.repeat(n), **joined).chunk(n)
-        else:
-            v, *v_nulls = (model(x, time, **branch) for branch in branches)
-        return v + sum(guidance_term(v, v_null, scale) for (scale, _), v_null in zip(active, v_nulls, strict=True))
+        v, *v_nulls = velocities(x, t, range(len(scales) + 1))
+        return v + sum(guidance_term(v, v_null, scale) for scale, v_null in zip(scales, v_nulls, strict=True))
 
     return guided_velocity
 

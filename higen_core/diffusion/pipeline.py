@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -14,13 +14,17 @@ from ..cues.cues import Cues
 from ..cues.response import calibrate
 from ..models.info import ModelInfo
 from ..models.unet import UNet
+from .acceleration.fitted import fitted_steps
+from .acceleration.forecast import AcceleratedRun
+from .acceleration.guidance import Change, video_velocity
+from .acceleration.options import Acceleration
 from .estimates import changed_estimates, hold_still, keep_frames
-from .guidance import Velocity, classifier_free_guidance
+from .guidance import Branches, Velocity, branches_of, classifier_free_guidance
 from .noise import OFFSET_NOISE, correlate_loop, correlate_noise
 from .sampling import SAMPLERS, SamplerStep
 from .schedule import check_timesteps
 from .schedule import timesteps as spaced_timesteps
-from .windows import plan_windows, velocity_in_windows
+from .windows import plan_windows
 
 
 def prior_steps(
@@ -84,6 +88,7 @@ def video_steps(
     context_overlap: int | None = None,
     loop: bool = False,
     calibrated: bool = True,
+    acceleration: Acceleration | None = None,
 ) -> Iterator[SamplerStep]:
     """Temporal stage: samples the frames. The x of the last step is the result, (b, c, f, h, w).
 
@@ -114,6 +119,8 @@ def video_steps(
             `Cues.looped`, and the motion from the last frame to the first is the mean of the clip.
         calibrated: whether motion is what the finished video is to show, where the weights state how they respond to
             it (`hg.calibrate`). False gives the network the cues as they are.
+        acceleration: what to leave out; None for nothing. A schedule of its own takes the place of steps and sampler
+            where none of steps, timesteps and sampler is given; where one is, its other parts take effect.
 
     Raises:
         ValueError: an argument of the wrong shape or out of range; the message names it.
@@ -137,36 +144,46 @@ def video_steps(
     def batch(conditions: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: repeat(value.to(device), "... -> b ...", b=b) for name, value in conditions.items()}
 
-    def velocity_of(cues: Cues, prior: Tensor, kept: Tensor | None) -> Velocity:
-        cues = shown_as(cues)
-        cond = {"text": text, "prior": prior_strength * prior.to(device), **batch(cues.conditions(height, width))}
-        null_text = cond | {"text": uncond}
-        null_appearance = cond | batch(cues.conditions(height, width, null_appearance=True))
-        unconds = [(guidance, null_text), (appearance_guidance, null_appearance)]
-        velocity = classifier_free_guidance(partial(unet, chunk=chunk), cond, unconds, batch_guidance)
-        if cues.still_outside:
-            velocity = changed_estimates(velocity, partial(hold_still, mask=cond["mask"]))
-        return velocity if kept is None else changed_estimates(velocity, partial(keep_frames, priors=prior, keep=kept))
+    def part(frames: Sequence[int] | None = None) -> tuple[Branches, Change]:
+        own = (cues, prior, kept) if frames is None else _of_frames(frames, cues, prior, kept)
+        own_cues, own_prior, own_kept = shown_as(own[0]), *own[1:]
+        cond = {"text": text, "prior": prior_strength * own_prior.to(device)}
+        cond |= batch(own_cues.conditions(height, width))
+        of_name = {
+            "text": cond | {"text": uncond},
+            "appearance": cond | batch(own_cues.conditions(height, width, null_appearance=True)),
+        }
+        changes = [partial(hold_still, mask=cond["mask"])] if own_cues.still_outside else []
+        changes += [] if own_kept is None else [partial(keep_frames, priors=own_prior, keep=own_kept)]
+        conds = [cond, *(of_name[name] for name, _ in nulls)]
+        return branches_of(partial(unet, chunk=chunk), conds, batch_guidance), partial(_changed, changes=changes)
 
-    kept, timesteps = _kept(keep, prior, cues.frames), _visited(unet, steps, timesteps)
-    if windows.needed:
-        velocity = velocity_in_windows(
-            lambda frames: velocity_of(
-                cues.select(frames),
-                prior[:, frames] if prior.ndim == 5 else prior,
-                None if kept is None else kept[frames],
-            ),
-            windows,
-            timesteps,
-        )
-    else:
-        velocity = velocity_of(cues, prior, kept)
+    nulls = [(name, scale) for name, scale in (("text", guidance), ("appearance", appearance_guidance)) if scale != 1]
+    kept = _kept(keep, prior, cues.frames)
+    schedule = acceleration and acceleration.schedule_for(steps, timesteps, sampler)
+    timesteps = schedule.timesteps if schedule else _visited(unet, steps, timesteps)
+    run = AcceleratedRun.of(acceleration, len(timesteps), schedule)
+    velocity = video_velocity(part, windows, nulls, timesteps, run)
     x = noise.to(device, torch.float32)
     if offset_noise is not None:
         x = x + OFFSET_NOISE * offset_noise.to(x)
     correlate = correlate_loop if loop else correlate_noise
     x = correlate(x, **batch({"motion": shown_as(cues).motion_map(height, width)}), correlation=correlation)
-    return _sample(unet, velocity, x, sampler, timesteps)
+    return fitted_steps(velocity, x, schedule) if schedule else _sample(unet, velocity, x, sampler, timesteps)
+
+
+def _of_frames(
+    frames: Sequence[int], cues: Cues, prior: Tensor, kept: Tensor | None
+) -> tuple[Cues, Tensor, Tensor | None]:
+    """Cues, priors and kept frames of some of the frames."""
+    return cues.select(frames), prior[:, frames] if prior.ndim == 5 else prior, None if kept is None else kept[frames]
+
+
+def _changed(velocity: Velocity, changes: Sequence[Callable[[Tensor], Tensor]]) -> Velocity:
+    """A velocity with the estimates of clean frames changed, one change after the other."""
+    for change in changes:
+        velocity = changed_estimates(velocity, change)
+    return velocity
 
 
 def _kept(keep: Sequence[int], prior: Tensor, frames: int) -> Tensor | None:

@@ -11,6 +11,7 @@ from typing import Any
 from ..aliases import ALIASES, renamed
 from .config import SamplingConfig
 from .prompts import PromptGuide
+from .schedules import FittedSchedule
 
 SPACINGS = ("leading", "trailing")
 """Spacings of the time steps that a sampler visits; see `diffusion.schedule.timesteps`."""
@@ -33,6 +34,7 @@ class ModelInfo:
         rgb_factors, rgb_bias: linear map from scaled latents to colors in [-1, 1] for previews, (c, 3) and (3,); None
             for Stable Diffusion's.
         sampling: how the weights are best sampled.
+        schedules: by preset of `diffusion.acceleration`, the schedule of few steps that was fitted to the weights.
         vocabulary: words of the training captions; empty if unknown.
         prompts: how the training captions combined these words.
         steps: optimizer steps of the training.
@@ -56,6 +58,7 @@ class ModelInfo:
     rgb_factors: tuple[tuple[float, ...], ...] | None = None
     rgb_bias: tuple[float, ...] | None = None
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    schedules: Mapping[str, FittedSchedule] = field(default_factory=dict)
     vocabulary: tuple[str, ...] = ()
     prompts: PromptGuide = field(default_factory=PromptGuide)
     steps: int | None = None
@@ -68,6 +71,8 @@ class ModelInfo:
         for name, kind in (("sampling", SamplingConfig), ("prompts", PromptGuide)):
             if isinstance(value := getattr(self, name), Mapping):
                 object.__setattr__(self, name, kind.from_dict(dict(value)))
+        if isinstance(self.schedules, Mapping):
+            object.__setattr__(self, "schedules", {name: _schedule(value) for name, value in self.schedules.items()})
         for name, (requirement, is_valid) in REQUIREMENTS.items():
             if not is_valid(value := getattr(self, name)):
                 raise ValueError(f"{name} of the weights must be {requirement}, got {short_repr(value)}")
@@ -93,6 +98,7 @@ class ModelInfo:
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "extra"}
         for name, released in (("sampling", SamplingConfig()), ("prompts", PromptGuide())):
             values[name] = {} if values[name] == released else values[name].to_dict()
+        values["schedules"] = {name: schedule.to_dict() for name, schedule in self.schedules.items()}
         return {name: value for name, value in values.items() if value not in (None, (), {})} | dict(self.extra)
 
 
@@ -100,6 +106,10 @@ def _as_tuple(value: Any, depth: int = 2) -> Any:
     """Lists, as JSON has them, become tuples, also inside of one another."""
     is_list = depth and isinstance(value, list | tuple)
     return tuple(_as_tuple(entry, depth - 1) for entry in value) if is_list else value
+
+
+def _schedule(value: Any) -> Any:
+    return FittedSchedule.from_dict(value) if isinstance(value, Mapping) else value
 
 
 def _is_number(value: Any) -> bool:
@@ -150,6 +160,10 @@ REQUIREMENTS: dict[str, Requirement] = {
     ),
     "rgb_bias": ("a list of 3 numbers, or none", lambda v: v is None or _is_color(v)),
     "sampling": ("a mapping of settings to values", lambda v: isinstance(v, SamplingConfig)),
+    "schedules": (
+        "a mapping of presets to fitted schedules",
+        lambda v: isinstance(v, Mapping) and all(isinstance(schedule, FittedSchedule) for schedule in v.values()),
+    ),
     "vocabulary": ("a list of words", lambda v: isinstance(v, tuple) and all(isinstance(word, str) for word in v)),
     "prompts": ("a mapping of their parts", lambda v: isinstance(v, PromptGuide)),
     "steps": ("a non-negative integer, or none", lambda v: v is None or (_is_integer(v) and v >= 0)),

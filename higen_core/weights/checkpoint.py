@@ -39,7 +39,7 @@ OF_NETWORK = {
 }
 """What each network is called in error messages."""
 MINI_DIR = Path(__file__).parents[1] / "mini"
-MINI_METADATA = {"denoiser": ("sampling", "prompts", "motion_response"), "vae": ("pictures",)}
+MINI_METADATA = {"denoiser": ("sampling", "prompts", "motion_response", "schedules"), "vae": ("pictures",)}
 """Metadata of mini's networks that is in files beside them, such as sampling.json, unless theirs have the key."""
 
 

@@ -1,0 +1,1 @@
+"""Sampling with fewer evaluations of the network."""
