@@ -9,23 +9,25 @@ from itertools import pairwise
 from reprlib import repr as short_repr
 from typing import Any
 
-TIME_STEPS, MOST_STEPS, MOST_WEIGHTS = 1000, 100, 8
+TIME_STEPS = 1000
+NULLS = ("text", "appearance")
+"""The conditions that guidance compares with their absence."""
 
 
 @dataclass(frozen=True)
 class FittedStep:
     """One evaluation of the network, and the step from there to the next.
 
-    Everything is in the units of x0, the estimate of the clean latents. Weights are of what was evaluated so far, the
-    latest first.
+    Weights are of tensors in the units of x0, the estimate of the clean latents, the latest first.
 
     Attributes:
         t: time step of the evaluation, 0..999.
         x: weight of the noisy latents.
         estimates: weights of the guided estimates of x0, of this step first.
         noise: weight of the noise that sampling started from.
-        text, appearance: weights of the guidance terms evaluated before, which forecast that of this step; None where
-            the null branch is evaluated, empty where there is no guidance.
+        evaluated: the null branches that are evaluated, of NULLS.
+        text, appearance: weights of the guidance terms that were evaluated so far, in this step too, whose sum is the
+            guidance term of this step.
 
     Raises:
         ValueError: a value of another type or out of range; the message names it.
@@ -35,28 +37,28 @@ class FittedStep:
     x: float
     estimates: tuple[float, ...]
     noise: float = 0.0
-    text: tuple[float, ...] | None = None
-    appearance: tuple[float, ...] | None = None
+    evaluated: tuple[str, ...] = ()
+    text: tuple[float, ...] = ()
+    appearance: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("estimates", "text", "appearance"):
-            value = getattr(self, name)
-            if isinstance(value, list):
-                object.__setattr__(self, name, value := tuple(value))
-            if name == "estimates" and not value:
-                raise ValueError(f"estimates of a fitted step must be 1 to {MOST_WEIGHTS} numbers, got {value!r}")
-            if value is not None and not (isinstance(value, tuple) and len(value) <= MOST_WEIGHTS):
-                raise ValueError(f"{name} of a fitted step must be at most {MOST_WEIGHTS} numbers, got {value!r}")
-        numbers = (self.x, self.noise, *self.estimates, *(self.text or ()), *(self.appearance or ()))
-        if not all(map(_is_finite, numbers)):
-            raise ValueError(f"weights of a fitted step must be finite numbers, got {short_repr(numbers)}")
+        for name in ("estimates", "evaluated", *NULLS):
+            if isinstance(value := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(value))
         if not isinstance(self.t, int) or isinstance(self.t, bool) or not 0 <= self.t < TIME_STEPS:
             raise ValueError(f"t of a fitted step must be 0 to {TIME_STEPS - 1}, got {short_repr(self.t)}")
+        if not isinstance(self.evaluated, tuple) or not set(self.evaluated) <= set(NULLS):
+            raise ValueError(f"evaluated of a fitted step must be of {', '.join(NULLS)}, got {self.evaluated!r}")
+        for name in ("estimates", *NULLS):
+            if not isinstance(weights := getattr(self, name), tuple) or not all(map(_is_finite, weights)):
+                raise ValueError(f"{name} of a fitted step must be finite numbers, got {short_repr(weights)}")
+        if not self.estimates or not _is_finite(self.x) or not _is_finite(self.noise):
+            raise ValueError(f"x, noise and estimates of a fitted step must be finite numbers, got {short_repr(self)}")
 
     @property
     def evaluations(self) -> int:
         """Of the network, with guidance on both conditions."""
-        return 1 + (self.text is None) + (self.appearance is None)
+        return 1 + len(self.evaluated)
 
 
 @dataclass(frozen=True)
@@ -76,24 +78,20 @@ class FittedSchedule:
     appearance_guidance: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.steps or len(self.steps) > MOST_STEPS:
-            raise ValueError(f"steps of a fitted schedule must be 1 to {MOST_STEPS}, got {len(self.steps)}")
+        if not self.steps or len(self.steps) > TIME_STEPS:
+            raise ValueError(f"steps of a fitted schedule must be 1 to {TIME_STEPS}, got {len(self.steps)}")
         if any(a <= b for a, b in pairwise(self.timesteps)):
             raise ValueError(f"time steps of a fitted schedule must fall, got {list(self.timesteps)}")
         if not _is_finite(self.guidance) or not _is_finite(self.appearance_guidance):
             raise ValueError("guidance of a fitted schedule must be a finite number")
-        evaluated = {"text": 0, "appearance": 0}
         for number, step in enumerate(self.steps, start=1):
-            if len(step.estimates) > number:
-                raise ValueError(f"step {number} of a fitted schedule has weights of {len(step.estimates)} estimates")
-            for name in evaluated:
-                weights = getattr(step, name)
-                if weights is None:
-                    evaluated[name] += 1
-                elif len(weights) > evaluated[name]:
+            so_far = self.steps[:number]
+            counts = {name: sum(name in earlier.evaluated for earlier in so_far) for name in NULLS}
+            for name, most in (counts | {"estimates": number}).items():
+                if len(getattr(step, name)) > most:
                     raise ValueError(
-                        f"step {number} of a fitted schedule has weights of {len(weights)} guidance terms of the "
-                        f"{name}, but {evaluated[name]} were evaluated"
+                        f"step {number} of a fitted schedule has {len(getattr(step, name))} weights of {name}, but "
+                        f"{most} were evaluated"
                     )
 
     @property

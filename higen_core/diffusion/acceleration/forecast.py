@@ -12,7 +12,6 @@ from .options import Acceleration
 
 COND = "cond"
 """The branch under all conditions. Null branches are called by the condition that is null in them."""
-TEXT, APPEARANCE = "text", "appearance"
 LEVEL_MOST = 9.0
 """Of half the log-SNR, in size: it is infinite at t = 999."""
 FIRST_STEPS = 2
@@ -102,7 +101,7 @@ class AcceleratedRun:
         for name in due:
             self._keep_term(level, name, estimates[COND], estimates[COND] - estimates[name])
         for name in nulls:
-            if name not in due:
+            if name not in due or self.schedule is not None:
                 estimates[name] = estimates[COND] - self._forecast_term(step, level, name)
         return estimates
 
@@ -116,7 +115,7 @@ class AcceleratedRun:
     def _is_due(self, step: int, name: str) -> bool:
         """Whether a null branch is evaluated."""
         if self.schedule is not None:
-            return getattr(self.schedule.steps[step], name) is None
+            return name in self.schedule.steps[step].evaluated
         return (
             self._is_guided(step)
             and name not in self.agreed
