@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .accelerate import HiGenAccelerate
 from .cue_extractor import HiGenCueExtractor
 from .cue_schedule import HiGenCueSchedule
 from .cues.audio_motion import HiGenAudioMotion
@@ -29,6 +30,7 @@ NODES = (
     HiGenGuider,
     HiGenVideoCombine,
     HiGenAudioMotion,
+    HiGenAccelerate,
 )
 
 

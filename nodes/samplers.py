@@ -9,6 +9,7 @@ from ..higen_core.diffusion.pipeline import resolve_appearance_guidance
 from .conditioning import apply_cues
 from .latents import LATENT_CHANNELS, check_prior, check_size, empty_video
 from .models.model import higen_model
+from .sampling.acceleration import accelerated_steps
 from .sampling.core_sampler import sample
 from .sampling.guider import Guidance, TextAndAppearanceGuider
 from .sampling.matching import check_vae, match_inputs, match_note, sample_matched
@@ -121,9 +122,9 @@ class HiGenTemporalSampler(io.ComfyNode):
     ) -> io.NodeOutput:
         higen = higen_model(model)
         sampling = higen.info.sampling
+        schedule, recommended = accelerated_steps(model, steps, sampler)
         values, shown = of_model(
-            {"steps": steps, "cfg": cfg, "sampler": sampler},
-            {"steps": sampling.steps, "cfg": sampling.video_guidance, "sampler": sampling.sampler},
+            {"steps": steps, "cfg": cfg, "sampler": sampler}, recommended | {"cfg": sampling.video_guidance}
         )
         shown |= cues_note(cues, higen.info)
         cues = resolve_cues(cues, higen.info)
@@ -137,7 +138,7 @@ class HiGenTemporalSampler(io.ComfyNode):
         def sample_with(cues, callback=None):
             prompts = (apply_cues(prompt, cues, prior, prior_strength) for prompt in (positive, negative))
             guider = TextAndAppearanceGuider(model, *prompts, Guidance(values["cfg"]), appearance)
-            return sample(guider, noise, values["sampler"], values["steps"], seed, callback)
+            return sample(guider, noise, values["sampler"], values["steps"], seed, callback, schedule)
 
         if not match:
             return io.NodeOutput(sample_with(cues), ui=shown)

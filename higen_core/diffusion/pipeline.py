@@ -161,6 +161,7 @@ def video_steps(
     nulls = [(name, scale) for name, scale in (("text", guidance), ("appearance", appearance_guidance)) if scale != 1]
     kept = _kept(keep, prior, cues.frames)
     schedule = acceleration and acceleration.schedule_for(steps, timesteps, sampler)
+    steps = acceleration.steps if acceleration and steps is None else steps
     timesteps = schedule.timesteps if schedule else _visited(unet, steps, timesteps)
     run = AcceleratedRun.of(acceleration, len(timesteps), schedule)
     velocity = video_velocity(part, windows, nulls, timesteps, run)

@@ -74,7 +74,7 @@ class AcceleratedRun:
         cls, acceleration: Acceleration | None, steps: int, schedule: FittedSchedule | None = None
     ) -> AcceleratedRun | None:
         """None where nothing is left out."""
-        if acceleration is None or (acceleration.exact and schedule is None):
+        if acceleration is None or (schedule is None and not acceleration.forecasts):
             return None
         return cls(acceleration, steps, schedule)
 

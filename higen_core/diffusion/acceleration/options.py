@@ -11,6 +11,8 @@ from ...models.schedules import FittedSchedule
 
 PRESETS = ("exact", "balanced", "fast")
 """From the slowest to the fastest."""
+STEPS = {"balanced": 16, "fast": 8}
+"""Of presets, for weights that state no schedule."""
 ORDER_MOST = 3
 
 
@@ -25,6 +27,7 @@ class Acceleration:
     Attributes:
         schedule: time steps, solver and null branches that were fitted to the weights. It takes the place of steps,
             sampler and the other parts, which take effect where steps or a sampler are asked for.
+        steps: denoising steps where none are asked for; None for as many as suit the weights.
         guidance_every: steps from one evaluation of the null branches to the next; in between, the guidance terms are
             forecast from those evaluated.
         guidance_order: degree of the polynomial in log-SNR that forecasts them; 0 keeps the last.
@@ -42,6 +45,7 @@ class Acceleration:
     """
 
     schedule: FittedSchedule | None = None
+    steps: int | None = None
     guidance_every: int = 1
     guidance_order: int = 1
     guidance_start: float = 0.0
@@ -53,6 +57,7 @@ class Acceleration:
 
     def __post_init__(self) -> None:
         for name, least, most, whole in (
+            ("steps", 1, 1000, True),
             ("guidance_every", 1, 1000, True),
             ("guidance_order", 0, ORDER_MOST, True),
             ("guidance_start", 0.0, 1.0, False),
@@ -63,6 +68,8 @@ class Acceleration:
             ("gate", 0.0, math.inf, False),
         ):
             value = getattr(self, name)
+            if name == "steps" and value is None:
+                continue
             kind = int if whole else int | float
             if not isinstance(value, kind) or isinstance(value, bool) or not least <= value <= most:
                 number = "a whole number" if whole else "a number"
@@ -74,8 +81,14 @@ class Acceleration:
 
     @property
     def exact(self) -> bool:
-        """Whether nothing is left out, but for the schedule."""
-        return self == Acceleration(self.schedule, guidance_order=self.guidance_order, order=self.order, gate=self.gate)
+        """Whether it changes nothing."""
+        return self.schedule is None and self.steps is None and not self.forecasts
+
+    @property
+    def forecasts(self) -> bool:
+        """Whether anything is left out in the steps of a sampler, as opposed to a schedule."""
+        of_degree = {"guidance_order": self.guidance_order, "order": self.order, "gate": self.gate}
+        return self != Acceleration(self.schedule, self.steps, **of_degree)
 
     def schedule_for(self, steps: object, timesteps: object, sampler: object) -> FittedSchedule | None:
         """The schedule, unless steps, time steps or a sampler are asked for."""
@@ -83,14 +96,12 @@ class Acceleration:
 
     @classmethod
     def preset(cls, name: str, info: ModelInfo) -> Acceleration:
-        """One of PRESETS for weights: a schedule that was fitted to them if they state one, or else fewer evaluations
-        of the null branches.
+        """One of PRESETS for weights: the schedule that was fitted to them if they state one, or else fewer steps and
+        fewer evaluations of the null branches.
 
         Raises:
             ValueError: another name.
         """
         if name not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}")
-        if name == "exact":
-            return cls()
-        return cls(info.schedules.get(name), guidance_every={"balanced": 2, "fast": 4}[name])
+        return cls() if name == "exact" else cls(info.schedules.get(name), STEPS[name], guidance_every=2)
