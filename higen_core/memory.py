@@ -22,6 +22,9 @@ MAX_DECODED = 8
 """Frames decoded at a time when memory is plentiful. They keep a device busy; more would only use more memory."""
 ASSUMED_FREE = 4 * 2**30
 """Bytes assumed to be free on a device whose free memory cannot be queried."""
+USABLE = 0.85
+"""Fraction of the free memory that plans fill. The rest is for fragmentation, workspaces of libraries, weights of the
+layer that runs where they are copied to the device, and other programs."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class Plan:
 def plan(
     config: UNetConfig, frames: int, height: int, width: int, dtype: torch.dtype, free: int, branches: int = 2
 ) -> Plan:
-    """Chooses the fastest way to run the denoiser that fits, or the one that needs least memory if none does.
+    """Chooses the fastest way to run the denoiser that fits into USABLE of the free memory, or the one that needs least
+    memory if none does.
 
     Args:
         config: sizes of the denoiser.
@@ -61,7 +65,7 @@ def plan(
         branches: evaluations in a guided step: 2, or 3 with guidance on the appearance cue.
     """
     peak = activations(config, frames, height, width, dtype, batch=branches)
-    if peak <= free:
+    if peak <= USABLE * free:
         return Plan(True, frames, peak, frames, branches)
     chunk = plan_chunk(config, frames, height, width, dtype, free)
     return Plan(False, chunk, activations(config, frames, height, width, dtype, chunk), frames, branches)
@@ -70,12 +74,12 @@ def plan(
 def plan_chunk(
     config: UNetConfig, frames: int, height: int, width: int, dtype: torch.dtype, free: int, batch: int = 1
 ) -> int:
-    """Chooses how many frames a layer of the denoiser processes at a time: as many as fit into `free` bytes, or 1.
+    """Chooses how many frames a layer of the denoiser processes at a time: as many as fit into USABLE of `free`, or 1.
 
     The other arguments are those of `activations`.
     """
     chunk = frames
-    while chunk > 1 and activations(config, frames, height, width, dtype, chunk, batch) > free:
+    while chunk > 1 and activations(config, frames, height, width, dtype, chunk, batch) > USABLE * free:
         chunk = (chunk + 1) // 2
     return chunk
 
@@ -122,11 +126,11 @@ class DecodePlan:
 
 
 def plan_decoding(frames: int, bytes_per_frame: int, free: int) -> DecodePlan:
-    """Chooses how many frames to decode at a time: as many as fit into `free` bytes, from 1 to MAX_DECODED.
+    """Chooses how many frames to decode at a time: as many as fit into USABLE of `free` bytes, from 1 to MAX_DECODED.
 
     `bytes_per_frame` is the peak of decoding one frame; see `decode_activations`.
     """
-    chunk = max(1, min(frames, MAX_DECODED, free // bytes_per_frame))
+    chunk = max(1, min(frames, MAX_DECODED, int(USABLE * free) // bytes_per_frame))
     return DecodePlan(chunk, chunk * bytes_per_frame, frames)
 
 

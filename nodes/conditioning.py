@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,8 @@ OF_OTHER_MODELS = {
 """Conditions of other models, by their key in a CONDITIONING, which HiGen's denoiser has no input for."""
 
 
+MADE_MOST = 64
+"""Values that the cues of a sampling keep on the device, such as those of as many context windows."""
 NUMBERS = ("strength", "mask_strength", "start_percent", "end_percent")
 """Options of a CONDITIONING that are numbers."""
 
@@ -69,6 +71,18 @@ class FrameCues:
     prior_strength: float = 1.0
     null_appearance: bool = False
     keep: torch.Tensor | None = None
+    _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What `make` returns, made in the first step of a sampling alone: so later ones wait for no copy to a device.
+
+        At most MADE_MOST values are kept.
+        """
+        if key not in self._made:
+            if len(self._made) == MADE_MOST:
+                self._made.pop(next(iter(self._made)))
+            self._made[key] = make()
+        return self._made[key]
 
     def in_window(self, window: Any, loop: bool = False) -> FrameCues:
         """The cues and priors of the frames in a context window of ComfyUI, one of a loop or not; all where None."""
@@ -102,31 +116,50 @@ class FrameCues:
         """With the cues that make weights show these."""
         return replace(self, cues=hg.calibrate(self.cues, info))
 
-    @staticmethod
-    def stack(parts: Sequence[FrameCues], like: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Conditions of the denoiser for a batch of these, on the device of `like`.
+    def conditions(self, info: hg.ModelInfo, window: Any, loop: bool, like: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Conditions of the denoiser in a context window, without the batch, on the device of `like`.
 
         A single frame, as in the last window of some schedules, has the prior alone, as in the spatial stage.
         """
-        prior = torch.stack([part.prior_strength * part.prior.to(like) for part in parts])
-        if parts[0].cues.frames == 1:
-            return {"prior": prior}
-        conditions = [part.cues.conditions(*part.prior.shape[-2:], part.null_appearance) for part in parts]
-        stacked = {name: torch.stack([values[name] for values in conditions]) for name in conditions[0]}
-        return {"prior": prior} | {name: value.to(like.device) for name, value in stacked.items()}
+
+        def make() -> dict[str, torch.Tensor]:
+            part = self.in_window(window, loop).calibrated(info)
+            prior = {"prior": part.prior_strength * part.prior.to(like)}
+            if part.cues.frames == 1:
+                return prior
+            conditions = part.cues.conditions(*part.prior.shape[-2:], part.null_appearance)
+            return prior | {name: value.to(like.device) for name, value in conditions.items()}
+
+        return self.once((_frames_of(window), loop, like.device, like.dtype), make)
+
+    @staticmethod
+    def stack(conditions: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+        """Those of a batch."""
+        return {name: torch.stack([values[name] for values in conditions]) for name in conditions[0]}
 
     @property
     def changes_estimates(self) -> bool:
         return self.cues.still_outside or self.keep is not None
 
-    def change_estimates(self, x0: torch.Tensor) -> torch.Tensor:
-        """Clean latents (f, 4, h, w): still outside of a mask whose cues ask for that, and with the kept frames."""
+    def change_estimates(self, x0: torch.Tensor, window: Any = None) -> torch.Tensor:
+        """Clean latents (f, 4, h, w) of a context window: still outside of a mask whose cues ask for that, and with the
+        kept frames."""
+
+        def make() -> tuple[torch.Tensor | None, ...]:
+            part = self.in_window(window)
+            mask = part.cues.sized(*x0.shape[2:]).mask if part.cues.still_outside else None
+            kept = (None, None) if part.keep is None else (part.prior[None], part.keep)
+            return tuple(value if value is None else value.to(x0.device) for value in (mask, *kept))
+
+        mask, priors, keep = self.once(("estimates", _frames_of(window), x0.device), make)
         video = x0.transpose(0, 1)[None]  # 1 4 f h w
-        if self.cues.still_outside:
-            video = hold_still(video, self.cues.sized(*x0.shape[2:]).mask)
-        if self.keep is not None:
-            video = keep_frames(video, self.prior[None], self.keep)
+        video = video if mask is None else hold_still(video, mask)
+        video = video if keep is None else keep_frames(video, priors, keep)
         return video[0].transpose(0, 1)
+
+
+def _frames_of(window: Any) -> tuple[int, ...] | None:
+    return None if window is None else tuple(window.index_list)
 
 
 class CondCues(comfy.conds.CONDConstant):

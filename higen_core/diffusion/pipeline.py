@@ -135,6 +135,7 @@ def video_steps(
     appearance_guidance = resolve_appearance_guidance(unet.info, appearance_guidance)
     guidance = unet.info.sampling.video_guidance if guidance is None else guidance
     b, device = len(noise), unet.device
+    prior = prior.to(device)
     shown_as = partial(calibrate, info=unet.info) if calibrated else lambda cues: cues
     text, uncond = _text_states(unet, text, uncond)
     windows = plan_windows(cues.frames, unet.info.frames, context_length, context_overlap, loop)
@@ -147,7 +148,7 @@ def video_steps(
     def part(frames: Sequence[int] | None = None) -> tuple[Branches, Change]:
         own = (cues, prior, kept) if frames is None else _of_frames(frames, cues, prior, kept)
         own_cues, own_prior, own_kept = shown_as(own[0]), *own[1:]
-        cond = {"text": text, "prior": prior_strength * own_prior.to(device)}
+        cond = {"text": text, "prior": prior_strength * own_prior}
         cond |= batch(own_cues.conditions(height, width))
         of_name = {
             "text": cond | {"text": uncond},
@@ -177,7 +178,8 @@ def _of_frames(
     frames: Sequence[int], cues: Cues, prior: Tensor, kept: Tensor | None
 ) -> tuple[Cues, Tensor, Tensor | None]:
     """Cues, priors and kept frames of some of the frames."""
-    return cues.select(frames), prior[:, frames] if prior.ndim == 5 else prior, None if kept is None else kept[frames]
+    rows = list(frames)
+    return cues.select(rows), prior[:, rows] if prior.ndim == 5 else prior, None if kept is None else kept[rows]
 
 
 def _changed(velocity: Velocity, changes: Sequence[Callable[[Tensor], Tensor]]) -> Velocity:
@@ -193,7 +195,7 @@ def _kept(keep: Sequence[int], prior: Tensor, frames: int) -> Tensor | None:
         return None
     if prior.ndim != 5 or any(not 0 <= i < frames for i in keep):
         raise ValueError(f"keep must be frames 0..{frames - 1} of a prior (b, f, c, h, w), got {list(keep)}")
-    return torch.zeros(frames, dtype=torch.bool).index_fill(0, torch.tensor(keep), True)
+    return torch.zeros(frames, dtype=torch.bool).index_fill(0, torch.tensor(keep), True).to(prior.device)
 
 
 def resolve_appearance_guidance(info: ModelInfo, requested: float | None, name: str = "appearance_guidance") -> float:

@@ -36,11 +36,21 @@ def betas() -> Tensor:
     return torch.cat([1 - alpha2[:1], 1 - alpha2[1:] / alpha2[:-1]])
 
 
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)  # else what is made while sampling could not be trained with
+def alphas_and_sigmas(device: torch.device) -> tuple[Tensor, Tensor]:
+    """alpha and sigma at each of the 1000 steps, float32 (1000,), made once a device: no step of a sampler waits for a
+    copy to it."""
+    alpha2 = alphas_cumprod()
+    return alpha2.sqrt().to(device, torch.float32), (1 - alpha2).sqrt().to(device, torch.float32)
+
+
 def alpha_sigma(t: Tensor | int, like: Tensor) -> tuple[Tensor, Tensor]:
     """alpha and sigma at the time steps t, 0..999, (b,) or one for all: float32, shaped to multiply `like` (b, ...)."""
-    alpha2 = alphas_cumprod()[torch.as_tensor(t).cpu()].reshape(-1, *[1] * (like.ndim - 1))
-    alpha, sigma = alpha2.sqrt(), (1 - alpha2).sqrt()
-    return alpha.to(like.device, torch.float32), sigma.to(like.device, torch.float32)
+    t = t.to(like.device) if isinstance(t, Tensor) else t
+    shape = (-1, *[1] * (like.ndim - 1))
+    alpha, sigma = (values[t].reshape(shape) for values in alphas_and_sigmas(like.device))
+    return alpha, sigma
 
 
 def add_noise(x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:

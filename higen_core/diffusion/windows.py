@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -102,14 +103,22 @@ def velocity_in_windows(
         timesteps: the time steps that the sampler visits.
     """
     steps = {t: step for step, t in enumerate(timesteps)}
-    weights = torch.tensor(blend_weights(windows.length)).view(-1, 1, 1)
+
+    @lru_cache(maxsize=len(windows.indices()))  # the windows of a loop differ from step to step, others do not
+    def window_on(device: torch.device, window: tuple[int, ...]) -> tuple[Velocity, Tensor]:
+        return velocity_of(window), torch.tensor(window, device=device)
+
+    @lru_cache(maxsize=1)
+    def weights_on(device: torch.device) -> Tensor:
+        return torch.tensor(blend_weights(windows.length), device=device).view(-1, 1, 1)
 
     def velocity(x: Tensor, t: int) -> Tensor:
-        weight = weights.to(x)
+        weight = weights_on(x.device).to(x.dtype)
         total, weight_sum = torch.zeros_like(x), x.new_zeros(windows.frames, 1, 1)
         for window in windows.indices(steps[t]):
-            total[:, :, window] += weight * velocity_of(window)(x[:, :, window], t)
-            weight_sum[window] += weight
+            velocity_in_window, frames = window_on(x.device, tuple(window))
+            total[:, :, frames] += weight * velocity_in_window(x[:, :, frames], t)
+            weight_sum[frames] += weight
         return total / weight_sum
 
     return velocity

@@ -60,8 +60,7 @@ class StockUNet(hg.UNet):
     ) -> torch.Tensor:
         frames = len(x) // len(cues) if cues else 1
         window, loop = options.get("context_window"), options.get(LOOP, False)
-        parts = [part.in_window(window, loop).calibrated(self.info) for part in cues]
-        conditions = FrameCues.stack(parts, x) if cues else {}
+        conditions = FrameCues.stack([part.conditions(self.info, window, loop, x) for part in cues]) if cues else {}
         patches = options.get("patches", {}).get("output_block_patch", ())
         velocity = super().forward(
             rearrange(x, "(p f) c h w -> p c f h w", f=frames),

@@ -17,7 +17,7 @@ from comfy.patcher_extension import WrappersMP
 
 from ... import higen_core as hg
 from ...higen_core.diffusion.schedule import BETA_FIRST, BETA_LAST
-from ..conditioning import text_and_cues
+from ..conditioning import KEY, text_and_cues
 from ..latents import frames_and_size
 from ..sampling.noise import sample_with_video_noise
 from ..sampling.previews import DecodedLatents
@@ -25,9 +25,6 @@ from .denoiser import StockUNet
 from .folders import bundled
 from .image_encoders import ImageTower, image_tower
 from .precision import compute_dtype, weight_dtype
-
-MEMORY_MARGIN = 1.5
-"""ComfyUI, too, wants this many times the memory that a call is estimated to need."""
 
 
 class HigenConfig(comfy.supported_models_base.BASE):
@@ -98,11 +95,23 @@ class HigenModel(BaseModel):
     def memory_required(self, input_shape: list[int], cond_shapes: Any = None) -> int:
         """Bytes of the activations in a call on latents (frames of all conditionings, 4, h, w).
 
+        Clips are processed in chunks that leave room for all weights on the device, if they can: ComfyUI moves those
+        that have none in each call.
+
         Raises:
             ValueError: another shape.
         """
-        frames, height, width = frames_and_size(input_shape)
-        return hg.activations(self.diffusion_model.config, frames, height, width, self.computes_in)
+        size = frames_and_size(input_shape)
+        config, chunk = self.diffusion_model.config, None
+        if "cues" in (cond_shapes or {}):
+            memory = comfy.model_management.get_total_memory(comfy.model_management.get_torch_device())
+            memory -= comfy.model_management.module_size(self.diffusion_model)
+            chunk = hg.plan_chunk(config, *size, self.computes_in, memory)
+        return hg.activations(config, *size, self.computes_in, chunk)
+
+    def extra_conds_shapes(self, **conditioning: Any) -> dict[str, list[int]]:
+        """What `memory_required` is told of a conditioning before sampling: whether it is a clip's."""
+        return {"cues": [1]} if conditioning.get(KEY) else {}
 
     def _apply_model(
         self, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **conds
@@ -112,16 +121,14 @@ class HigenModel(BaseModel):
         if cues := conds.get("cues"):
             frames, _, height, width = x.shape
             free = getattr(self.current_patcher, "get_free_memory", comfy.model_management.get_free_memory)(x.device)
-            free = int(free / MEMORY_MARGIN)
             size = (frames // len(cues), height, width)
             config = self.diffusion_model.config
             conds["chunk"] = hg.plan_chunk(config, *size, self.computes_in, free, batch=len(cues))
         denoised = super()._apply_model(x, t, c_concat, c_crossattn, control, options, **conds)
         if not any(part.changes_estimates for part in cues or ()):
             return denoised
-        parts = [part.in_window(options.get("context_window")) for part in cues]
-        videos = denoised.chunk(len(parts))
-        return torch.cat([part.change_estimates(x0) for part, x0 in zip(parts, videos, strict=True)])
+        window, videos = options.get("context_window"), denoised.chunk(len(cues))
+        return torch.cat([part.change_estimates(x0, window) for part, x0 in zip(cues, videos, strict=True)])
 
 
 def load_model(source: str, dtype: str, image_tower: str = "", disable_dynamic: bool = False, vae: str = "") -> Any:

@@ -20,10 +20,12 @@ class Guidance:
     start: float = 0.0
     end: float = 1.0
 
-    def at(self, sigma: float, model_sampling: Any) -> float:
-        """The scale at a noise level."""
+    def at(self, sigma: torch.Tensor, model_sampling: Any) -> float:
+        """The scale at a noise level, which is read from the device only where the scale depends on it."""
+        if (self.start, self.end) == (0.0, 1.0) or self.scale == 1:
+            return self.scale
         first, last = (model_sampling.percent_to_sigma(percent) for percent in (self.start, self.end))
-        return self.scale if last <= sigma <= first else 1.0
+        return self.scale if last <= float(sigma) <= first else 1.0
 
 
 class TextAndAppearanceGuider(CFGGuider):
@@ -40,7 +42,7 @@ class TextAndAppearanceGuider(CFGGuider):
     def predict_noise(self, x: torch.Tensor, timestep: torch.Tensor, model_options: Any = None, seed: Any = None):
         """The guided estimate of clean latents; patches of ComfyUI for guidance take effect on the text's."""
         options, model = model_options or {}, self.inner_model
-        sigma = float(timestep.flatten()[0])
+        sigma = timestep.flatten()[0]
         text, appearance = (guidance.at(sigma, model.model_sampling) for guidance in (self.text, self.appearance))
         needs_negative = text != 1 or options.get("disable_cfg1_optimization", False)
         conds = [

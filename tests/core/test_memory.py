@@ -1,5 +1,6 @@
 """Planning memory: the estimates hold, and the plan is the fastest one that fits."""
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,11 @@ from higen_core.models.config import MINI, MINI_VAE, RELEASED, RELEASED_VAE
 from .peak import computed_peak
 
 LATENT = (32, 32, 56)  # 32 frames at 448x256
+
+
+def free_for(budget: int) -> int:
+    """The least free memory of which a plan uses `budget` bytes."""
+    return math.ceil(budget / memory.USABLE)
 
 
 @pytest.mark.parametrize("chunk", [None, 8, pytest.param(1, marks=pytest.mark.medium)])
@@ -28,12 +34,12 @@ def test_the_estimate_is_above_the_peak_of_the_denoiser_by_at_most_40_percent(ch
 def test_less_memory_leads_to_two_calls_and_then_to_smaller_chunks():
     unbatched, batched = (hg.activations(RELEASED, *LATENT, torch.bfloat16, batch=batch) for batch in (1, 2))
     budgets = (batched, batched - 1, unbatched - 1, unbatched // 2, 0)
-    plans = [hg.plan(RELEASED, *LATENT, torch.bfloat16, free) for free in budgets]
+    plans = [hg.plan(RELEASED, *LATENT, torch.bfloat16, free_for(budget)) for budget in budgets]
     assert [plan.batch_guidance for plan in plans] == [True, False, False, False, False]
     assert [plan.chunk for plan in plans[:3]] == [32, 32, 16]
     assert plans[3].chunk < 16
     assert plans[4].chunk == 1
-    assert all(plan.bytes <= free for plan, free in zip(plans[:4], budgets, strict=False))
+    assert all(plan.bytes <= budget for plan, budget in zip(plans[:4], budgets, strict=False))
 
 
 def test_a_plan_is_printed_as_a_sentence():
@@ -45,9 +51,18 @@ def test_a_plan_is_printed_as_a_sentence():
 
 
 def test_guidance_on_two_conditions_needs_memory_for_three_branches():
-    free = hg.activations(RELEASED, *LATENT, torch.bfloat16, batch=3)
+    free = free_for(hg.activations(RELEASED, *LATENT, torch.bfloat16, batch=3))
     assert hg.plan(RELEASED, *LATENT, torch.bfloat16, free, branches=3).batch_guidance
-    assert not hg.plan(RELEASED, *LATENT, torch.bfloat16, free - 1, branches=3).batch_guidance
+    assert not hg.plan(RELEASED, *LATENT, torch.bfloat16, free - 2, branches=3).batch_guidance
+
+
+def test_a_plan_leaves_15_percent_of_the_free_memory():
+    needed = hg.activations(RELEASED, *LATENT, torch.bfloat16, batch=2)
+    assert not hg.plan(RELEASED, *LATENT, torch.bfloat16, needed).batch_guidance
+    assert hg.plan(RELEASED, *LATENT, torch.bfloat16, math.ceil(needed / 0.85)).batch_guidance
+    assert hg.plan_chunk(RELEASED, *LATENT, torch.bfloat16, needed, batch=2) < 32
+    assert hg.plan_decoding(32, 100, 100).bytes == 100  # one frame is the least
+    assert [hg.plan_decoding(32, 100, free).chunk for free in (200, 236)] == [1, 2]
 
 
 @pytest.mark.parametrize("config", [MINI_VAE, RELEASED_VAE], ids=["mini", "released"])
@@ -56,7 +71,7 @@ def test_the_estimate_of_decoding_is_the_peak_of_the_decoder(config):
     assert 3 * hg.decode_activations(config, 8, 14, torch.float32) == pytest.approx(peak, rel=0.01)
 
 
-@pytest.mark.parametrize(("free", "chunk"), [(0, 1), (99, 1), (250, 2), (799, 7), (10**9, 8)])
+@pytest.mark.parametrize(("free", "chunk"), [(0, 1), (99, 1), (250, 2), (940, 7), (10**9, 8)])
 def test_less_memory_leads_to_smaller_chunks_in_decoding(free, chunk):
     plan = hg.plan_decoding(32, 100, free)
     assert (plan.chunk, plan.bytes) == (chunk, 100 * chunk)

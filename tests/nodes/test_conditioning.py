@@ -61,9 +61,13 @@ def test_prompts_that_stock_nodes_change_keep_their_cues():
         assert changed[0][1][conditioning.KEY] is positive[0][1][conditioning.KEY]
 
 
+def conditions(values, like):
+    return conditioning.FrameCues.stack([value.conditions(hg.ModelInfo(), None, False, like) for value in values])
+
+
 def test_cues_of_a_batch_are_stacked(model):
     values = [conditioning.FrameCues(hg.Cues.constant(6, motion, 0.5), torch.ones(4, 4, 8)) for motion in (1, 2)]
-    stacked = conditioning.FrameCues.stack(values, torch.zeros(1, dtype=torch.float64))
+    stacked = conditions(values, torch.zeros(1, dtype=torch.float64))
     assert stacked["motion"].tolist() == [[1] * 5, [2] * 5]
     assert stacked["prior"].shape == (2, 4, 4, 8)
     assert stacked["prior"].dtype == torch.float64
@@ -72,7 +76,7 @@ def test_cues_of_a_batch_are_stacked(model):
 
 def test_the_null_appearance_and_the_strength_of_the_prior_reach_the_denoiser():
     (entry,) = conditioning.with_null_appearance(conditioning.apply_cues(prompt(), hg.Cues.constant(6), prior(), 0.25))
-    stacked = conditioning.FrameCues.stack([entry[1][conditioning.KEY]], torch.zeros(1))
+    stacked = conditions([entry[1][conditioning.KEY]], torch.zeros(1))
     assert stacked["appearance"].eq(NULL_APPEARANCE).all()
     torch.testing.assert_close(stacked["prior"], 0.25 * prior()["samples"])
 
@@ -94,7 +98,7 @@ def test_a_context_window_has_the_cues_of_its_frames(frames):
 
 def test_a_window_of_one_frame_has_the_prior_alone():
     value = conditioning.FrameCues(hg.Cues.constant(6), prior()["samples"][0]).in_window(window(5))
-    assert conditioning.FrameCues.stack([value], torch.zeros(1)).keys() == {"prior"}
+    assert conditions([value], torch.zeros(1)).keys() == {"prior"}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import latent_preview
 import pytest
 import torch
 from higen_pack import higen_core as hg
-from higen_pack.nodes.models.model import MEMORY_MARGIN, load_model
+from higen_pack.higen_core.memory import USABLE
+from higen_pack.nodes.models.model import load_model
 from higen_pack.nodes.models.precision import DTYPES
 from higen_pack.nodes.samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
 
@@ -198,12 +199,30 @@ def test_long_clips_are_processed_in_chunks_that_fit_into_the_free_memory(model,
     )
     prior = sample_prior(model)
     whole = sample_video(model, prior)["samples"]
-    enough_for_two = int(MEMORY_MARGIN * hg.activations(networks.UNET, 8, 4, 8, torch.float32, chunk=2)) + 2
+    enough_for_two = int(hg.activations(networks.UNET, 8, 4, 8, torch.float32, chunk=2) / USABLE) + 2
     monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda *_, **__: enough_for_two)
     in_chunks = sample_video(model, prior)["samples"]
     assert set(chunks[STEPS : 2 * STEPS]) == {8}
     assert set(chunks[2 * STEPS :]) == {2}
     torch.testing.assert_close(in_chunks, whole, atol=1e-3, rtol=1e-4)
+
+
+def test_comfyui_reserves_the_memory_of_the_chunks_beside_the_weights(model, monkeypatch):
+    needed = []
+    load = comfy.model_management.load_models_gpu
+    monkeypatch.setattr(
+        comfy.model_management, "load_models_gpu", lambda *a, **options: (needed.append(options), load(*a, **options))
+    )
+    prior = sample_prior(model)
+    sample_video(model, prior)
+    in_chunks = [hg.activations(networks.UNET, 2 * 8, 4, 8, torch.float32, chunk) for chunk in (16, 4)]
+    weights = comfy.model_management.module_size(model.model.diffusion_model)
+    total = weights + int(in_chunks[1] / USABLE) + 2
+    monkeypatch.setattr(comfy.model_management, "get_total_memory", lambda *_, **__: total)
+    sample_video(model, prior)
+    assert [options["memory_required"] for options in needed[1:]] == in_chunks
+    sample_prior(model)  # one picture has no chunks
+    assert needed[-1]["memory_required"] == hg.activations(networks.UNET, 2, 4, 8, torch.float32)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import higen_core as hg
-from higen_core.diffusion.schedule import alphas_cumprod
+from higen_core.diffusion.schedule import alphas_and_sigmas, alphas_cumprod
 from higen_core.models.clip import CLIP
 from higen_core.models.config import MINI, MINI_CLIP, MINI_VAE
 
@@ -21,8 +21,10 @@ CUES = hg.Cues.constant(9)
 def cuda():
     """Tensors created inside are fake; those from outside (schedule, cues) are real, on the CPU."""
     alphas_cumprod()  # is cached, so it must not be created as a fake tensor
+    alphas_and_sigmas.cache_clear()
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
         yield torch.device("cuda")
+    alphas_and_sigmas.cache_clear()
 
 
 def networks(device, dtype=torch.float32):
