@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import loading
 from .process import GB, measure
+from .table import table
 
 STEPS = {
     # name on the command line: precision, frames at a time
@@ -17,12 +18,6 @@ STEPS = {
     "fp32": ("fp32", 32),
     "fp32-chunked": ("fp32", 4),
 }
-
-
-def table(*rows: tuple) -> None:
-    """Prints rows of a Markdown table."""
-    for cells in rows:
-        print("|", " | ".join(map(str, cells)), "|", flush=True)
 
 
 def steps(size: str, names: list[str]) -> None:

@@ -15,20 +15,20 @@ PROMPTS = (
     "a red car moving up on a green background",
     "a tree on a white background",
 )
-OPTIONS = {"steps": 20, "guidance": 4.0}
+STEPS, GUIDANCE, SEED = 20, 4.0, 1
+CUES = hg.Cues.constant(16, 500, 0.0)
 
 
-def sample(dtype: torch.dtype, prompt: str) -> torch.Tensor:
+def sample(dtype: torch.dtype, prompt: str, device: str | torch.device = "cpu", steps: int = STEPS) -> torch.Tensor:
     """Frames (16, 64, 64, 3) in [0, 1] with a denoiser in this precision; towers and autoencoder are in fp32."""
-    unet, vae, clip = hg.load_unet("mini", dtype=dtype), hg.load_vae("mini"), hg.load_clip("mini")
+    unet = hg.load_unet("mini", dtype=dtype, device=device)
+    vae, clip = hg.load_vae("mini", device=device), hg.load_clip("mini", device=device)
     text, uncond = clip.encode_text([prompt]), clip.encode_text([""])
-    prior = hg.sample_prior(unet, text, uncond, noise=hg.draw_noise(1, (1, 4, 1, 8, 8)), **OPTIONS)
-    noise, offset_noise = hg.draw_video_noise(1, (1, 4, 16, 8, 8))
-    cues = hg.Cues.constant(16, 500, 0.0)
-    video = hg.sample_video(
-        unet, text, uncond, prior=prior, cues=cues, noise=noise, offset_noise=offset_noise, **OPTIONS
-    )
-    return vae.decode_video(video)[0]
+    options = {"steps": steps, "guidance": GUIDANCE}
+    prior = hg.sample_prior(unet, text, uncond, noise=hg.draw_noise(SEED, (1, 4, 1, 8, 8)), **options)
+    noise, offset_noise = hg.draw_video_noise(SEED, (1, 4, 16, 8, 8))
+    inputs = {"prior": prior, "cues": CUES, "noise": noise, "offset_noise": offset_noise}
+    return vae.decode_video(hg.sample_video(unet, text, uncond, **inputs, **options))[0].cpu()
 
 
 def main(precision: str) -> None:

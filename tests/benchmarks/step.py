@@ -7,8 +7,10 @@ step consists of two such calls. With little memory they are made one after the 
 import json
 import sys
 import time
+from collections.abc import Callable, Iterator
 
 import torch
+from torch import nn
 
 import higen_core as hg
 from higen_core.weights.conversion import DTYPES
@@ -21,23 +23,30 @@ FRAMES, HEIGHT, WIDTH = 32, 32, 56  # a latent of 448x256
 SIZES = {"full": FULL.unet, "narrow": NARROW.unet}
 
 
-def random_unet(config: hg.UNetConfig, dtype: torch.dtype) -> hg.UNet:
-    """A network with random weights that is never in memory in another precision."""
+def random_network(make: Callable[[], nn.Module], dtype: torch.dtype, device: str | torch.device = "cpu") -> nn.Module:
+    """A network with random weights that is never in memory in another precision or on another device."""
     with torch.device("meta"):
-        unet = hg.UNet(config).to(dtype)
-    unet.to_empty(device="cpu").requires_grad_(False)
-    for name, parameter in unet.named_parameters():
+        network = make().to(dtype)
+    network.to_empty(device=device).requires_grad_(False)
+    for name, parameter in network.named_parameters():
         parameter.fill_(1) if is_norm(name, parameter.shape) else parameter.normal_(0, STD)
-    return unet.eval()
+    return network.eval()
+
+
+def stage(unet: hg.UNet, frames: int, height: int, width: int, **options) -> Iterator[hg.SamplerStep]:
+    """Steps of the spatial stage for one frame, of the temporal stage for more; options are those of the pipeline."""
+    text = torch.zeros(1, 77, unet.config.y_dim)
+    noise, offset_noise = hg.draw_video_noise(0, (1, 4, frames, height, width))
+    if frames == 1:
+        return hg.prior_steps(unet, text, text, noise=noise, **options)
+    inputs = {"prior": torch.zeros(1, 4, height, width), "cues": hg.Cues.constant(frames)}
+    return hg.video_steps(unet, text, text, noise=noise, offset_noise=offset_noise, **inputs, **options)
 
 
 def call(unet: hg.UNet, chunk: int) -> torch.Tensor:
     """The first step of the temporal stage with guidance 1, which is a single call."""
-    text, prior = torch.zeros(1, 77, unet.config.y_dim), torch.zeros(1, 4, HEIGHT, WIDTH)
-    noise, offset_noise = hg.draw_video_noise(0, (1, 4, FRAMES, HEIGHT, WIDTH))
-    cues = hg.Cues.constant(FRAMES)
-    options = {"steps": 1, "guidance": 1.0, "chunk": chunk}
-    return hg.sample_video(unet, text, text, prior=prior, cues=cues, noise=noise, offset_noise=offset_noise, **options)
+    (step,) = stage(unet, FRAMES, HEIGHT, WIDTH, steps=1, guidance=1.0, chunk=chunk)
+    return step.x
 
 
 def run(unet: hg.UNet, chunk: int) -> torch.Tensor:
@@ -60,7 +69,7 @@ def main(size: str, precision: str, chunk: int) -> None:
     weights = parameters * torch.finfo(dtype).bits // 8
     check_memory(weights + hg.activations(config, FRAMES, HEIGHT, WIDTH, dtype, chunk), f"{precision}, {chunk} frames")
     computed = computed_peak(lambda: hg.UNet(config), lambda unet: run(unet, chunk), dtype)
-    unet = random_unet(config, dtype)
+    unet = random_network(lambda: hg.UNet(config), dtype)
     reset_peak()
     start = time.monotonic()
     result = call(unet, chunk)

@@ -10,8 +10,11 @@ FOLDERS = ("models", "input", "output", "custom_nodes", "user", "temp")
 _base = tempfile.TemporaryDirectory(prefix="higen-comfyui-")  # removed when Python exits
 
 
-def enter_comfyui() -> None:
-    """Adds ComfyUI to `sys.path`, set to the CPU and to a temporary folder. Must be called before `import comfy`."""
+def enter_comfyui(option: str = "cpu") -> None:
+    """Adds ComfyUI to `sys.path`, set to a temporary folder. Must be called before `import comfy`.
+
+    `option` is one of its options for memory, such as "lowvram".
+    """
     if str(comfyui_path()) in sys.path:
         return
     sys.path.insert(0, str(comfyui_path()))
@@ -20,7 +23,7 @@ def enter_comfyui() -> None:
 
     from comfy.cli_args import args
 
-    args.cpu = True
+    setattr(args, option.replace("-", "_"), True)
     args.base_directory = _base.name
 
     import utils.extra_config  # noqa: F401  as main.py does, before ComfyUI's nodes shadow it with comfy/utils.py

@@ -12,13 +12,13 @@ from ...comfyui.paths import ROOT
 from ..table import write_json
 
 
-def enter_pack() -> None:
-    """Makes the pack and ComfyUI importable, as the tests' conftest does."""
+def enter_pack(option: str = "cpu") -> None:
+    """Makes the pack and ComfyUI importable, as the tests' conftest does; `option` is for `enter_comfyui`."""
     tests.__path__ = [str(ROOT / "tests")]  # the conftest removes the root, in which it would be looked for
     from ... import conftest  # noqa: F401
     from ...comfyui.inprocess import enter_comfyui
 
-    enter_comfyui()
+    enter_comfyui(option)
 
 
 def main() -> None:

@@ -1,0 +1,88 @@
+"""Both stages of the released layout with random weights: seconds a guided step, and the peak beside the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+import higen_core as hg
+from higen_core.models.layers import ConditionedSequential
+
+from ..benchmarks.step import random_network, stage
+from .meter import DTYPES, Row, Setting, attempt, relative_error
+
+STEPS, GUIDANCE = 4, 12.0
+BACKENDS = {
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "memory-efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "cuDNN": SDPBackend.CUDNN_ATTENTION,
+    "plain": SDPBackend.MATH,
+}
+
+
+def rows(setting: Setting) -> Iterator[Row]:
+    for precision in setting.precisions:
+        unet = random_network(lambda: hg.UNet(setting.sizes.unet), DTYPES[precision], setting.device)
+        yield from rows_of(setting, unet, precision)
+        if precision == setting.precisions[0]:
+            for name, backend in BACKENDS.items():
+                label = {"precision": precision, "way": f"attention: {name}"}
+                yield label | attempt(
+                    partial(step, setting, unet, setting.frames, within=partial(sdpa_kernel, backend))
+                )
+            yield from compiled_rows(setting, unet, precision)
+        del unet
+
+
+def rows_of(setting: Setting, unet: hg.UNet, precision: str) -> Iterator[Row]:
+    """Each stage as it is planned, and the temporal stage with fewer frames at a time."""
+    label = {"precision": precision}
+    yield label | {"way": "spatial stage"} | attempt(partial(step, setting, unet, 1))
+    yield label | {"way": "temporal stage, as planned"} | attempt(partial(step, setting, unet, setting.frames))
+    for chunk in dict.fromkeys((setting.frames, max(setting.frames // 4, 1), 1)):
+        way = f"temporal stage, a call a branch, {chunk} frames at a time"
+        yield label | {"way": way} | attempt(partial(step, setting, unet, setting.frames, chunk=chunk))
+
+
+def compiled_rows(setting: Setting, unet: hg.UNet, precision: str) -> Iterator[Row]:
+    """The blocks of the denoiser compiled one by one, beside the error that this makes.
+
+    Tiny, that is one block, and nothing is generated for it.
+    """
+    blocks = [module for module in unet.modules() if isinstance(module, ConditionedSequential)]
+    label = {"precision": precision, "way": "temporal stage, as planned, compiled"}
+    with torch.no_grad(), torch._dynamo.config.patch(recompile_limit=2 * len(blocks)):  # the blocks share their code
+        exact = last(setting, unet)
+        for block in [unet.middle] if setting.tiny else blocks:
+            block.compile(dynamic=False, backend="eager" if setting.tiny else "inductor")
+        row = attempt(partial(step, setting, unet, setting.frames))
+        yield label | row | ({} if "error" in row else {"error_rms": relative_error(last(setting, unet), exact)})
+
+
+def last(setting: Setting, unet: hg.UNet) -> torch.Tensor:
+    """The result of one step of the temporal stage."""
+    *_, end = stage(unet, setting.frames, setting.height, setting.width, steps=1, guidance=GUIDANCE)
+    return end.x
+
+
+def step(setting: Setting, unet: hg.UNet, frames: int, chunk: int | None = None, within: Callable = nullcontext) -> Row:
+    """Seconds a guided step and its peak, as planned for the free memory or, with `chunk`, a call for each branch.
+
+    `planned` are the bytes of the activations in the plan.
+    """
+    size = frames, setting.height, setting.width
+    if chunk is None:
+        plan = hg.plan(unet.config, *size, unet.dtype, hg.free_memory(setting.device))
+        options, planned = {"batch_guidance": plan.batch_guidance, "chunk": plan.chunk}, plan.bytes
+    else:
+        planned = hg.activations(unet.config, *size, unet.dtype, chunk)
+        options = {"batch_guidance": False, "chunk": chunk}
+    if frames == 1:
+        del options["chunk"]
+    with torch.no_grad(), within():
+        run = partial(stage, unet, *size, steps=2 if setting.tiny else STEPS, guidance=GUIDANCE, **options)
+        return setting.measure(run) | {"planned": planned, **options}
