@@ -4,10 +4,12 @@ Each row is measured in a process of its own. A row that needs more than the fre
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
 from . import loading
+from .pareto.command import main as pareto
 from .process import GB, measure
 from .table import table
 
@@ -51,7 +53,11 @@ def precisions() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    if sys.argv[1:2] == ["pareto"]:
+        pareto(sys.argv[2:])
+        return
+    epilog = "python -m tests.benchmarks pareto --help: quality against evaluations of the network"
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__, epilog=epilog)
     parser.add_argument(
         "benchmarks", nargs="*", help=f"step, loading, precision, or one of {', '.join(STEPS)}; default: all"
     )

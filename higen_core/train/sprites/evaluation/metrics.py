@@ -47,7 +47,7 @@ def baseline_fidelity(bench: Bench, count: int) -> tuple[dict[str, float], Tenso
 def _prompt_figures(
     bench: Bench, scenes: list[Scene], images: Tensor, videos: Tensor
 ) -> tuple[dict[str, float], Tensor]:
-    checks = [_check_video(*case) for case in zip(scenes, images, videos, strict=True)]
+    checks = [check_video(*case) for case in zip(scenes, images, videos, strict=True)]
     figures = {name: sum(check[name] for check in checks) / len(scenes) for name in checks[0]}
     renders = torch.stack([render(scene) for scene in scenes])
     figures["frechet"] = frechet_distance(bench.features(videos), bench.features(renders))
@@ -55,7 +55,7 @@ def _prompt_figures(
     return figures, _contact_sheet(strips)
 
 
-def _check_video(scene: Scene, image: Tensor, video: Tensor) -> dict[str, float]:
+def check_video(scene: Scene, image: Tensor, video: Tensor) -> dict[str, float]:
     first, last, track = match_frame(image), match_frame(video[-1]), track_sprite(video)
     displacement = track.centers[-1] - track.centers[0]
     direction = torch.tensor(DIRECTIONS[scene.direction], dtype=displacement.dtype)
