@@ -13,7 +13,7 @@ from higen_core.train.sprites.scenes import FRAMES, Scene
 SEED = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """One video to sample. `number` seeds its noise; `kind` names its cues."""
 

@@ -24,7 +24,7 @@ from ..table import table
 from .cases import Case, cases
 from .figures import figures_of, summary
 from .report import plot, print_table, with_gain
-from .sampling import EXACT, RELEASED, Sample, Sampler, Way
+from .sampling import Sample, Sampler, Way, plain
 from .ways import all_ways
 
 FOLDER = Path(__file__).parents[1]
@@ -36,6 +36,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     add("--prompts", type=int, default=32, help="held-out prompts (%(default)s)")
     add("--exact", type=int, default=4, help="of these, prompts that are sampled in 1,000 steps too (%(default)s)")
     add("--text-guidance", type=float, nargs="*", help="scales of the text guidance; default: that of the weights")
+    add("--reference-steps", type=int, nargs=2, default=(50, 1000), help="of the two references (%(default)s)")
     add("--only", default="", help="a regular expression: of all ways, those with such a name")
     add("--timed", type=int, default=1, help="prompts that wall clocks are measured on, all in this run (%(default)s)")
     add("--released", action="store_true", help="time and memory of the released layout, random weights, alone")
@@ -48,30 +49,23 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def compare(sampler: Sampler, chosen: list[Case], ways: list[Way], options: argparse.Namespace) -> dict[str, Any]:
-    """The rows of one scale of the guidance."""
+    """The rows of one scale of the guidance, the reference first."""
     if options.kept:
-        chosen = [case for case in chosen if sampler.is_kept(case, RELEASED)]
+        ways = [way for way in ways if all(sampler.is_kept(case, way) for case in chosen)]
     rows, walls = [], wall_ratios(sampler, chosen[: options.timed], ways)
-    for way in tqdm([RELEASED, *ways], desc=f"guidance {sampler.guidance:g}", unit="way"):
-        own = [case for case in chosen if not options.kept or sampler.is_kept(case, way)]
-        if not own:
-            continue
-        measured = [
-            figures_of(sampler.model, case, sampler.video(case, way), references(sampler, case, options))
-            for case in own
-        ]
-        rows.append(
-            {"name": way.name, "curve": way.curve, "prompts": len(own)} | summary(measured) | walls.get(way, {})
-        )
+    found = {case: references(sampler, case, options) for case in chosen}
+    for way in tqdm([sampler.released, *ways], desc=f"guidance {sampler.guidance:g}", unit="way"):
+        measured = [figures_of(sampler.model, case, sampler.video(case, way), found[case]) for case in chosen]
+        rows.append({"name": way.name, "curve": way.curve} | summary(measured) | walls.get(way, {}))
     return {"prompts": len(chosen), "reference": rows[0], "rows": with_gain(rows)}
 
 
 def references(sampler: Sampler, case: Case, options: argparse.Namespace) -> dict[str, Sample]:
     """The videos that the others of this case are compared with."""
-    found = {"released": sampler.video(case, RELEASED)}
+    exact, found = plain("ddim", options.reference_steps[1]), {"released": sampler.video(case, sampler.released)}
     wanted = case.number < options.exact and sampler.guidance == sampler.info.sampling.video_guidance
-    if wanted and (not options.kept or sampler.is_kept(case, EXACT)):
-        found["exact"] = sampler.video(case, EXACT)
+    if wanted and (not options.kept or sampler.is_kept(case, exact)):
+        found["exact"] = sampler.video(case, exact)
     return found
 
 
@@ -81,7 +75,7 @@ def wall_ratios(sampler: Sampler, timed: list[Case], ways: list[Way]) -> dict[Wa
     seconds: dict[Way, list[float]] = {}
     for case in timed:
         prior = sampler.prior(case)[1]
-        whole = prior + sum(sampler.sample(case, RELEASED).seconds)
+        whole = prior + sum(sampler.sample(case, sampler.released).seconds)
         for way in ways:
             seconds.setdefault(way, []).append(whole / (prior + sum(sampler.sample(case, way).seconds)))
     return {way: {"wall_ratio": statistics.median(ratios)} for way, ratios in seconds.items()}
@@ -110,7 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
     ways = [way for way in all_ways(model.unet.info) if re.search(options.only, way.name)]
     results: dict[str, Any] = {"weights": f"mini, training step {model.unet.info.steps}", "guidance": {}}
     for scale in options.text_guidance or [None]:
-        sampler = Sampler(model, options.cache, scale)
+        sampler = Sampler(model, options.cache, scale, plain("ddim", options.reference_steps[0]))
         part = compare(sampler, chosen, ways, options)
         results["guidance"][f"{sampler.guidance:g}"] = part
         print_table(sampler.guidance, part["prompts"], part["rows"], part["reference"])

@@ -20,15 +20,15 @@ from higen_core.train.sprites.evaluation.benchmark import Model
 
 from .cases import Case
 
-SOURCES = Path(hg.__file__).parent
+SOURCES = Path(hg.__file__).parent / "diffusion" / "acceleration"
 
 
 @dataclass(frozen=True)
 class Way:
     """A way to sample the temporal stage: a name for the table, and arguments of `hg.sample_video`.
 
-    `curve` is the line of the plot that it is a point of. What is sampled with `volatile` code is kept only as long as
-    the sources of the core stay the same.
+    `curve` is the line of the plot that it is a point of. What is sampled by a `volatile` way is kept only as long
+    as the sources of acceleration stay the same.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Way:
         """Its folder in the cache."""
         content = repr(sorted(self.options.items()))
         if self.volatile:
-            content += "".join(path.read_text() for path in sorted(SOURCES.glob("[dm]*/*.py")))
+            content += "".join(path.read_text() for path in sorted(SOURCES.glob("*.py")))
         return re.sub(r"\W+", "-", self.name) + "-" + hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
@@ -52,7 +52,6 @@ def plain(sampler: str, steps: int, spacing: str = "leading") -> Way:
 
 
 RELEASED = plain("ddim", 50)
-EXACT = plain("ddim", 1000)
 
 
 @dataclass(frozen=True)
@@ -108,11 +107,11 @@ class Evaluations:
 class Sampler:
     """Samples cases with mini at a scale of the text guidance; None is that of the weights.
 
-    Everything is kept in the folder `cache`, so that an interrupted run continues where it was.
+    `released` is the reference. Everything is kept in the folder `cache`, so that an interrupted run continues.
     """
 
-    def __init__(self, model: Model, cache: Path, text_guidance: float | None = None):
-        self.model, self.info = model, model.unet.info
+    def __init__(self, model: Model, cache: Path, text_guidance: float | None = None, released: Way = RELEASED):
+        self.model, self.info, self.released = model, model.unet.info, released
         self.guidance = self.info.sampling.video_guidance if text_guidance is None else text_guidance
         self.cache = cache / f"mini-{self.info.steps}"
         self.uncond = model.clip.encode_text([""])
@@ -125,7 +124,7 @@ class Sampler:
 
     def prior(self, case: Case) -> tuple[Tensor, float]:
         """The latent (1, 4, h, w) of the released procedure, and the seconds it took."""
-        return _kept(self.cache / "prior" / f"{case.number}.pt", lambda: self._prior(case))
+        return _kept(self.cache / "prior" / self.released.folder / f"{case.number}.pt", lambda: self._prior(case))
 
     def video(self, case: Case, way: Way) -> Sample:
         """The video of a case, from the cache if it is there."""
@@ -156,7 +155,7 @@ class Sampler:
     def _prior(self, case: Case) -> tuple[Tensor, float]:
         text, start = self.model.clip.encode_text([case.prompt]), time.perf_counter()
         noise = hg.draw_noise(case.number, (1, 4, 1, self.side, self.side))
-        options = RELEASED.options | {"guidance": self.info.sampling.prior_guidance}
+        options = self.released.options | {"guidance": self.info.sampling.prior_guidance}
         prior = hg.sample_prior(self.model.unet, text, self.uncond, noise=noise, **options)
         return prior, time.perf_counter() - start
 
