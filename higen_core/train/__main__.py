@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from .checkpoint import resumed_changes
 from .config import CLIPTraining, DenoiserTraining, VAETraining
 from .data.registry import Training, plugin
+from .distillation.config import DistillTraining
 from .lora.config import LoraTraining
 from .options import add_config_flag, add_flags, read_config, read_toml
 
@@ -24,6 +25,7 @@ TRAININGS = {
     "clip": Training(CLIPTraining, ".clip:main", "train the text and image towers"),
     "denoiser": Training(DenoiserTraining, ".denoiser:main", "train the denoiser, from weights or from scratch"),
     "lora": Training(LoraTraining, ".training:main", "train a LoRA of a denoiser, for one card"),
+    "distill": Training(DistillTraining, ".student:main", "make a denoiser fast: few steps, one evaluation each"),
 }
 
 

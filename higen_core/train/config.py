@@ -150,16 +150,10 @@ class CLIPTraining(ImageTraining):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenoiserTraining(LoopConfig):
-    """The denoiser, both stages. Properties of the clips that are not set are those of the weights in `init`."""
+class ClipTraining(LoopConfig):
+    """The options of the trainings on clips. Properties of the clips that are not set are those of weights in `init`."""
 
-    name: ClassVar[str] = "denoiser"
-
-    steps: int = option(6000, "optimizer steps in all")
-    lr: float = option(5e-4, "peak learning rate")
-    ema: float = option(0.998, "decay of the exponential moving average of the weights, 0..1")
     data: str = option(..., DATA, "refuse")
-    network: str | dict[str, Any] = option("mini", "mini, released, or a table of sizes; unused with init", "refuse")
     init: str = option("", "weights to start from: mini, or a denoiser's file; none: train from scratch", "refuse")
     vae: str = option("", "the autoencoder: mini, or a file; none: vae.safetensors in out", "refuse")
     clip: str = option("", "the text and image towers: mini, or a file; none: clip.safetensors in out", "refuse")
@@ -174,6 +168,25 @@ class DenoiserTraining(LoopConfig):
     )
     windows: int = option(1, "clips that are cut from each video at most, one after the other", "refuse")
     shard_frames: int = option(4096, "frames in a file of cached latents", "refuse")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, 1, float("inf"), "width", "height", "windows", "shard_frames")
+        check_range(self, 2, float("inf"), "frames")
+        check_range(self, 1e-6, float("inf"), "fps", "motion_scale")
+        check_range(self, -1, 0.999, "similarity_floor")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiserTraining(ClipTraining):
+    """The denoiser, both stages."""
+
+    name: ClassVar[str] = "denoiser"
+
+    steps: int = option(6000, "optimizer steps in all")
+    lr: float = option(5e-4, "peak learning rate")
+    ema: float = option(0.998, "decay of the exponential moving average of the weights, 0..1")
+    network: str | dict[str, Any] = option("mini", "mini, released, or a table of sizes; unused with init", "refuse")
 
     videos: int = option(4, "clips per batch")
     images: int = option(16, "images per batch, for the spatial stage; 0: none")
@@ -215,15 +228,13 @@ class DenoiserTraining(LoopConfig):
             raise ValueError(
                 f"appearance_guidance = {self.appearance_guidance} needs cue_dropout > 0, to train the null cue"
             )
-        check_range(self, 1, float("inf"), "width", "height", "windows", "videos")
+        check_range(self, 1, float("inf"), "videos")
         check_range(self, 0, float("inf"), "images")
         if self.spatial_warmup_steps and not self.images:
             raise ValueError(
                 f"spatial_warmup_steps = {self.spatial_warmup_steps} needs images, got images = 0: set one to 0 only"
             )
-        check_range(self, 2, float("inf"), "frames")
-        check_range(self, 1e-6, float("inf"), "fps", "motion_scale", "timestep_power")
-        check_range(self, -1, 0.999, "similarity_floor")
+        check_range(self, 1e-6, float("inf"), "timestep_power")
 
 
 def changed_options(config: LoopConfig, saved: Mapping[str, Any]) -> list[str]:

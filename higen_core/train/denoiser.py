@@ -25,7 +25,7 @@ from ..models.vae import VAE
 from ..weights.checkpoint import load_clip, load_unet, load_vae, save_network
 from .augment import repeat_frames
 from .checkpoint import trainable
-from .config import DenoiserTraining, network_config
+from .config import ClipTraining, DenoiserTraining, network_config
 from .data.clips import Captions, Clips
 from .data.data_set import DataSet, video_data_set
 from .loop import own_device, train
@@ -167,8 +167,8 @@ def network_of(config: DenoiserTraining) -> UNet:
     return init_weights(UNet(network_config(config.network, UNetConfig, {"mini": MINI, "released": RELEASED})))
 
 
-def frozen_networks(config: DenoiserTraining) -> tuple[VAE, CLIP]:
-    """The autoencoder and the towers that the denoiser is trained with, on the device of this process."""
+def frozen_networks(config: ClipTraining) -> tuple[VAE, CLIP]:
+    """The autoencoder and the towers that go with the denoiser, on the device of this process."""
     vae = load_vae(config.vae or config.out / "vae.safetensors", device=own_device())
     return vae, load_clip(config.clip or config.out / "clip.safetensors", device=own_device())
 

@@ -9,7 +9,7 @@ from ...cues.extraction import cue_options
 from ...models.clip import CLIP
 from ...models.info import ModelInfo
 from ...models.vae import VAE
-from ..config import DenoiserTraining
+from ..config import ClipTraining
 from ..loop import own_device, process
 from .clips import LatentEncoder, Pool, measure_similarity_floor, rgb_factors
 from .video_cache import Format, Stills, VideoClips, first_images
@@ -29,7 +29,7 @@ class DataSet:
     prompts: list[str]
 
 
-def video_data_set(config: DenoiserTraining, vae: VAE, clip: CLIP, info: ModelInfo) -> DataSet:
+def video_data_set(config: ClipTraining, vae: VAE, clip: CLIP, info: ModelInfo) -> DataSet:
     """Videos. They are decoded, encoded and measured once, into `config.out`, by all processes together.
 
     Args:
@@ -58,7 +58,7 @@ def video_data_set(config: DenoiserTraining, vae: VAE, clip: CLIP, info: ModelIn
     return DataSet(Stills(clips), clips, info, clips.captions(4))
 
 
-def _property(name: str, config: DenoiserTraining, info: ModelInfo) -> Any:
+def _property(name: str, config: ClipTraining, info: ModelInfo) -> Any:
     value = getattr(config, name)
     if value is None and not config.init:
         raise ValueError(f"{name} is needed: it is not set, and without init there are no weights that have it")

@@ -20,6 +20,10 @@ def main() -> None:
     command.add_argument("--guidance", type=float, help="guidance scale of the spatial stage (3)")
     command.add_argument("--video-guidance", type=float, help="guidance scale of the temporal stage (2)")
     command.add_argument("--sampler", help="ddim or dpmpp_2m (dpmpp_2m)")
+    command.add_argument("--lora", type=Path, help="of the denoiser of the videos, such as a distilled one")
+    command.add_argument("--video-steps", type=int, help="sampling steps of the temporal stage, if other than --steps")
+    command.add_argument("--video-sampler", help="of the temporal stage, if other than --sampler")
+    command.add_argument("--appearance-guidance", type=float, help="on the appearance cue (that of the weights)")
     command.add_argument("--seed", type=int, help="of prompts and noise (0)")
     command.add_argument(
         "--baseline",

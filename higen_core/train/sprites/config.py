@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...aliases import renamed_value
-from ..config import CLIPTraining, DenoiserTraining, VAETraining, check_choice, check_range, option
+from ..config import CLIPTraining, ClipTraining, DenoiserTraining, VAETraining, check_choice, check_range, option
+from ..distillation.config import DistillTraining
 from .scenes import PAIR_TYPES
 
 FIXED = ("frames", "fps", "width", "height", "motion_scale", "similarity_floor")
@@ -67,9 +68,7 @@ class SpriteDenoiserTraining(DenoiserTraining):
         for name in ("keep", "pair_types"):
             object.__setattr__(self, name, renamed_value(name, getattr(self, name)))
         super().__post_init__()
-        for name in FIXED:
-            if getattr(self, name) is not None:
-                raise ValueError(f"{name} cannot be set for sprites: the data set decides it")
+        _check_fixed(self)
         check_choice(self, "keep", ("all", "spatial"))
         if self.keep == "spatial" and not self.init:
             raise ValueError("keep = spatial needs init: without it there is nothing to keep")
@@ -82,3 +81,20 @@ class SpriteDenoiserTraining(DenoiserTraining):
         check_range(self, 0, float("inf"), "paired_clips")
         check_range(self, 1, float("inf"), "shards", "grow")
         check_range(self, 0, 1, "prior_strength")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpriteDistillTraining(DistillTraining):
+    """Distillation on sprites, whose frames, size and cue scales are fixed."""
+
+    data: str = option("sprites", DATA, "refuse")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_fixed(self)
+
+
+def _check_fixed(config: ClipTraining) -> None:
+    for name in FIXED:
+        if getattr(config, name) is not None:
+            raise ValueError(f"{name} cannot be set for sprites: the data set decides it")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ....models.clip import CLIP
 from ....models.unet import UNet
 from ....models.vae import VAE
 from ....weights.checkpoint import load_clip, load_unet, load_vae
+from ....weights.lora import load_lora
 from ..scenes import SIZE, Scene, caption, is_held_out, sample_content
 
 BATCH = 8
@@ -31,22 +32,36 @@ BATCH = 8
 
 @dataclass(frozen=True)
 class Model:
+    """The networks; `spatial` is the denoiser of the priors if that is not the one of the videos."""
+
     unet: UNet
     vae: VAE
     clip: CLIP
+    spatial: UNet | None = None
 
     @classmethod
-    def load(cls, folder: str | Path) -> Model:
-        """From a folder with denoiser, vae and clip, or the bundled "mini"."""
+    def load(cls, folder: str | Path, lora: Path | None = None) -> Model:
+        """From a folder with denoiser, vae and clip, or the bundled "mini".
+
+        A LoRA changes videos only: priors are those of the denoiser without it.
+        """
         if str(folder) == "mini":
-            return cls(load_unet("mini"), load_vae("mini"), load_clip("mini"))
-        denoiser, vae, clip = (Path(folder) / f"{name}.safetensors" for name in ("denoiser", "vae", "clip"))
-        return cls(load_unet(denoiser), load_vae(vae), load_clip(clip))
+            model = cls(load_unet("mini"), load_vae("mini"), load_clip("mini"))
+        else:
+            denoiser, vae, clip = (Path(folder) / f"{name}.safetensors" for name in ("denoiser", "vae", "clip"))
+            model = cls(load_unet(denoiser), load_vae(vae), load_clip(clip))
+        if lora is None:
+            return model
+        spatial = load_unet("mini" if str(folder) == "mini" else Path(folder) / "denoiser.safetensors")
+        return replace(model, unet=load_lora(model.unet, lora), spatial=spatial)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A model and the options it is sampled with; the same prompts and noise for the same seed."""
+    """A model and the options it is sampled with; the same prompts and noise for the same seed.
+
+    `steps` and `sampler` are those of both stages, unless `video_steps` and `video_sampler` are other ones.
+    """
 
     model: Model
     steps: int
@@ -55,6 +70,9 @@ class Bench:
     sampler: str
     seed: int
     progress: tqdm
+    video_steps: int | None = None
+    video_sampler: str | None = None
+    appearance_guidance: float | None = None  # None: that of the weights
 
     def priors(self, prompts: list[str]) -> Tensor:
         """Spatial priors, latents (n, 4, h, w)."""
@@ -63,7 +81,7 @@ class Bench:
         def sample(text: Tensor, uncond: Tensor, first: int) -> Tensor:
             noise = draw_noise(self.seed + first, (len(text), 4, 1, side, side))
             options = {"steps": self.steps, "sampler": self.sampler, "guidance": self.guidance}
-            return sample_prior(self.model.unet, text, uncond, noise=noise, **options)
+            return sample_prior(self.model.spatial or self.model.unet, text, uncond, noise=noise, **options)
 
         return self._in_batches(sample, prompts)
 
@@ -82,7 +100,8 @@ class Bench:
             c, h, w = prior.shape[1:]
             shape = (len(text), c, cues.frames, h, w)
             noise = draw_correlated_noise(self.seed + first, shape, motion, info.noise_correlation)
-            options = {"steps": self.steps, "sampler": self.sampler, "guidance": self.video_guidance}
+            options = {"steps": self.video_steps or self.steps, "sampler": self.video_sampler or self.sampler}
+            options |= {"guidance": self.video_guidance, "appearance_guidance": self.appearance_guidance}
             options |= {"calibrated": calibrated, "noise": noise, "noise_correlation": 0.0}
             video = sample_video(self.model.unet, text, uncond, prior=prior, cues=cues, **options)
             self.progress.update(len(text))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ....diffusion.pipeline import resolve_appearance_guidance
 from ..scenes import FPS
 from . import metrics, motion
 from .benchmark import Bench, Model
@@ -93,13 +94,15 @@ def evaluate(bench: Bench, count: int) -> tuple[dict[str, Any], Tensor]:
 def settings(bench: Bench, count: int) -> dict[str, Any]:
     """What the figures were measured with."""
     info = bench.model.unet.info
+    video = {"video_steps": bench.video_steps, "video_sampler": bench.video_sampler}
     return {
         "count": count,
         "steps": bench.steps,
         "guidance": bench.guidance,
         "video_guidance": bench.video_guidance,
-        "appearance_guidance": 1.0 if info.appearance_guidance is None else info.appearance_guidance,
+        "appearance_guidance": resolve_appearance_guidance(info, bench.appearance_guidance),
         "sampler": bench.sampler,
+        **{name: value for name, value in video.items() if value is not None},
         "training_steps": info.steps,
     }
 
@@ -138,13 +141,18 @@ def main(
     sampler: str = "dpmpp_2m",
     seed: int = 0,
     baseline: str | Path | None = None,
+    lora: Path | None = None,
+    video_steps: int | None = None,
+    video_sampler: str | None = None,
+    appearance_guidance: float | None = None,
 ) -> None:
     """With `baseline`, the folder of a network trained by `mini_baseline`: only how the two follow the prompts."""
     from PIL import Image
 
     out.mkdir(parents=True, exist_ok=True)
     with tqdm(desc="evaluating", unit="video") as progress:
-        bench = Bench(Model.load(folder), steps, guidance, video_guidance, sampler, seed, progress)
+        model, video = Model.load(folder, lora), (video_steps, video_sampler, appearance_guidance)
+        bench = Bench(model, steps, guidance, video_guidance, sampler, seed, progress, *video)
         if baseline:
             figures, sheet = compare(bench, Model.load(baseline), count)
             _save(out, "comparison", figures, sheet)

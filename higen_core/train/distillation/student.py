@@ -1,0 +1,122 @@
+"""The training of the student: one DDIM step from each of its time steps has to land where the teacher does.
+
+This is progressive distillation (Salimans and Ho 2022) in one round, on the teacher's own trajectories, with its guidance
+(Meng et al. 2023) folded in: the student is evaluated once a step, under all conditions.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from ...diffusion.pipeline import resolve_appearance_guidance
+from ...diffusion.schedule import timesteps
+from ...models.clip import CLIP
+from ...models.info import ModelInfo
+from ...models.unet import UNet
+from ...weights.checkpoint import load_unet, save_network
+from ...weights.lora import save_lora
+from ..checkpoint import fingerprint, trainable
+from ..data.clips import Pool
+from ..data.data_set import video_data_set
+from ..denoiser import Denoise, Sample, frozen_networks, losses
+from ..loop import own_device, train
+from ..lora.adapters import add_lora, lora_tensors
+from .conditions import ConditionSource
+from .config import DistillTraining
+from .trajectories import Teacher, TrajectoryFiles, landing_velocity
+
+SAMPLER = "ddim"
+"""The sampler whose steps the student learns."""
+
+
+def teacher_of(unet: UNet, config: DistillTraining) -> Teacher:
+    """The denoiser as the config has it sampled.
+
+    Raises:
+        ValueError: it does not visit the time steps of the student, or cannot be guided like this.
+    """
+    info = unet.info
+    grid, visited = (timesteps(n, info.timestep_spacing) for n in (config.student_steps, config.teacher_steps))
+    if missing := [t for t in grid if t not in visited]:
+        raise ValueError(
+            f"teacher_steps = {config.teacher_steps} does not visit time step {missing[0]} of student_steps = "
+            f"{config.student_steps}: take a multiple, such as {2 * config.student_steps}"
+        )
+    return Teacher(
+        unet,
+        visited,
+        grid,
+        config.teacher_sampler,
+        info.sampling.video_guidance if config.guidance is None else config.guidance,
+        resolve_appearance_guidance(info, config.appearance_guidance),
+        info.sampling.prior_guidance,
+    )
+
+
+@dataclass(frozen=True)
+class StudentBatches:
+    """Steps of the student: points of trajectories, each with the velocity that lands on the point after it."""
+
+    files: TrajectoryFiles
+    config: DistillTraining
+
+    @torch.no_grad()
+    def __call__(self, step: int, index: int) -> dict[str, Sample]:
+        rng = random.Random(f"distill {self.config.seed} {index}")
+        conditions, points = self.files.draw(self.config.batch, step, rng)
+        times = torch.tensor([*self.files.teacher.grid, 0])  # DDIM ends at time step 0
+        k = torch.tensor([rng.randrange(len(times) - 1) for _ in points])
+        rows = torch.arange(len(k))
+        x, landing, t = points[rows, k], points[rows, k + 1], times[k]
+        return {"video": Sample(x, t, conditions, landing_velocity(x, landing, t, times[k + 1]))}
+
+
+def run(config: DistillTraining, clip: CLIP, clips: Pool, info: ModelInfo) -> None:
+    """Distils the denoiser in `config.init`, whose info is `info`, on conditions of clips."""
+    teacher = teacher_of(load_unet(config.init, device=own_device()), config)
+    source = ConditionSource(clips, clip, config.drawn_cues, config.sampled_priors, config.caption_dropout)
+    made_with = {"teacher": fingerprint(teacher.unet), "visited": teacher.visited, "grid": teacher.grid}
+    made_with |= {name: getattr(teacher, name) for name in ("sampler", "guidance", "appearance_guidance")}
+    made_with |= {name: getattr(config, name) for name in ("drawn_cues", "sampled_priors", "caption_dropout")}
+    files = TrajectoryFiles(
+        config.out / "trajectories",
+        teacher,
+        source,
+        files=config.files,
+        size=config.file_size,
+        grow=config.grow,
+        seed=config.seed,
+        made_with=made_with,
+    )
+    student = load_unet(config.init)
+    student = add_lora(student, rank=config.rank) if config.rank else trainable(student)
+    student.info = distilled_info(info, config)
+
+    def export(model: Denoise, step: int) -> None:
+        path, info = config.out / "distilled.safetensors", replace(student.info, steps=step)
+        if config.rank:
+            about = {"sampling": info.sampling.to_dict(), "steps": step, "training": info.training}
+            save_lora(path, lora_tensors(model.unet), torch.float16, **about)
+        else:
+            save_network(path, model.unet, torch.float16, **info.to_metadata())
+
+    train(Denoise(student), StudentBatches(files, config), losses, config, export)
+
+
+def distilled_info(info: ModelInfo, config: DistillTraining) -> ModelInfo:
+    """How the student is sampled: in its steps, with DDIM, without guidance of videos."""
+    sampling = replace(info.sampling, steps=config.student_steps, sampler=SAMPLER, video_guidance=1.0)
+    training: dict[str, Any] = config.to_metadata()
+    return replace(info, sampling=sampling, appearance_guidance=1.0, training=training)
+
+
+def main(config: DistillTraining) -> None:
+    """Distils on captions, first frames and cues of videos."""
+    torch.manual_seed(config.seed)
+    vae, clip = frozen_networks(config)
+    info = load_unet(config.init).info
+    run(config, clip, video_data_set(config, vae, clip, info).clips, info)
