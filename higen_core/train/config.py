@@ -151,7 +151,7 @@ class CLIPTraining(ImageTraining):
 
 @dataclass(frozen=True, kw_only=True)
 class ClipTraining(LoopConfig):
-    """The options of the trainings on clips. Properties of the clips that are not set are those of weights in `init`."""
+    """The options of the trainings on clips. What is not set of a clip is as in the weights of `init`."""
 
     data: str = option(..., DATA, "refuse")
     init: str = option("", "weights to start from: mini, or a denoiser's file; none: train from scratch", "refuse")

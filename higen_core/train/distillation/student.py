@@ -1,7 +1,7 @@
 """The training of the student: one DDIM step from each of its time steps has to land where the teacher does.
 
-This is progressive distillation (Salimans and Ho 2022) in one round, on the teacher's own trajectories, with its guidance
-(Meng et al. 2023) folded in: the student is evaluated once a step, under all conditions.
+This is one round of progressive distillation (Salimans and Ho 2022) on the teacher's own trajectories, with its
+guidance folded in (Meng et al. 2023): the student is evaluated once a step, under all conditions.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def teacher_of(unet: UNet, config: DistillTraining) -> Teacher:
 
 @dataclass(frozen=True)
 class StudentBatches:
-    """Steps of the student: points of trajectories, each with the velocity that lands on the point after it."""
+    """Steps of the student, from each of its time steps in turn, with the velocities that land on the next points."""
 
     files: TrajectoryFiles
     config: DistillTraining
@@ -69,8 +69,8 @@ class StudentBatches:
         rng = random.Random(f"distill {self.config.seed} {index}")
         conditions, points = self.files.draw(self.config.batch, step, rng)
         times = torch.tensor([*self.files.teacher.grid, 0])  # DDIM ends at time step 0
-        k = torch.tensor([rng.randrange(len(times) - 1) for _ in points])
-        rows = torch.arange(len(k))
+        rows = torch.arange(len(points))
+        k = rows % (len(times) - 1)  # each of the student's time steps as often as the others
         x, landing, t = points[rows, k], points[rows, k + 1], times[k]
         return {"video": Sample(x, t, conditions, landing_velocity(x, landing, t, times[k + 1]))}
 

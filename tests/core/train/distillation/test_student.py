@@ -1,0 +1,62 @@
+"""Distillation from the command line's options to the file: a LoRA or new weights, and resuming."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+
+from higen_core import load_lora, load_unet
+from higen_core.train.distillation import student
+from higen_core.train.distillation.config import DistillTraining
+from higen_core.train.options import read_config
+
+from .. import tiny
+from ..logged import scalars
+
+SIZE = {"frames": 4, "fps": 8.0, "width": 32, "height": 32}
+INFO = {"motion_scale": 40_000.0, "appearance_guidance": 3.0, "timestep_spacing": "trailing"}
+
+
+def distil(out: Path, videos: Path, **changes) -> Path:
+    """A short distillation of a tiny network on videos; returns the folder of its state and log."""
+    tiny.networks(out)
+    init = tiny.trained_denoiser(out / "init.safetensors", **SIZE, **INFO)
+    options = {
+        "out": out, "data": str(videos), "init": str(init), "precision": "no", "log_every": 1, "shard_frames": 64,
+        "student_steps": 2, "teacher_steps": 4, "file_size": 2, "batch": 2, "rank": 2, "steps": 2, "warmup": 100,
+        "grow": 2, "lr": 1e-2,
+    }  # fmt: skip
+    config = read_config(DistillTraining, None, options | changes)
+    student.main(config)
+    return config.folder
+
+
+def test_the_lora_changes_the_network_and_says_how_it_is_sampled(tmp_path, videos):
+    folder = distil(tmp_path, videos, steps=3)
+    losses = scalars(folder, "loss/video")
+    assert len(losses) == 3 and all(0 < loss < 10 for loss in losses.values())
+    path = tmp_path / "distilled.safetensors"
+    before, after = load_unet(tmp_path / "init.safetensors"), load_lora(load_unet(tmp_path / "init.safetensors"), path)
+    changed = [n for n, w in after.state_dict().items() if not torch.equal(w, before.state_dict()[n])]
+    assert "conv_out.weight" in changed and "norm_out.weight" not in changed
+    with safe_open(path, "pt") as file:
+        sampling = json.loads(file.metadata()["sampling"])
+    assert (sampling["steps"], sampling["sampler"], sampling["video_guidance"]) == (2, "ddim", 1.0)
+
+
+def test_rank_0_writes_new_weights_with_how_they_are_sampled(tmp_path, videos):
+    distil(tmp_path, videos, rank=0)
+    info = load_unet(tmp_path / "distilled.safetensors").info
+    assert (info.sampling.steps, info.sampling.sampler, info.sampling.video_guidance) == (2, "ddim", 1.0)
+    assert info.appearance_guidance == 1.0
+    assert (info.frames, info.steps) == (4, 2)
+
+
+def test_a_resumed_distillation_has_the_losses_of_an_unbroken_one(tmp_path, videos):
+    whole = distil(tmp_path / "whole", videos, steps=4)
+    distil(tmp_path / "parts", videos, steps=2)
+    parts = distil(tmp_path / "parts", videos, steps=4)
+    curves = [scalars(folder, "loss/video") for folder in (whole, parts)]
+    assert len(curves[0]) == 4
+    assert curves[0] == curves[1]
