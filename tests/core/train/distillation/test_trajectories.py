@@ -70,7 +70,8 @@ def test_trajectories_pass_through_noise_the_students_time_steps_and_the_sample(
     assert batch.x.shape == batch.target.shape == (3, 4, 4, 4, 4)
     assert batch.t.tolist() == timesteps(4, "trailing")[:3]
     own = batches.files.teacher.unet(batch.x, batch.t, **batch.conditions)
-    assert torch.allclose(own, batch.target, atol=0.1 * float(own.std()))  # trajectories are made in bf16, and kept in fp16
+    made_in_bf16 = 0.1 * float(own.std())
+    assert torch.allclose(own, batch.target, atol=made_in_bf16)
 
 
 def test_guidance_and_further_steps_of_the_teacher_are_in_the_targets(make):
