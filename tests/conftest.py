@@ -61,7 +61,7 @@ def chromium():
 def page_of_session(chromium, server):
     """ComfyUI's graph editor on one page for all tests: to open it takes as long as ten tests."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(180_000)  # milliseconds; a page may take a minute to open on a busy machine
     return Editor(page, server, RENDERERS[0])
 
 
