@@ -15,8 +15,8 @@ from .forecast import COND
 
 HISTORY = 4
 """Evaluations of a branch that a step is a weighted sum of, at most."""
-RIDGE = 1e-6
-"""Added to the diagonal of the normal equations, as a fraction of it."""
+RIDGE = 1e-5
+"""Added to the diagonal of the normal equations, as a fraction of it: what the videos leave open stays as in DDIM."""
 DIGITS = 6
 
 
@@ -83,7 +83,7 @@ def fit_schedule(velocities: Branches, teacher: Teacher, plan: Plan) -> FittedSc
 
     Each step is a linear regression (least squares over all values of all videos) of the teacher's next state on the
     sampler's own state, its latest evaluations of each branch, and the noise. So a step also corrects what the steps
-    before it left.
+    before it left. A small penalty holds the weights near those of DDIM.
 
     Args:
         velocities: as in `record_teacher`, of the same videos.
@@ -104,7 +104,9 @@ def fit_schedule(velocities: Branches, teacher: Teacher, plan: Plan) -> FittedSc
         own = {name: [(teacher.scales[name] - 1) * term for term in terms[name][:HISTORY]] for name in terms}
         basis = [x, *estimates[:HISTORY], *(term for name in own for term in own[name])]
         basis += [noise] if number else []
-        weights = regression(basis, teacher.states[teacher.timesteps.index(following)])
+        counts = [len(estimates[:HISTORY]), *(len(own[name]) for name in own)]
+        near = ddim_weights(t, following, counts, len(basis))
+        weights = regression(basis, teacher.states[teacher.timesteps.index(following)], near)
         x = sum(weight * value for weight, value in zip(weights, basis, strict=True))
         of_x, of_noise = weights[0], weights[-1] if number else 0.0
         of_estimates, rest = weights[1 : 1 + len(estimates[:HISTORY])], weights[1 + len(estimates[:HISTORY]) :]
@@ -117,15 +119,32 @@ def fit_schedule(velocities: Branches, teacher: Teacher, plan: Plan) -> FittedSc
     return FittedSchedule(tuple(steps), text, appearance)
 
 
-def regression(basis: Sequence[Tensor], target: Tensor) -> list[float]:
-    """The weights of the sum of `basis` nearest to the target."""
+def ddim_weights(t: int, following: int, counts: Sequence[int], length: int) -> Tensor:
+    """The weights of a DDIM step from t to `following`: of x, and of the latest of each of several groups.
+
+    Args:
+        counts: sizes of the groups that follow x.
+        length: of the result; what follows the groups has weight 0.
+    """
+    (alpha, sigma), (alpha_s, sigma_s) = (map(float, alpha_sigma(time, torch.zeros(1))) for time in (t, following))
+    weights = torch.zeros(length, dtype=torch.float64)
+    weights[0] = sigma_s / sigma
+    for group, count in enumerate(counts):
+        if count:
+            weights[1 + sum(counts[:group])] = alpha_s - sigma_s / sigma * alpha
+    return weights
+
+
+def regression(basis: Sequence[Tensor], target: Tensor, near: Tensor) -> list[float]:
+    """The weights of the sum of `basis` nearest to the target, drawn to the weights `near`."""
     values = torch.stack([value.reshape(-1).double() for value in basis])
-    return solve(values @ values.T, values @ target.reshape(-1).double()).tolist()
+    rest = target.reshape(-1).double() - near @ values
+    return (near + solve(values @ values.T, values @ rest, RIDGE)).tolist()
 
 
-def solve(gram: Tensor, products: Tensor) -> Tensor:
+def solve(gram: Tensor, products: Tensor, ridge: float) -> Tensor:
     """Weights from the products of the basis with itself, (n, n), and with the target, (n,)."""
-    return torch.linalg.solve(gram + RIDGE * gram.diagonal().diag(), products)
+    return torch.linalg.solve(gram + ridge * gram.diagonal().diag(), products)
 
 
 def _branches(

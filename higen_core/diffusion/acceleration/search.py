@@ -11,6 +11,8 @@ from .fitting import HISTORY, Plan, Teacher, solve
 
 MOVES = (-4, -2, -1, 1, 2, 4)
 """By how many time steps of the teacher one of the plan is moved at a time."""
+RIDGE = 1e-6
+"""As in `fitting`, but drawn to 0."""
 IMPROVEMENT = 1e-3
 """Fraction of the cost below which a change counts for nothing."""
 
@@ -51,7 +53,7 @@ class PlanCost:
             basis += seen[::-1][:HISTORY]
         basis += [0] if position else []
         products = self.gram[basis, target]
-        return float(self.gram[target, target] - products @ solve(self.gram[basis][:, basis], products))
+        return float(self.gram[target, target] - products @ solve(self.gram[basis][:, basis], products, RIDGE))
 
 
 def best_plan(teacher: Teacher, evaluations: int) -> Plan:
