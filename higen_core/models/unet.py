@@ -21,6 +21,7 @@ from .layers import (
     SpatialTransformer,
     TextResampler,
     Upsample,
+    fast_layout,
     zero_module,
 )
 from .network import Network
@@ -161,7 +162,7 @@ class UNet(Network):
         if mask is not None:
             outside = embedded(outside_motion, outside_appearance)
             cond = replace(cond, mask=rearrange(mask.to(x), "b f h w -> (b f) 1 h w"), outside=outside)
-        hidden = rearrange(x, "b c f h w -> (b f) c h w")
+        hidden = fast_layout(rearrange(x, "b c f h w -> (b f) c h w"))
         skips = []
         for layers in self.down:
             hidden = layers(hidden, cond)
@@ -173,7 +174,7 @@ class UNet(Network):
                 hidden, skip = patch(hidden, skip)
             hidden = layers(torch.cat([hidden, skip], dim=1), cond)
         v = self.conv_out(F.silu(self.norm_out(hidden)))
-        return rearrange(v, "(b f) c h w -> b c f h w", f=f).to(device, dtype)
+        return rearrange(v, "(b f) c h w -> b c f h w", f=f).contiguous().to(device, dtype)
 
     def _check(self, x: Tensor, text: Tensor) -> torch.Size:
         if x.ndim != 5 or x.shape[1] != self.config.in_dim:

@@ -11,6 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from .config import VAEConfig
+from .layers import fast_layout
 from .network import Network
 
 LATENT_SCALE = 0.18215
@@ -46,7 +47,7 @@ class VAE(Network):
         height, width = image.shape[-2:]
         if height % self.downscale or width % self.downscale:
             raise ValueError(f"image size must be a multiple of {self.downscale}, got {width}x{height}")
-        mean, logvar = self.quant_conv(self.encoder(self.cast(image))).chunk(2, dim=1)
+        mean, logvar = self.quant_conv(self.encoder(fast_layout(self.cast(image)))).chunk(2, dim=1)
         return mean, logvar.clamp(-30.0, 20.0)
 
     def encode(self, image: Tensor) -> Tensor:
@@ -55,7 +56,7 @@ class VAE(Network):
 
     def decode(self, latent: Tensor) -> Tensor:
         """Scaled latents (b, 4, h, w) -> images (b, 3, 8 h, 8 w), not clamped."""
-        return self.decoder(self.post_quant_conv(self.cast(latent) / LATENT_SCALE))
+        return self.decoder(self.post_quant_conv(fast_layout(self.cast(latent) / LATENT_SCALE)))
 
     def decode_video(self, latents: Tensor, chunk: int | None = None) -> Tensor:
         """Decodes videos.
