@@ -88,10 +88,21 @@ def released() -> list[dict[str, Any]]:
         for network in ("higen", "modelscope"):
             if row := measure("pareto.released", network, precision):
                 rows.append({"network": network, "precision": precision} | row)
-    table(("network", "precision", "parameters", "seconds a guided step", "peak of the process"), ("---",) * 5)
+    header = (
+        "network",
+        "precision",
+        "parameters",
+        "a guided step: wall clock",
+        "of the processor",
+        "peak of the process",
+    )
+    table(header, ("---",) * len(header))
     for row in rows:
-        cells = (row["error"], "") if "error" in row else (f"{row['seconds']:.2f}", f"{row['peak'] / 2**30:.2f} GB")
-        table((row["network"], row["precision"], f"{row.get('parameters', 0) / 1e9:.2f} G", *cells))
+        cells = (row["error"], "", "", "")
+        if "error" not in row:
+            times = (f"{row[name]:.1f} s" for name in ("seconds", "cpu"))
+            cells = (f"{row['parameters'] / 1e9:.2f} G", *times, f"{row['peak'] / 2**30:.2f} GB")
+        table((row["network"], row["precision"], *cells))
     return rows
 
 

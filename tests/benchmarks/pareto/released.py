@@ -1,7 +1,8 @@
 """A guided step of the temporal stage: this denoiser in the released layout, or ModelScopeT2V of diffusers in its own.
 
 Both have random weights and the same latent, two branches in one call. `python -m tests.benchmarks.pareto.released
-NETWORK PRECISION` prints the parameters, the seconds of a call, and the peak memory of the process, as JSON.
+NETWORK PRECISION` prints the number of parameters, the seconds of a call by the wall clock and of the
+processor, and the peak memory of the process, as JSON.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ import higen_core as hg
 from higen_core.weights.conversion import DTYPES
 
 from ...comfyui.released_files import FULL
-from ..process import peak, reset_peak
+from ..process import check_memory, peak, reset_peak
 from ..step import random_network
 
 LATENT = (2, 4, 8, 16, 16)
 """Branches, channels, frames, height and width."""
 TEXT = (2, 77, 1024)
-CALLS = 3
+CALLS = 2
 
 
 def networks() -> dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], Tensor]]]:
@@ -53,20 +54,22 @@ def networks() -> dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module],
 def main(name: str, precision: str) -> None:
     make, call = networks()[name]
     try:
-        unet = random_network(make, DTYPES[precision])
+        with torch.device("meta"):
+            parameters = sum(parameter.numel() for parameter in make().parameters())
     except ImportError as error:
         print(json.dumps({"error": f"not measured: {error}; pip install --no-deps diffusers"}))
         return
+    check_memory(parameters * DTYPES[precision].itemsize, f"{name} {precision}")
+    unet = random_network(make, DTYPES[precision])
     reset_peak()
-    times = []
+    wall, cpu = [], []
     for _ in range(CALLS):
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         result = call(unet)
-        times.append(time.perf_counter() - start)
+        wall.append(time.perf_counter() - start[0]), cpu.append(time.process_time() - start[1])
     if not result.isfinite().all():
         raise ArithmeticError(f"{name} {precision}: the result has NaN or infinite values")
-    parameters = sum(parameter.numel() for parameter in unet.parameters())
-    print(json.dumps({"parameters": parameters, "seconds": min(times), "peak": peak()}))
+    print(json.dumps({"parameters": parameters, "seconds": min(wall), "cpu": min(cpu), "peak": peak()}))
 
 
 if __name__ == "__main__":
