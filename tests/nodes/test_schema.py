@@ -36,6 +36,10 @@ INPUTS = {
     ],
     "HiGenVideoCombine": ["images", "fps", "format", "filename_prefix", "audio", "model"],
     "HiGenAudioMotion": ["audio", "measure", "frames", "fps", "start", "low", "high", "decay", "model"],
+    "HiGenAccelerate": [
+        *("model", "preset", "guidance_every", "guidance_order", "guidance_start", "guidance_end", "agreement"),
+        *("evaluate_every", "order", "gate"),
+    ],
 }
 """In the order of their release. Workflows store widget values by position: append inputs, never reorder them."""
 
@@ -47,6 +51,7 @@ CHOICES = {
     ("HiGenCueExtractor", "span"): ["from start, at the model's rate", "whole footage, fitted to the length"],
     ("HiGenCueExtractor", "cuts"): ["keep", "mask"],
     ("HiGenAudioMotion", "measure"): ["loudness", "onsets"],
+    ("HiGenAccelerate", "preset"): ["exact", "balanced", "fast"],
     ("HiGenVideoCombine", "format"): ["h264-mp4", "vp9-webm", "gif", "webp", "png frames"],
 }
 """Saved workflows contain these values: more may be added, none renamed."""
@@ -64,6 +69,7 @@ OUTPUTS = {
     "HiGenGuider": ["GUIDER"],
     "HiGenVideoCombine": ["VIDEO"],
     "HiGenAudioMotion": ["HIGEN_CUES", "CURVE", "IMAGE"],
+    "HiGenAccelerate": ["MODEL"],
 }
 KNOWN = io.Schema.__dataclass_fields__
 ADVANCED = [
@@ -72,6 +78,7 @@ ADVANCED = [
     ("HiGenTemporalSampler", "prior_strength"),
     ("HiGenTemporalSampler", "appearance_cfg"),
     *(("HiGenGuider", f"{guidance}_{end}") for guidance in ("cfg", "appearance") for end in ("start", "end")),
+    *(("HiGenAccelerate", name) for name in ("guidance_every", "agreement", "evaluate_every", "gate")),
     *(("HiGenCueExtractor", name) for name in ("blur", "similarity_floor", "motion_scale")),
 ]
 ALIASES = [
@@ -86,6 +93,7 @@ ALIASES = [
     ("HiGenImagePrior", "image to video"),
     ("HiGenVideoCombine", "save video"),
     ("HiGenAudioMotion", "audio reactive"),
+    ("HiGenAccelerate", "faster"),
 ]
 NODES = asyncio.run(HiGenExtension().get_node_list())
 SCHEMAS = {schema.node_id: schema for schema in (node.define_schema() for node in NODES)}

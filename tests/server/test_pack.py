@@ -18,6 +18,7 @@ NODES = {
     "HiGenImagePrior": "HiGen Image to Spatial Prior",
     "HiGenPriorTrack": "HiGen Prior Track",
     "HiGenAudioMotion": "HiGen Audio Motion",
+    "HiGenAccelerate": "HiGen Accelerate",
     "HiGenCueExtractor": "HiGen Cue Extractor",
     "HiGenCueSchedule": "HiGen Cue Schedule",
     "HiGenTemporalSampler": "HiGen Temporal Sampler",

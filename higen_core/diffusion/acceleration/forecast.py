@@ -66,6 +66,7 @@ class AcceleratedRun:
         self.asked = self.evaluated = 0
         self.estimates = History(acceleration.order + 1)
         self.terms: dict[str, History] = {}
+        self.term_steps: dict[str, int] = {}
         self.agreed: set[str] = set()
         self.last_evaluated = -1
 
@@ -99,6 +100,7 @@ class AcceleratedRun:
         self.last_evaluated = step
         self.estimates.add(level, estimates[COND])
         for name in due:
+            self.term_steps[name] = step
             self._keep_term(level, name, estimates[COND], estimates[COND] - estimates[name])
         for name in nulls:
             if name not in due or self.schedule is not None:
@@ -119,7 +121,7 @@ class AcceleratedRun:
         return (
             self._is_guided(step)
             and name not in self.agreed
-            and (name not in self.terms or step % self.acceleration.guidance_every == 0)
+            and (name not in self.terms or step - self.term_steps[name] >= self.acceleration.guidance_every)
         )
 
     def _is_guided(self, step: int) -> bool:

@@ -1,6 +1,7 @@
 """`python -m higen_core.train.sprites evaluate`: measures whether a denoiser of the emoji data set obeys its inputs.
 
-`calibrate` measures how much moves at each motion cue, and `match` how closely curves are followed.
+`calibrate` measures how much moves at each motion cue, `match` how closely curves are followed, and `accelerate` fits
+schedules of few evaluations.
 """
 
 from __future__ import annotations
@@ -41,11 +42,22 @@ def main() -> None:
     command.add_argument("--rounds", type=int, help="rounds of matching (3)")
     command.add_argument("--seed", type=int, help="of prompts and noise (0)")
     command.add_argument("--videos", type=Path, nargs="+", help="videos whose motion is asked for too")
+    command = commands.add_parser("accelerate", help="fit schedules of few evaluations and store them with the weights")
+    command.add_argument("--folder", default="mini", help="folder with the three networks, or mini")
+    command.add_argument("--out", type=Path, required=True, help="folder for schedules.json")
+    command.add_argument("--count", type=int, help="videos to fit to (24)")
+    command.add_argument("--evaluations", type=int, nargs="+", help="other numbers of evaluations to fit schedules for")
+    command.add_argument("--seed", type=int, help="of prompts and noise (0)")
     options = vars(parser.parse_args())
 
-    from .evaluation import motion, report
+    from .evaluation import motion, report, schedules
 
-    run = {"evaluate": report.main, "calibrate": motion.calibrate, "match": motion.match}[options.pop("command")]
+    run = {
+        "evaluate": report.main,
+        "calibrate": motion.calibrate,
+        "match": motion.match,
+        "accelerate": schedules.accelerate,
+    }[options.pop("command")]
     run(**{key: value for key, value in options.items() if value is not None})
 
 

@@ -97,6 +97,7 @@ def test_a_run_that_forecasts_nothing_is_the_exact_one(unet, inputs, options):
         (Acceleration(guidance_start=0.5), 6 + 2 * 3),
         (Acceleration(agreement=1.0), 6 + 2),
         (Acceleration(evaluate_every=2), 3 * 4),
+        (Acceleration(evaluate_every=2, guidance_every=2), 4 + 2 * 3),
         (Acceleration(evaluate_every=2, gate=1e-9), 3 * 6),
     ],
 )

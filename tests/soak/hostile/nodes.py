@@ -92,6 +92,7 @@ def valid_inputs() -> dict[type, dict[str, Any]]:
         "HiGenApplyCues": {**prompts, "prior": prior, "cues": cues},
         "HiGenVideoNoise": {"model": model, "cues": cues, "noise_seed": 1},
         "HiGenGuider": {"model": model, **prompts, "cfg": 2.0},
+        "HiGenAccelerate": {"model": model, "preset": "fast"},
         "HiGenVideoCombine": {"images": images, "fps": 8.0, "format": "gif", "filename_prefix": "soak/video"},
     }
     return {node: by_name[node.define_schema().node_id] for node in pack.NODES}
