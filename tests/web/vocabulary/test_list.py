@@ -79,7 +79,7 @@ def test_the_list_scrolls_by_itself(editor, words):
 
 def test_a_loader_with_room_shows_all_examples(editor, words):
     editor.page.wait_for_function(f"() => !({WHOLE})()")
-    editor.page.evaluate("() => app.graph.nodes[0].setSize([360, 420])")
+    editor.page.evaluate("() => app.graph.nodes[0].setSize([360, 560])")
     editor.page.wait_for_function(WHOLE)
     assert editor.page.evaluate(OVERFLOW) <= 1
 
