@@ -21,6 +21,7 @@ NODES = {
     "image_to_video": ("HiGenImagePrior",),
     "motion_transfer": ("HiGenCueExtractor",),
     "audio_motion": ("HiGenAudioMotion",),
+    "accelerate": ("HiGenAccelerate",),
     "storyboard": ("HiGenPriorTrack",),
     "stock_ksampler": ("HiGenApplyCues",),
     "custom_sampler": ("HiGenVideoNoise", "HiGenGuider"),
