@@ -8,6 +8,7 @@ Shapes: b videos, f frames, c channels, height h and width w, n = h w positions,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
@@ -34,6 +35,8 @@ class Cond:
         chunk: frames that a layer processes at a time, to save memory; None means all.
         mask: where `emb` holds, 0..1, (b f, 1, h, w); None means everywhere.
         outside: the embedding that holds elsewhere, as `emb`; None without a mask.
+        hold: called with a layer before its chunks; while the context is open, weights that a host casts or moves are
+            kept, so that this happens once for all chunks.
     """
 
     emb: Tensor
@@ -43,6 +46,7 @@ class Cond:
     chunk: int | None = None
     mask: Tensor | None = None
     outside: Tensor | None = None
+    hold: Callable[[nn.Module], AbstractContextManager[Any]] = nullcontext
 
     def embedded(self, layer: Callable[[Tensor], Tensor], size: tuple[int, int]) -> Tensor:
         """`layer` of the embedding of each frame, to be added to features of height and width `size`.
@@ -80,18 +84,24 @@ def frame_chunked(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if cond.chunk is None or cond.chunk >= cond.frames:
             return forward(self, x, cond)
         x_chunks = x.unflatten(0, (-1, cond.frames)).split(cond.chunk, dim=1)  # b chunk ...
-        out = [
-            forward(self, x_chunk.flatten(0, 1), chunk).unflatten(0, (-1, chunk.frames))
-            for x_chunk, chunk in zip(x_chunks, cond.frame_chunks(), strict=True)
-        ]
+        with cond.hold(self):
+            out = [
+                forward(self, x_chunk.flatten(0, 1), chunk).unflatten(0, (-1, chunk.frames))
+                for x_chunk, chunk in zip(x_chunks, cond.frame_chunks(), strict=True)
+            ]
         return torch.cat(out, dim=1).flatten(0, 1)
 
     return run
 
 
-def map_chunks(layer: Callable[[Tensor], Tensor], x: Tensor, size: int, dim: int) -> Tensor:
-    """Applies a layer to `size` entries of x along `dim` at a time."""
-    return layer(x) if size >= x.shape[dim] else torch.cat([layer(chunk) for chunk in x.split(size, dim)], dim)
+def map_chunks(
+    layer: Callable[[Tensor], Tensor], x: Tensor, size: int, dim: int, hold: AbstractContextManager[Any]
+) -> Tensor:
+    """Applies a layer to `size` entries of x along `dim` at a time, within `hold` if there are several chunks."""
+    if size >= x.shape[dim]:
+        return layer(x)
+    with hold:
+        return torch.cat([layer(chunk) for chunk in x.split(size, dim)], dim)
 
 
 def fast_layout(x: Tensor) -> Tensor:

@@ -88,5 +88,5 @@ class TemporalTransformer(nn.Module):
         def layer(tokens: Tensor) -> Tensor:
             return self.proj_out(self.block(self.proj_in(tokens)))
 
-        h = map_chunks(layer, h, cond.chunk_rows(h.shape[2]), dim=2)
+        h = map_chunks(layer, h, cond.chunk_rows(h.shape[2]), dim=2, hold=cond.hold(self))
         return x + rearrange(h, "b f (h w) c -> (b f) c h w", h=x.shape[2])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -158,6 +160,7 @@ class UNet(Network):
             prior=prior.to(x),
             frames=f,
             chunk=chunk,
+            hold=self.hold_weights,
         )
         if mask is not None:
             outside = embedded(outside_motion, outside_appearance)
@@ -175,6 +178,10 @@ class UNet(Network):
             hidden = layers(torch.cat([hidden, skip], dim=1), cond)
         v = self.conv_out(F.silu(self.norm_out(hidden)))
         return rearrange(v, "(b f) c h w -> b c f h w", f=f).contiguous().to(device, dtype)
+
+    def hold_weights(self, layer: nn.Module) -> AbstractContextManager[Any]:
+        """A context in which the weights of a layer are cast or moved at most once; see `Cond.hold`."""
+        return nullcontext()
 
     def _check(self, x: Tensor, text: Tensor) -> torch.Size:
         if x.ndim != 5 or x.shape[1] != self.config.in_dim:

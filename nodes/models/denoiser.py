@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from einops import rearrange
 from ... import higen_core as hg
 from ..conditioning import FrameCues
 from ..sampling.noise import LOOP
+from .held_weights import held_weights
 
 
 class StockUNet(hg.UNet):
@@ -20,6 +22,9 @@ class StockUNet(hg.UNet):
     ComfyUI casts the inputs to the device and the dtype that it computes in, and its layers cast their weights to the
     inputs. So weights may be stored in another dtype and on another device.
     """
+
+    def hold_weights(self, layer: torch.nn.Module) -> AbstractContextManager[None]:
+        return held_weights(layer)
 
     def cast(self, x: torch.Tensor) -> torch.Tensor:
         return x
