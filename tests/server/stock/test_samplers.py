@@ -77,6 +77,27 @@ def test_nodes_that_change_a_model_take_effect_in_both_samplers(server, graph, p
     assert least <= difference(stock, plain) <= most
 
 
+def test_accelerated_videos_are_like_those_of_fifty_steps(server, graph):
+    """In the easy sampler with mini's schedule, and in ComfyUI's sampler with a guidance that is forecast."""
+    exact = graph.easy(steps=50, appearance_cfg=0.0), graph.ksampler(steps=10)
+    graph.model = graph.add("HiGenAccelerate", model=graph.model, preset="fast")
+    fast = graph.easy(steps=0, sampler="model default", appearance_cfg=0.0), graph.ksampler(steps=10)
+    exact_easy, exact_stock, fast_easy, fast_stock = sampled(server, graph, *exact, *fast)
+    assert similarity(fast_easy, exact_easy) > 0.95
+    assert similarity(fast_stock, exact_stock) > 0.98
+    assert difference(fast_stock, exact_stock) > 1e-4
+
+
+def test_accelerate_refuses_caches_of_comfyui(server, graph):
+    options = {"reuse_threshold": 0.5, "start_percent": 0.1, "end_percent": 0.95, "verbose": False}
+    graph.model = graph.add("EasyCache", model=graph.model, **options)
+    graph.model = graph.add("HiGenAccelerate", model=graph.model, preset="fast")
+    graph.add("SaveLatent", samples=graph.easy(), filename_prefix="tests/latent")
+    run = server.run(graph.prompt, seconds=600)
+    assert run.ending == "error"
+    assert "model has EasyCache, which cannot be combined with HiGen Accelerate" in run.error
+
+
 @pytest.mark.slow
 def test_a_compiled_model_gives_the_same_video(server, graph, plain):
     graph.model = graph.add("TorchCompileModel", model=graph.model, backend="inductor")
