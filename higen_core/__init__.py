@@ -14,6 +14,7 @@ from .diffusion.prior_track import blend_priors, key_frames
 from .diffusion.sampling import SAMPLERS, SamplerStep
 from .media.image import fit_images
 from .memory import DecodePlan, Plan, activations, decode_activations, free_memory, plan, plan_chunk, plan_decoding
+from .models.compiling import compile_layers
 from .models.config import MINI, RELEASED, CLIPConfig, UNetConfig, VAEConfig
 from .models.info import ModelInfo
 from .models.schedules import FittedSchedule
@@ -46,6 +47,7 @@ __all__ = [
     "blend_cues",
     "blend_priors",
     "calibrate",
+    "compile_layers",
     "cue_options",
     "decode_activations",
     "draw_correlated_noise",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import torch
@@ -76,17 +76,19 @@ class Cond:
 def frame_chunked(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Makes a layer process `cond.chunk` frames of each video at a time.
 
-    Spatial layers treat every frame by itself, so the result is the same.
+    Spatial layers treat every frame by itself, so the result is the same. A `compiled` attribute of a layer takes the
+    place of what runs on each chunk; see `compile_layers`.
     """
 
     @wraps(forward)
     def run(self: nn.Module, x: Tensor, cond: Cond) -> Tensor:
+        run_chunk = self.__dict__.get("compiled") or partial(forward, self)
         if cond.chunk is None or cond.chunk >= cond.frames:
-            return forward(self, x, cond)
+            return run_chunk(x, cond)
         x_chunks = x.unflatten(0, (-1, cond.frames)).split(cond.chunk, dim=1)  # b chunk ...
         with cond.hold(self):
             out = [
-                forward(self, x_chunk.flatten(0, 1), chunk).unflatten(0, (-1, chunk.frames))
+                run_chunk(x_chunk.flatten(0, 1), chunk).unflatten(0, (-1, chunk.frames))
                 for x_chunk, chunk in zip(x_chunks, cond.frame_chunks(), strict=True)
             ]
         return torch.cat(out, dim=1).flatten(0, 1)

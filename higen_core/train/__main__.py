@@ -10,6 +10,8 @@ import argparse
 import traceback
 from collections.abc import Sequence
 
+import torch
+
 from .checkpoint import resumed_changes
 from .config import CLIPTraining, DenoiserTraining, VAETraining
 from .data.registry import Training, plugin
@@ -47,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         resumed_changes(config)
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
+    torch.backends.cuda.matmul.allow_tf32 = True  # as convolutions do; a host decides for itself
     try:
         training.run(config)
     except Exception as error:
