@@ -19,31 +19,40 @@ FAILS = {
     "a promise of an error": "async () => { throw new Error('of an earlier extension'); }",
     "an error that it prints": "() => { console.error(new Error('of an earlier extension')); return original(); }",
 }
+KINDS = ", ".join(f"{json.dumps(kind)}: {function}" for kind, function in (ANSWERS_NOTHING | FAILS).items())
+SOURCE = f"""
+    import {{ api }} from "/scripts/api.js";
+    const original = api.queuePrompt.bind(api);
+    const kinds = {{ {KINDS} }};
+    api.queuePrompt = (...args) => kinds[window.kindOfEarlierExtension](...args);
+"""
 
 
-@pytest.fixture
-def extended(editor, request):
-    """The page with an extension that replaces the function before this pack's extensions are set up."""
-    source = f"""
-        import {{ api }} from "/scripts/api.js";
-        const original = api.queuePrompt.bind(api);
-        api.queuePrompt = {request.param};
-    """
-    page = editor.page
+@pytest.fixture(scope="module", autouse=True)
+def earlier_extension(page_of_session):
+    """An extension that replaces the function before this pack's extensions are set up, once for all kinds."""
+    page = page_of_session.page
 
     def add(route):
         answer = route.fetch()
         route.fulfill(response=answer, json=[PATH, *answer.json()])
 
     page.route("**/api/extensions", add)
-    page.route(f"**{PATH}", lambda route: route.fulfill(body=source, content_type="text/javascript"))
-    editor.open()
-    yield editor
+    page.route(f"**{PATH}", lambda route: route.fulfill(body=SOURCE, content_type="text/javascript"))
+    page_of_session.open()
+    yield
     page.unroute_all()
-    editor.open()
+    page_of_session.open()
 
 
-@pytest.mark.parametrize("extended", ANSWERS_NOTHING.values(), ids=ANSWERS_NOTHING, indirect=True)
+@pytest.fixture
+def extended(editor, request):
+    """The page where the extension does what the parameter says."""
+    editor.page.evaluate("kind => { window.kindOfEarlierExtension = kind; }", request.param)
+    return editor
+
+
+@pytest.mark.parametrize("extended", ANSWERS_NOTHING, indirect=True)
 def test_an_earlier_extension_answers_nothing_when_a_prompt_is_queued(extended):
     extended.load(json.loads((WORKFLOWS / "text_to_video.json").read_text()))
     node = extended.page.evaluate("type => app.graph._nodes.find(n => n.comfyClass === type).id", NODE)
@@ -52,7 +61,7 @@ def test_an_earlier_extension_answers_nothing_when_a_prompt_is_queued(extended):
     extended.page.locator(".higen-preview video").wait_for(state="attached")
 
 
-@pytest.mark.parametrize("extended", FAILS.values(), ids=FAILS, indirect=True)
+@pytest.mark.parametrize("extended", FAILS, indirect=True)
 def test_an_error_of_an_earlier_extension_is_not_reported_as_one_of_this_pack(extended):
     """The fixture `editor` fails the test if a file of this pack is in the call stack of a reported error."""
     extended.load(json.loads((WORKFLOWS / "text_to_video.json").read_text()))
