@@ -31,6 +31,7 @@ ADDED_AFTER = """async module => {
     addFitted(node, "list", document.createElement("div"), () => 0);
     return node.widgets.map(widget => widget.name);
 }"""
+ENLARGE = "() => { app.graph.nodes[0].setSize([360, 560]); app.canvas.setDirty(true, true); }"
 WHOLE = """() => {
     const { scrollHeight, clientHeight } = document.querySelector(".hv-panel");
     return scrollHeight <= clientHeight;
@@ -79,7 +80,7 @@ def test_the_list_scrolls_by_itself(editor, words):
 
 def test_a_loader_with_room_shows_all_examples(editor, words):
     editor.page.wait_for_function(f"() => !({WHOLE})()")
-    editor.page.evaluate("() => app.graph.nodes[0].setSize([360, 560])")
+    editor.page.evaluate(ENLARGE)
     editor.page.wait_for_function(WHOLE)
     assert editor.page.evaluate(OVERFLOW) <= 1
 
