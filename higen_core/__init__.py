@@ -14,11 +14,10 @@ from .diffusion.prior_track import blend_priors, key_frames
 from .diffusion.sampling import SAMPLERS, SamplerStep
 from .media.image import fit_images
 from .memory import DecodePlan, Plan, activations, decode_activations, free_memory, plan, plan_chunk, plan_decoding
-from .models.compiling import compile_layers
 from .models.config import MINI, RELEASED, CLIPConfig, UNetConfig, VAEConfig
 from .models.info import ModelInfo
 from .models.schedules import FittedSchedule
-from .models.unet import UNet
+from .models.unet import UNet, compile_layers
 from .models.vae import LATENT_SCALE, VAE
 from .weights.checkpoint import load_clip, load_unet, load_vae
 from .weights.lora import load_lora

@@ -1,4 +1,4 @@
-"""The per-frame embedding of the time step and the two cues (paper, section 3.3)."""
+"""The embeddings of what the denoiser is given: time step and cues of each frame (paper, section 3.3), and the text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from .layers import Ops
+from .layers import Ops, TransformerBlock
 
 APPEARANCE_WIDTH = 32
 """Entries of an appearance row: similarities of a frame to 32 positions evenly spaced over the clip."""
@@ -52,3 +52,27 @@ class FrameEmbedding(nn.Module):
 
 def _mlp(width: int, out: int, ops: Ops) -> nn.Sequential:
     return nn.Sequential(ops.Linear(width, out), nn.SiLU(), ops.Linear(out, out))
+
+
+class TextResampler(nn.Module):
+    """Resamples text states (b, 77, y_dim) to a fixed number of tokens (b, l, d), the context of spatial transformers.
+
+    Learned queries cross-attend to the text, as in a perceiver resampler (Alayrac et al. 2022, section 2.1). Both
+    attentions of a block attend to the text.
+    """
+
+    def __init__(self, y_dim: int, width: int, context_dim: int, depth: int, tokens: int, head_dim: int, ops: Ops = nn):
+        super().__init__()
+        self.tokens = nn.Parameter(torch.randn(1, tokens, width) * width**-0.5)
+        self.input_mapping = ops.Linear(y_dim, width)
+        self.blocks = nn.ModuleList(
+            TransformerBlock(width, width // head_dim, head_dim, (width, width), ops) for _ in range(depth)
+        )
+        self.output_mapping = ops.Linear(width, context_dim)
+
+    def forward(self, text: Tensor) -> Tensor:
+        text = self.input_mapping(text)
+        h = self.tokens.to(text).expand(len(text), -1, -1)
+        for block in self.blocks:
+            h = block(h, text, text)
+        return self.output_mapping(h)

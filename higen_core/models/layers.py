@@ -228,18 +228,6 @@ class Attention(nn.Module):
         return self.out(rearrange(attend(q, k, v), "b h n d -> b n (h d)"))
 
 
-class FrameAttention(Attention):
-    """Multi-head self-attention of each position over the frames of x (b, f, n, c).
-
-    Only the heads are permuted, as views: all other layers keep the order of the frames in memory.
-    """
-
-    def forward(self, x: Tensor, source: Tensor | None = None) -> Tensor:
-        q, k, v = (rearrange(layer(x), "b f n (h d) -> b n h f d", h=self.heads) for layer in (self.q, self.k, self.v))
-        videos = [attend(*video) for video in zip(q, k, v, strict=True)]
-        return self.out(rearrange(videos, "b n h f d -> b f n (h d)"))
-
-
 class FeedForward(nn.Module):
     """GEGLU (Shazeer 2020) with a hidden width of four times the input's."""
 
@@ -304,27 +292,3 @@ class SpatialTransformer(nn.Module):
         h = h + block.attn2(block.norm2(h), cond.context)
         h = self.proj_out(h + block.ff(block.norm3(h)))
         return x + rearrange(h, "b (f h w) c -> (b f) c h w", f=cond.frames, h=height)
-
-
-class TextResampler(nn.Module):
-    """Resamples text states (b, 77, y_dim) to a fixed number of tokens (b, l, d), the context of spatial transformers.
-
-    Learned queries cross-attend to the text, as in a perceiver resampler (Alayrac et al. 2022, section 2.1). Both
-    attentions of a block attend to the text.
-    """
-
-    def __init__(self, y_dim: int, width: int, context_dim: int, depth: int, tokens: int, head_dim: int, ops: Ops = nn):
-        super().__init__()
-        self.tokens = nn.Parameter(torch.randn(1, tokens, width) * width**-0.5)
-        self.input_mapping = ops.Linear(y_dim, width)
-        self.blocks = nn.ModuleList(
-            TransformerBlock(width, width // head_dim, head_dim, (width, width), ops) for _ in range(depth)
-        )
-        self.output_mapping = ops.Linear(width, context_dim)
-
-    def forward(self, text: Tensor) -> Tensor:
-        text = self.input_mapping(text)
-        h = self.tokens.to(text).expand(len(text), -1, -1)
-        for block in self.blocks:
-            h = block(h, text, text)
-        return self.output_mapping(h)

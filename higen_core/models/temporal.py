@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from .layers import Cond, FrameAttention, Ops, SpatialResBlock, TransformerBlock, map_chunks, zero_module
+from .layers import Attention, Cond, Ops, SpatialResBlock, TransformerBlock, attend, map_chunks, zero_module
 
 
 @cache
@@ -35,6 +35,18 @@ def linear_conv(conv1d: type[Any]) -> type[Any]:
             return F.linear(input, weight.flatten(1), bias)
 
     return LinearConv
+
+
+class FrameAttention(Attention):
+    """Multi-head self-attention of each position over the frames of x (b, f, n, c).
+
+    Only the heads are permuted, as views: all other layers keep the order of the frames in memory.
+    """
+
+    def forward(self, x: Tensor, source: Tensor | None = None) -> Tensor:
+        q, k, v = (rearrange(layer(x), "b f n (h d) -> b n h f d", h=self.heads) for layer in (self.q, self.k, self.v))
+        videos = [attend(*video) for video in zip(q, k, v, strict=True)]
+        return self.out(rearrange(videos, "b n h f d -> b f n (h d)"))
 
 
 class ResBlock(SpatialResBlock):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,21 +14,21 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from .config import UNetConfig
-from .embedding import APPEARANCE_WIDTH, FrameEmbedding
+from .embedding import APPEARANCE_WIDTH, FrameEmbedding, TextResampler
 from .layers import (
     Cond,
     ConditionedSequential,
     ConvIn,
     Downsample,
     Ops,
+    SpatialResBlock,
     SpatialTransformer,
-    TextResampler,
     Upsample,
     fast_layout,
     zero_module,
 )
 from .network import Network
-from .temporal import ResBlock, TemporalTransformer
+from .temporal import ResBlock, TemporalConv, TemporalTransformer
 
 SkipPatch = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Takes and returns the features of an upsampling layer and the skip connection that is concatenated to them."""
@@ -206,3 +207,29 @@ def _check_cues(motion: Tensor, appearance: Tensor, b: int, f: int, kind: str = 
 def _check_shape(name: str, value: Tensor, shape: tuple[int, ...]) -> None:
     if value.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {tuple(value.shape)}")
+
+
+CHUNKED = (SpatialResBlock, SpatialTransformer, Upsample)
+"""Layers that run on a chunk of the frames at a time. What runs on a chunk is compiled, not the loop over chunks."""
+
+
+def compile_layers(unet: UNet, **options: Any) -> None:
+    """Compiles the layers of a denoiser in place, when they first run; names of tensors stay the same.
+
+    Layers of the same kind and size share their code, and the number of frames in a chunk may change, so that this
+    takes a fraction of the time that compiling the whole network does. Results differ by rounding.
+
+    Args:
+        unet: a network with the layers of torch. A host with layers of its own has its own ways to compile.
+        options: of `torch.compile`, such as mode="max-autotune-no-cudagraphs".
+    """
+    for layer in unet.modules():
+        for kind in CHUNKED:
+            if isinstance(layer, kind):
+                layer.compiled = torch.compile(partial(kind.forward.__wrapped__, layer), **options)
+        if isinstance(layer, TemporalConv):
+            layer.compile(**options)
+        elif isinstance(layer, TemporalTransformer):
+            layer.block.compile(**options)
+    for block in unet.text_resampler.blocks:
+        block.compile(**options)

@@ -11,7 +11,7 @@ from comfy.patcher_extension import WrapperExecutor, WrappersMP, get_all_wrapper
 from einops import rearrange
 
 from ... import higen_core as hg
-from ..conditioning import FrameCues
+from ..sampling.frame_cues import FrameCues
 from ..sampling.noise import LOOP
 from .held_weights import held_weights
 

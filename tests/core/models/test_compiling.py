@@ -1,4 +1,4 @@
-"""Compiled layers give the same output, whole and in chunks. The backend runs what was traced without a C++ compiler."""
+"""Compiled layers give the same output, whole and in chunks. The backend runs what was traced, without a compiler."""
 
 import pytest
 import torch

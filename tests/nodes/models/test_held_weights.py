@@ -8,9 +8,9 @@ import pytest
 import torch
 from comfy.ops import CastWeightBiasOp
 from higen_pack import higen_core as hg
-from higen_pack.nodes.conditioning import FrameCues
 from higen_pack.nodes.models.denoiser import StockUNet
 from higen_pack.nodes.models.held_weights import held_weights
+from higen_pack.nodes.sampling.frame_cues import FrameCues
 
 from .. import networks
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from comfy.ops import CastWeightBiasOp
 from higen_pack import higen_core as hg
-from higen_pack.nodes.conditioning import FrameCues
 from higen_pack.nodes.models.denoiser import StockUNet
 from higen_pack.nodes.models.model import load_model
 from higen_pack.nodes.samplers import HiGenSpatialPriorSampler
+from higen_pack.nodes.sampling.frame_cues import FrameCues
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from .. import networks
