@@ -15,12 +15,14 @@ import torch
 from torch import Tensor, nn
 
 import higen_core as hg
+from higen_core.diffusion import acceleration
 from higen_core.diffusion.schedule import timesteps
 from higen_core.train.sprites.evaluation.benchmark import Model
 
 from .cases import Case
 
-SOURCES = Path(hg.__file__).parent / "diffusion" / "acceleration"
+SOURCES = [Path(acceleration.__file__).with_name(f"{name}.py") for name in ("fitted", "forecast", "guidance")]
+"""Of accelerated sampling."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Way:
     """A way to sample the temporal stage: a name for the table, and arguments of `hg.sample_video`.
 
     `curve` is the line of the plot that it is a point of. What is sampled by a `volatile` way is kept only as long
-    as the sources of acceleration stay the same.
+    as SOURCES stay the same.
     """
 
     name: str
@@ -41,7 +43,7 @@ class Way:
         """Its folder in the cache."""
         content = repr(sorted(self.options.items()))
         if self.volatile:
-            content += "".join(path.read_text() for path in sorted(SOURCES.glob("*.py")))
+            content += "".join(path.read_text() for path in SOURCES)
         return re.sub(r"\W+", "-", self.name) + "-" + hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
