@@ -13,7 +13,7 @@ const NAME = "higen_vocabulary";
 const LOADER = "HiGenLoader";
 const MIN_WIDTH = 300; // pixels: the tabs of mini's groups in one row
 const LIST_HEIGHT = 100; // pixels: the tabs and five lines, which scroll
-const WHOLE_LIST_HEIGHT = 200; // pixels: the examples of mini on a loader with room for them
+const WHOLE_LIST_HEIGHT = 220; // pixels: the examples of mini on a loader with room for them
 const LINE_HEIGHT = 34; // pixels: two lines
 const updates = new Map(); // loader -> function that shows the words of its weights
 
