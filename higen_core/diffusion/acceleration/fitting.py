@@ -107,7 +107,7 @@ def fit_schedule(velocities: Branches, teacher: Teacher, plan: Plan) -> FittedSc
         counts = [len(estimates[:HISTORY]), *(len(own[name]) for name in own)]
         near = ddim_weights(t, following, counts, len(basis))
         weights = regression(basis, teacher.states[teacher.timesteps.index(following)], near)
-        x = sum(weight * value for weight, value in zip(weights, basis, strict=True))
+        x = torch.stack([weight * value for weight, value in zip(weights, basis, strict=True)]).sum(dim=0)
         of_x, of_noise = weights[0], weights[-1] if number else 0.0
         of_estimates, rest = weights[1 : 1 + len(estimates[:HISTORY])], weights[1 + len(estimates[:HISTORY]) :]
         of_terms = {}

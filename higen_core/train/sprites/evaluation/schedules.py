@@ -76,17 +76,15 @@ def examples_as_branches(bench: Bench, examples: Sequence[Example], nulls: Seque
     """The velocities of all examples as one batch, which is evaluated in parts, and their noise (n, 4, f, h, w)."""
     info, prompts = bench.model.unet.info, [example.prompt for example in examples]
     priors = bench.priors(prompts)
-    side, size = priors.shape[1:], priors.shape[2:]
+    channels, height, width = priors.shape[1:]
     all_cues = [calibrate(example.cues, info) for example in examples]
+    shape, correlation = (1, channels, FRAMES, height, width), info.noise_correlation
     noise = torch.cat(
-        [
-            draw_correlated_noise(bench.seed + i, (1, side[0], FRAMES, *size), cues.motion, info.noise_correlation)
-            for i, cues in enumerate(all_cues)
-        ]
+        [draw_correlated_noise(bench.seed + i, shape, cues.motion, correlation) for i, cues in enumerate(all_cues)]
     )
     encode = bench.model.clip.encode_text
     conditions, without_look = (
-        _stacked([cues.conditions(*size, null_appearance=null) for cues in all_cues]) for null in (False, True)
+        _stacked([cues.conditions(height, width, null_appearance=null) for cues in all_cues]) for null in (False, True)
     )
     cond = {"text": encode(prompts), "prior": priors, **conditions}
     of_name = {"text": {"text": encode([""]).expand(len(prompts), -1, -1)}, "appearance": without_look}
