@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from .accelerate import HiGenAccelerate
 from .cue_extractor import HiGenCueExtractor
 from .cue_schedule import HiGenCueSchedule
 from .cues.audio_motion import HiGenAudioMotion
@@ -14,6 +13,7 @@ from .loader import HiGenLoader
 from .models.folders import register_model_folder
 from .models.info_route import register_route
 from .samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
+from .sampling.accelerate import HiGenAccelerate
 from .stock_sampling import HiGenApplyCues, HiGenGuider, HiGenVideoNoise
 from .video_combine import HiGenVideoCombine
 

@@ -9,14 +9,14 @@ from comfy_extras.nodes_custom_sampler import BasicScheduler, DualCFGGuider, KSa
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 from higen_pack import higen_core as hg
 from higen_pack.higen_core.models.schedules import FittedStep
-from higen_pack.nodes.accelerate import HiGenAccelerate
 from higen_pack.nodes.models.model import load_model
 from higen_pack.nodes.samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
+from higen_pack.nodes.sampling.accelerate import HiGenAccelerate
 from higen_pack.nodes.stock_sampling import HiGenApplyCues, HiGenGuider, HiGenVideoNoise
 
 from nodes import KSampler
 
-from . import networks
+from .. import networks
 
 STEPS, CFG, SEED = 6, 3.0, 3
 CUES = hg.Cues(torch.arange(7) * 60, hg.Cues.constant(8, appearance=0.4).appearance)

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from comfy_api.latest import io
 
-from .. import higen_core as hg
-from .models.model import higen_model
-from .sampling.acceleration import accelerated
-from .schema import advanced, known_fields, model_input
-from .validation import validated
+from ... import higen_core as hg
+from ..models.model import higen_model
+from ..schema import advanced, known_fields, model_input
+from ..validation import validated
+from .acceleration import accelerated
 
 OF_PRESET = 0
 """Value of an input that stands for the preset's."""
