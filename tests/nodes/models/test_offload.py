@@ -97,7 +97,7 @@ def test_a_model_that_is_loaded_in_part_gives_the_same_prior(tmp_path):
         model.load(torch.device("cpu"), lowvram_model_memory=1)
         assert model.model.model_lowvram
         assert model.loaded_size() < 0.1 * model.model_size()
-        latent = torch.zeros(2, 4, 8, 8)
+        latent = hg.draw_noise(2, (2, 4, 8, 8))  # norms of constant features would amplify rounding
         states = prompts[0][0][0].expand(2, -1, -1)
         velocity = model.model.diffusion_model(latent, torch.zeros(2), states)
     torch.testing.assert_close(velocity, hg.load_unet(path)(latent[:, :, None], torch.zeros(2), text=states)[:, :, 0])
