@@ -39,7 +39,11 @@ class Setting:
     @classmethod
     def of(cls, device: str, tiny: bool) -> Setting:
         setting = cls(torch.device(device))
-        return replace(setting, sizes=NARROW, frames=4, height=8, width=8, tiny=True) if tiny else setting
+        if not tiny:
+            return setting
+        unet = replace(NARROW.unet, dim_mult=(1, 2), attn_scales=(1.0,), num_res_blocks=1)
+        sizes = replace(NARROW, unet=unet)
+        return replace(setting, sizes=sizes, frames=4, height=8, width=8, tiny=True)
 
     @property
     def precisions(self) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import higen_core as hg
-from higen_core.models.layers import ConditionedSequential
 
 from ..benchmarks.step import random_network, stage
 from .meter import DTYPES, Row, Setting, attempt, relative_error
@@ -49,20 +48,16 @@ def rows_of(setting: Setting, unet: hg.UNet, precision: str) -> Iterator[Row]:
 
 
 def compiled_rows(setting: Setting, unet: hg.UNet, precision: str) -> Iterator[Row]:
-    """The blocks of the denoiser compiled one by one, beside the error that this makes.
-
-    Tiny, that is one block, and nothing is generated for it.
-    """
-    blocks = [module for module in unet.modules() if isinstance(module, ConditionedSequential)]
-    label = {"precision": precision, "way": "temporal stage, as planned, compiled"}
-    with torch.no_grad(), torch._dynamo.config.patch(recompile_limit=2 * len(blocks)):  # the blocks share their code
-        exact = last(setting, unet)
-        for block in [unet.middle] if setting.tiny else blocks:
-            block.compile(dynamic=False, backend="eager" if setting.tiny else "inductor")
-        row = attempt(partial(step, setting, unet, setting.frames))
+    """The layers compiled (`hg.compile_layers`), whole and in chunks, beside the error that this makes."""
+    exact = last(setting, unet)
+    hg.compile_layers(unet, backend="eager" if setting.tiny else "inductor")
+    for name, chunk in (("as planned", None), ("a call a branch, in 4 chunks", max(setting.frames // 4, 1))):
+        label = {"precision": precision, "way": f"temporal stage, {name}, compiled"}
+        row = attempt(partial(step, setting, unet, setting.frames, chunk=chunk))
         yield label | row | ({} if "error" in row else {"error_rms": relative_error(last(setting, unet), exact)})
 
 
+@torch.no_grad()
 def last(setting: Setting, unet: hg.UNet) -> torch.Tensor:
     """The result of one step of the temporal stage."""
     *_, end = stage(unet, setting.frames, setting.height, setting.width, steps=1, guidance=GUIDANCE)
