@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from functools import partial
 
 import torch
+from torch._dynamo.utils import counters
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import higen_core as hg
@@ -48,13 +49,20 @@ def rows_of(setting: Setting, unet: hg.UNet, precision: str) -> Iterator[Row]:
 
 
 def compiled_rows(setting: Setting, unet: hg.UNet, precision: str) -> Iterator[Row]:
-    """The layers compiled (`hg.compile_layers`), whole and in chunks, beside the error that this makes."""
+    """The layers compiled (`hg.compile_layers`), whole and in chunks, beside the error that this makes.
+
+    `graphs` are those that were compiled so far: few of them mean that torch gave up and runs the rest as before.
+    """
     exact = last(setting, unet)
     hg.compile_layers(unet, backend="eager" if setting.tiny else "inductor")
-    for name, chunk in (("as planned", None), ("a call a branch, in 4 chunks", max(setting.frames // 4, 1))):
+    ways = {"as planned": None, "a call a branch, in 4 chunks": max(setting.frames // 4, 1)}
+    for name, chunk in list(ways.items())[: 1 if setting.tiny else None]:
         label = {"precision": precision, "way": f"temporal stage, {name}, compiled"}
         row = attempt(partial(step, setting, unet, setting.frames, chunk=chunk))
-        yield label | row | ({} if "error" in row else {"error_rms": relative_error(last(setting, unet), exact)})
+        if "error" not in row:
+            row["error_rms"] = relative_error(last(setting, unet), exact)
+            row["graphs"] = counters["stats"]["unique_graphs"]
+        yield label | row
 
 
 @torch.no_grad()
