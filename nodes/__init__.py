@@ -10,7 +10,7 @@ from .cues.audio_motion import HiGenAudioMotion
 from .examples.inputs import provide_inputs
 from .image_prior import HiGenImagePrior, HiGenPriorTrack
 from .loader import HiGenLoader
-from .models.folders import register_model_folder
+from .models.folders import register_loras, register_model_folder
 from .models.info_route import register_route
 from .samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
 from .sampling.accelerate import HiGenAccelerate
@@ -39,6 +39,7 @@ class HiGenExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         register_model_folder()  # ComfyUI 0.3.75 does not call `on_load`
+        register_loras()
         register_route()
         provide_inputs()
         return list(NODES)

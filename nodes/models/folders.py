@@ -17,6 +17,9 @@ AUTO = "auto"
 DENOISER_FOLDERS = ("higen", "diffusion_models")
 TEXT_FOLDERS = ("text_encoders",)
 VAE_FOLDERS = ("vae", "checkpoints")
+MINI_DIR = Path(__file__).parents[2] / "higen_core" / "mini"
+LORAS = MINI_DIR / "loras"
+"""A folder of its own: ComfyUI lists every file in a folder of LoRAs."""
 
 
 def register_model_folder() -> None:
@@ -29,6 +32,11 @@ def register_model_folder() -> None:
     folder_paths.add_model_folder_path("higen", folder)
     paths, _ = folder_paths.folder_names_and_paths["higen"]
     folder_paths.folder_names_and_paths["higen"] = (paths, folder_paths.supported_pt_extensions)
+
+
+def register_loras() -> None:
+    """Adds the folder of the bundled LoRAs to ComfyUI's, so that its LoRA loaders list them beside the user's."""
+    folder_paths.add_model_folder_path("loras", str(LORAS))
 
 
 @contextmanager
@@ -75,4 +83,4 @@ def find(name: str, folders: tuple[str, ...]) -> str:
 
 def bundled(network: str) -> str:
     """The path of one of mini's networks: denoiser, vae or clip."""
-    return str(Path(__file__).parents[2] / "higen_core" / "mini" / f"{network}.safetensors")
+    return str(MINI_DIR / f"{network}.safetensors")

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import loading
+from . import live, loading
 from .pareto.command import main as pareto
 from .process import GB, measure
 from .table import table
@@ -59,12 +59,14 @@ def main() -> None:
     epilog = "python -m tests.benchmarks pareto --help: quality against evaluations of the network"
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__, epilog=epilog)
     parser.add_argument(
-        "benchmarks", nargs="*", help=f"step, loading, precision, or one of {', '.join(STEPS)}; default: all"
+        "benchmarks",
+        nargs="*",
+        help=f"step, loading, precision, live, or one of {', '.join(STEPS)}; default: all but live",
     )
     parser.add_argument("--narrow", action="store_true", help="a narrow network, to test the benchmark itself")
     options = parser.parse_args()
     benchmarks, size = options.benchmarks or ["step", "loading", "precision"], "narrow" if options.narrow else "full"
-    if unknown := set(benchmarks) - {"step", "loading", "precision", *STEPS}:
+    if unknown := set(benchmarks) - {"step", "loading", "precision", "live", *STEPS}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     if names := [name for name in STEPS if name in benchmarks or "step" in benchmarks]:
         steps(size, names)
@@ -72,6 +74,8 @@ def main() -> None:
         loads(size)
     if "precision" in benchmarks:
         precisions()
+    if "live" in benchmarks:
+        live.main()
 
 
 if __name__ == "__main__":

@@ -119,3 +119,13 @@ def test_a_folder_that_cannot_be_read_is_left_out(write_file, model_folders, cap
     write_file("diffusion_models", "HiGen.pth", {})
     (model_folders / "higen" / "loop").symlink_to(model_folders / "higen" / "loop")
     assert folders.files(folders.DENOISER_FOLDERS)[-1] == "HiGen.pth"
+
+
+def test_bundled_loras_are_listed_with_those_of_the_user_and_no_other_file_of_mini(comfyui_folders):
+    before = folder_paths.get_filename_list("loras")
+    folders.register_loras()
+    folders.register_loras()
+    folder_paths.filename_list_cache.clear()
+    added = sorted(set(folder_paths.get_filename_list("loras")) - set(before))
+    assert added == ["higen_mini_live.safetensors"]
+    assert Path(folder_paths.get_full_path("loras", added[0])).parent == folders.LORAS

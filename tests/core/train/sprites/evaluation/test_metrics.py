@@ -8,9 +8,10 @@ import torch
 from tqdm import tqdm
 
 from higen_core import Cues
-from higen_core.train.sprites.evaluation import metrics
+from higen_core.train.sprites.evaluation import metrics, report
 from higen_core.train.sprites.evaluation.benchmark import Bench, Model, held_out_scenes
 from higen_core.train.sprites.scenes import is_held_out, render
+from higen_core.weights.lora import save_lora
 
 
 def bench(steps, guidance=1.0):
@@ -70,3 +71,17 @@ def test_targets_are_looked_for_in_the_last_frame(monkeypatch):
 
 def test_the_autoencoder_of_mini_keeps_images():
     assert 28 < metrics.reconstruction_psnr(bench(steps=1), 16) < 40
+
+
+def test_a_lora_changes_videos_and_no_priors(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    shapes = {"conv_out.lora_up.weight": (4, 1), "conv_out.lora_down.weight": (1, 64, 3, 3)}
+    tensors = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+    save_lora(tmp_path / "lora.safetensors", tensors)
+    plain = bench(steps=1)
+    changed = replace(plain, model=Model.load("mini", tmp_path / "lora.safetensors"), video_steps=2)
+    priors = [b.priors(["a red star moving left"]) for b in (plain, changed)]
+    assert torch.equal(*priors)
+    videos = [b.videos(["a red star moving left"], priors[0], Cues.constant(2, 300)) for b in (plain, changed)]
+    assert not torch.allclose(*videos, atol=0.1)
+    assert report.settings(changed, 4)["video_steps"] == 2
