@@ -63,6 +63,11 @@ $(STAMPS)/requirements: requirements.txt tests/requirements.txt $(STAMPS)/torch
 	$(PIP) -r requirements.txt -r tests/requirements.txt
 	@touch $@
 
+$(STAMPS)/requirements-slow: tests/requirements-slow.txt $(STAMPS)/requirements
+	@echo "== Installing what only slow tests need"
+	$(PIP) -r tests/requirements-slow.txt
+	@touch $@
+
 .comfyui/ComfyUI/main.py: tests/comfyui/setup/fetch_comfyui.py | $(STAMPS)/venv
 	@echo "== Fetching ComfyUI"
 	$(BIN)/python tests/comfyui/setup/fetch_comfyui.py .comfyui
@@ -95,7 +100,7 @@ test-fast: python  ## tests of the core and the nodes, without server and browse
 test: setup  ## every test but the slow ones
 	$(call ALL,$(FAST))
 
-test-all: setup  ## every test
+test-all: setup $(STAMPS)/requirements-slow  ## every test
 	$(call ALL,$(FAST),$(SLOW))
 
 # Each process has one thread, and a server and a browser of its own. One more than there are cores, since each waits for

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 
 from .checkpoint import resumed_changes
-from .config import CLIPTraining, DenoiserTraining, VAETraining
+from .config import CLIPTraining, DenoiserTraining, LoopConfig, Preparation, VAETraining
 from .data.registry import Training, plugin
 from .distillation.config import DistillTraining
 from .lora.config import LoraTraining
@@ -28,6 +28,7 @@ TRAININGS = {
     "denoiser": Training(DenoiserTraining, ".denoiser:main", "train the denoiser, from weights or from scratch"),
     "lora": Training(LoraTraining, ".training:main", "train a LoRA of a denoiser, for one card"),
     "distill": Training(DistillTraining, ".student:main", "make a denoiser fast: few steps, one evaluation each"),
+    "prepare": Training(Preparation, ".data.prepare:main", "turn videos into shards of clips, here or on a cluster"),
 }
 
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m higen_core.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="NETWORK")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     try:
         trainings = _trainings(arguments)
         for name, training in trainings.items():
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options = vars(parser.parse_args(arguments))
         training = trainings[options.pop("command")]
         config = read_config(training.config, options.pop("config"), options)
-        resumed_changes(config)
+        if isinstance(config, LoopConfig):
+            resumed_changes(config)
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
     torch.backends.cuda.matmul.allow_tf32 = True  # as convolutions do; a host decides for itself

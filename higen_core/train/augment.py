@@ -24,6 +24,7 @@ def repeat_frames(clips: Clips, static_clip_prob: float, pause_prob: float, gene
     rows = torch.arange(len(clips))
     return replace(
         clips,
+        mask=None if clips.mask is None else clips.mask[rows[:, None], order],
         latents=clips.latents[rows[:, None], :, order].movedim(2, 1),
         motion=clips.motion.gather(1, order[:, :-1].clamp(max=frames - 2)) * order.diff(dim=1),
         appearance=clips.appearance[rows[:, None, None], order[:, :, None], order[:, None, :]],

@@ -10,9 +10,9 @@ import glob
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from ..aliases import renamed
 from ..weights.checkpoint import not_written
-from .config import LoopConfig, changed_options
+from .config import LoopConfig
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -152,13 +153,35 @@ def resumed_changes(config: LoopConfig) -> list[str]:
     """The options that differ from those of the run in `config.folder`, "name: old -> new"; empty for a new run.
 
     Raises:
-        ValueError: an option differs with which the run cannot be resumed; see `config.changed_options`.
+        ValueError: an option differs with which the run cannot be resumed; see `changed_options`.
     """
     path = config.folder / "state.pt"
     if not path.exists():
         return []
     saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True).get("config")
     return changed_options(config, json.loads(saved)) if saved else []  # earlier versions saved no options
+
+
+def changed_options(config: LoopConfig, saved: Mapping[str, Any]) -> list[str]:
+    """The options that differ from those of the run that is resumed, "name: old -> new" each.
+
+    Args:
+        config: of the command that resumes.
+        saved: `to_dict()` of the run; options that only one of the two has are passed over.
+
+    Raises:
+        ValueError: an option differs that must not; the message has its name, the old and the new value.
+    """
+    now = config.to_dict()
+    saved = renamed(saved, now)
+    changed = [f for f in fields(config) if f.name in saved and saved[f.name] != now[f.name]]
+    for f in changed:
+        if f.metadata["resume"] == "refuse":
+            raise ValueError(
+                f"{f.name} was {saved[f.name]!r} in the run in {config.folder} and is {now[f.name]!r} now: a run "
+                "cannot be resumed with that; set it back, or choose another out"
+            )
+    return [f"{f.name}: {saved[f.name]} -> {now[f.name]}" for f in changed if f.metadata["resume"] == "report"]
 
 
 def whole(state: Any) -> Any:

@@ -12,13 +12,12 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from ..aliases import renamed
 from ..models.config import CLIPConfig, UNetConfig, VAEConfig
 from ..models.info import SPACINGS
 
 PRECISIONS = ("no", "bf16", "fp16")
 ON_RESUME = ("refuse", "report", "ignore")
-DATA = "a folder of videos, a .csv or .jsonl, WebDataset shards such as {00..99}.tar, or the name of a data set"
+DATA = "folder of videos or of prepared shards, .csv, .jsonl, WebDataset shards {00..99}.tar, or name of a data set"
 
 NetworkConfig = TypeVar("NetworkConfig", UNetConfig, VAEConfig, CLIPConfig)
 
@@ -62,13 +61,17 @@ class LoopConfig:
     precision: str = option("bf16", "mixed precision of the forward pass: no (fp32), bf16 or fp16")
     every: int = option(500, "steps between two checkpoints", "ignore")
     log_every: int = option(10, "steps between two TensorBoard entries, each of which is their mean", "ignore")
-    sample_every: int = option(0, "steps between two images of what the averaged weights produce; 0: none", "ignore")
+    sample_every: int = option(0, "steps between two samples of what the averaged weights produce; 0: none", "ignore")
+    eval_every: int = option(0, "steps between two measurements of the averaged weights; 0: none", "ignore")
+    tracker: str = option("tensorboard", "or wandb, mlflow and others that accelerate knows, if installed", "ignore")
+    workers: int = option(1, "processes that make batches ahead; 0: the training makes them itself", "ignore")
     seed: int = option(0, "seed of weights, data and noise", "refuse")
 
     def __post_init__(self) -> None:
         check_choice(self, "precision", PRECISIONS)
         check_range(self, 0, 1, "ema")
-        check_range(self, 0, float("inf"), "steps", "warmup", "lr", "weight_decay", "sample_every")
+        check_range(self, 0, float("inf"), "steps", "warmup", "lr", "weight_decay", "workers")
+        check_range(self, 0, float("inf"), "sample_every", "eval_every")
         check_range(self, 1, float("inf"), "accumulate", "every", "log_every")
 
     @property
@@ -150,8 +153,8 @@ class CLIPTraining(ImageTraining):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipTraining(LoopConfig):
-    """The options of the trainings on clips. What is not set of a clip is as in the weights of `init`."""
+class ClipOptions:
+    """The options of clips and how they are made. Properties that are not set are those of the weights in `init`."""
 
     data: str = option(..., DATA, "refuse")
     init: str = option("", "weights to start from: mini, or a denoiser's file; none: train from scratch", "refuse")
@@ -162,12 +165,64 @@ class ClipTraining(LoopConfig):
     fps: float | None = option(None, "frames per second of a clip", "refuse")
     width: int | None = option(None, "pixels; videos are resized and cropped to it", "refuse")
     height: int | None = option(None, "pixels", "refuse")
+    buckets: tuple[str, ...] = option(
+        (), "more sizes of clips, WIDTHxHEIGHTxFRAMES: a video is cut to the shape nearest to its own", "refuse"
+    )
     motion_scale: float | None = option(None, "motion cue per mean absolute change of a pixel in 0..1", "refuse")
     similarity_floor: float | None = option(
         None, "cosine similarity that is appearance 0; none: as in init, or measured without init", "refuse"
     )
     windows: int = option(1, "clips that are cut from each video at most, one after the other", "refuse")
     shard_frames: int = option(4096, "frames in a file of cached latents", "refuse")
+    caption_with: str = option("", 'command that prints a caption where there is none: "cmd {file}"', "refuse")
+
+    def check_clips(self) -> None:
+        check_range(self, 1, float("inf"), "width", "height", "windows", "shard_frames")
+        check_range(self, 2, float("inf"), "frames")
+        check_range(self, 1e-6, float("inf"), "fps", "motion_scale")
+        check_range(self, -1, 0.999, "similarity_floor")
+        if self.caption_with and "{file}" not in self.caption_with:
+            raise ValueError(f"caption_with must be a command with {{file}} in it, got {self.caption_with!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipTraining(ClipOptions, LoopConfig):
+    """The options of the trainings on clips."""
+
+    held_out: float = option(0.0, "fraction of the videos that are not trained on, for the loss on them", "refuse")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_clips()
+        check_range(self, 0, 0.9, "held_out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation(ClipOptions):
+    """Shards of clips, made of videos once, for any number of trainings. A run that was killed is continued."""
+
+    out: str = option(..., "folder or fsspec address, such as s3://bucket/clips, for the shards", "ignore")
+    workers: int = option(2, "videos that are decoded at the same time by each process", "ignore")
+    ray: str = option("", "run on a Ray cluster: its address, auto, or local for one on this machine", "ignore")
+    ray_workers: int = option(2, "processes on the cluster, each of which makes shards", "ignore")
+    ray_gpus: float = option(0.0, "GPUs that each of them asks for", "ignore")
+
+    def __post_init__(self) -> None:
+        self.check_clips()
+        check_range(self, 1, float("inf"), "workers", "ray_workers")
+        check_range(self, 0, float("inf"), "ray_gpus")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiserTraining(ClipTraining):
+    """The denoiser, both stages."""
+
+    name: ClassVar[str] = "denoiser"
+
+    steps: int = option(6000, "optimizer steps in all")
+    lr: float = option(5e-4, "peak learning rate")
+    ema: float = option(0.998, "decay of the exponential moving average of the weights, 0..1")
+    network: str | dict[str, Any] = option("mini", "mini, released, or a table of sizes; unused with init", "refuse")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -235,28 +290,6 @@ class DenoiserTraining(ClipTraining):
                 f"spatial_warmup_steps = {self.spatial_warmup_steps} needs images, got images = 0: set one to 0 only"
             )
         check_range(self, 1e-6, float("inf"), "timestep_power")
-
-
-def changed_options(config: LoopConfig, saved: Mapping[str, Any]) -> list[str]:
-    """The options that differ from those of the run that is resumed, "name: old -> new" each.
-
-    Args:
-        config: of the command that resumes.
-        saved: `to_dict()` of the run; options that only one of the two has are passed over.
-
-    Raises:
-        ValueError: an option differs that must not; the message has its name, the old and the new value.
-    """
-    now = config.to_dict()
-    saved = renamed(saved, now)
-    changed = [f for f in fields(config) if f.name in saved and saved[f.name] != now[f.name]]
-    for f in changed:
-        if f.metadata["resume"] == "refuse":
-            raise ValueError(
-                f"{f.name} was {saved[f.name]!r} in the run in {config.folder} and is {now[f.name]!r} now: a run "
-                "cannot be resumed with that; set it back, or choose another out"
-            )
-    return [f"{f.name}: {saved[f.name]} -> {now[f.name]}" for f in changed if f.metadata["resume"] == "report"]
 
 
 def network_config(

@@ -26,10 +26,10 @@ from ..weights.checkpoint import load_clip, load_unet, load_vae, save_network
 from .augment import repeat_frames
 from .checkpoint import trainable
 from .config import ClipTraining, DenoiserTraining, network_config
-from .data.clips import Captions, Clips
+from .data.clips import Clips
 from .data.data_set import DataSet, video_data_set
 from .loop import own_device, train
-from .preview import sample_sheet
+from .preview import Film, sample_sheet
 
 HIGH_NOISE = 600
 """The first time step of `high_noise_prob`."""
@@ -39,32 +39,43 @@ SECOND_CAPTION_PROB = 0.3
 
 @dataclass(frozen=True)
 class Sample:
-    """One forward pass: noisy latents x, time steps t and conditions of the denoiser, and the velocity to predict."""
+    """One forward pass: noisy latents x, time steps t and conditions of the denoiser, and the velocity to predict.
+
+    `weight` (b, 1, f, h, w) is that of the error at each place, on average 1 in each clip; None: 1 everywhere.
+    """
 
     x: Tensor
     t: Tensor
     conditions: dict[str, Tensor]
     target: Tensor
+    weight: Tensor | None = None
 
     @classmethod
-    def noisy(cls, latents: Tensor, t: Tensor, eps: Tensor, conditions: dict[str, Tensor]) -> Sample:
-        """Latents (b, c, f, h, w) with the noise eps at time steps t (b,)."""
-        x0 = latents.float()
-        return cls(add_noise(x0, eps, t), t, conditions, velocity(x0, eps, t))
+    def noisy(cls, clips: Clips, t: Tensor, eps: Tensor, conditions: dict[str, Tensor]) -> Sample:
+        """The clips' latents with the noise eps at time steps t (b,); the error counts where the clips' mask is set."""
+        x0 = clips.latents.float()
+        weight = None if clips.mask is None else clips.mask[:, None].float()
+        if weight is not None:
+            weight = weight / weight.mean((1, 2, 3, 4), keepdim=True).clamp(min=1e-4)  # a still may have an empty mask
+        return cls(add_noise(x0, eps, t), t, conditions, velocity(x0, eps, t), weight)
 
     def to(self, device: torch.device, **_: Any) -> Sample:
         conditions = {name: value.to(device) for name, value in self.conditions.items()}
-        return Sample(self.x.to(device), self.t.to(device), conditions, self.target.to(device))
+        weight = None if self.weight is None else self.weight.to(device)
+        return Sample(self.x.to(device), self.t.to(device), conditions, self.target.to(device), weight)
 
 
 class ClipBatches:
     """A `Sample` of images and, after the spatial warmup, one of clips.
 
-    The text states are those of a tower that is not trained here. `info` is that of the weights to train.
+    The text states come with the clips; `clip` is needed for that of the empty caption. `info` is that of the weights
+    to train. No network is kept, so that batches can be made in other processes.
     """
 
     def __init__(self, data_set: DataSet, clip: CLIP, config: DenoiserTraining, info: ModelInfo):
-        self.data_set, self.clip, self.config, self.info = data_set, clip, config, info
+        self.data_set, self.config, self.info = data_set, config, info
+        with torch.no_grad():
+            self.uncond = clip.encode_text([""])[0].float().cpu()
 
     @torch.no_grad()
     def __call__(self, step: int, index: int) -> dict[str, Sample]:
@@ -82,13 +93,13 @@ class ClipBatches:
         images = self.data_set.images.draw(size, step, rng)
         t = power_timesteps(torch.rand(size, generator=generator), self.config.timestep_power)
         eps = torch.randn(images.latents.shape, generator=generator)
-        return Sample.noisy(images.latents, t, eps, {"text": self._text(images.captions, rng)})
+        return Sample.noisy(images, t, eps, {"text": self._text(images, rng)})
 
     def _videos(self, size: int, step: int, rng: random.Random, generator: torch.Generator) -> Sample:
         config = self.config
         clips = self.data_set.clips.draw(size, step, rng)
         clips = repeat_frames(clips, config.static_clip_prob, config.pause_prob, generator)
-        conditions = {"text": self._text(clips.captions, rng)}
+        conditions = {"text": self._text(clips, rng)}
         conditions |= self._cues(clips, null=torch.rand(2, size, generator=generator) < config.cue_dropout)
         conditions["prior"] = self._priors(clips, generator)
         high_noise = torch.rand(size, generator=generator) < config.high_noise_prob
@@ -96,12 +107,13 @@ class ClipBatches:
         t = t.where(high_noise, power_timesteps(torch.rand(size, generator=generator), config.timestep_power))
         eps = video_noise(clips.latents.shape, generator)
         eps = correlate_noise(eps, conditions["motion"], self.info.noise_correlation)
-        return Sample.noisy(clips.latents, t, eps, conditions)
+        return Sample.noisy(clips, t, eps, conditions)
 
-    def _text(self, captions: list[Captions], rng: random.Random) -> Tensor:
-        """Text states of one caption of each pair, or of the empty one."""
-        chosen = (pair[rng.random() < SECOND_CAPTION_PROB] for pair in captions)
-        return self.clip.encode_text(["" if rng.random() < self.config.caption_dropout else text for text in chosen])
+    def _text(self, clips: Clips, rng: random.Random) -> Tensor:
+        """Text states (b, l, d) of one caption of each clip, or of the empty one."""
+        last = clips.text.shape[1] - 1
+        chosen = (states[min(last, int(rng.random() < SECOND_CAPTION_PROB))].float() for states in clips.text)
+        return torch.stack([self.uncond if rng.random() < self.config.caption_dropout else text for text in chosen])
 
     def _cues(self, clips: Clips, null: Tensor) -> dict[str, Tensor]:
         """Motion and appearance; `null` (2, n) says for which clips each of them is the null cue."""
@@ -146,8 +158,14 @@ class Denoise(nn.Module):
 
 
 def losses(model: nn.Module, batch: dict[str, Sample]) -> dict[str, Tensor]:
-    """The mean squared error of the velocity, of images and of clips."""
-    return {name: F.mse_loss(v.float(), batch[name].target) for name, v in model(batch).items()}
+    """The mean squared error of the velocity, of images and of clips, where their masks are set."""
+    return {name: _error(v.float(), batch[name]) for name, v in model(batch).items()}
+
+
+def _error(v: Tensor, sample: Sample) -> Tensor:
+    if sample.weight is None:
+        return F.mse_loss(v, sample.target)
+    return (sample.weight * (v - sample.target).square()).mean()
 
 
 def init_weights(unet: UNet) -> UNet:
@@ -201,11 +219,30 @@ def run(
     def export(model: Denoise, step: int) -> None:
         save(config, model.unet, step)
 
-    def preview(model: Denoise) -> Tensor:
+    def preview(model: Denoise) -> Film:
         network = model.unet.to(own_device())
         return sample_sheet(network, vae, clip, prompts, config.sample_steps, config.sample_guidance)
 
-    train(Denoise(unet), batches, losses, config, export, preview)
+    evaluate = evaluation(config, vae, clip, prompts, data_set, batches.info) if config.eval_every else None
+    train(Denoise(unet), batches, losses, config, export, preview, evaluate)
+
+
+def evaluation(
+    config: DenoiserTraining, vae: VAE, clip: CLIP, prompts: list[str], data_set: DataSet, info: ModelInfo
+) -> Callable[[Denoise], dict[str, float]]:
+    """What is measured every `config.eval_every` steps: the error of the cues and, with clips that are held out, their
+    loss."""
+    from .validation.cue_error import cue_error
+    from .validation.held_out import HeldOutLoss
+
+    held_out = HeldOutLoss(data_set.held_out, info) if data_set.held_out else None
+
+    def evaluate(model: Denoise) -> dict[str, float]:
+        unet = model.unet.to(own_device())
+        values = cue_error(unet, vae, clip, prompts, config.sample_steps, config.sample_guidance)
+        return values | (held_out(unet) if held_out else {})
+
+    return evaluate
 
 
 def main(config: DenoiserTraining) -> None:

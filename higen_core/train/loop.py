@@ -17,10 +17,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .checkpoint import Average, State, remove_partials, resumed_changes
 from .config import LoopConfig
-from .logger import Log
+from .data.loader import Batches, BatchStream, Numbers
+from .logger import Log, tracker_of
+from .preview import Film
 
-Batches: TypeAlias = Callable[[int, int], Any]
-"""`batches(step, index)`: batch number `index`, which `step` asks for; the same in every run."""
 Losses: TypeAlias = Callable[[nn.Module, Any], dict[str, Tensor]]
 """The losses of a batch by name; each is a mean over the batch."""
 
@@ -43,7 +43,8 @@ def train(
     losses_of: Losses,
     config: LoopConfig,
     export: Callable[[Any, int], None],
-    preview: Callable[[Any], Tensor] | None = None,
+    preview: Callable[[Any], Tensor | Film] | None = None,
+    evaluate: Callable[[Any], dict[str, float]] | None = None,
 ) -> None:
     """Minimizes the sum of the losses that `losses_of(model, batch)` names.
 
@@ -54,7 +55,9 @@ def train(
     Args:
         export: called with the averaged model and the step whenever the state has been written to `state.pt`: every
             `config.every` steps, at the end, and on SIGINT; also when a run that is complete is started again.
-        preview: gives an image (h, w, 3) of what the averaged model produces, every `config.sample_every` steps.
+        preview: gives an image (h, w, 3) or a film of what the averaged model produces, every `config.sample_every`
+            steps.
+        evaluate: measures the averaged model, every `config.eval_every` steps; its values are logged by name.
 
     Raises:
         ValueError: the run in `config.folder` cannot be resumed with these options.
@@ -65,6 +68,8 @@ def train(
     accelerator = Accelerator(
         mixed_precision=config.precision,
         cpu=own_device().type == "cpu",
+        log_with=tracker_of(config),
+        project_dir=config.folder / "logs",
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     empty = without_storage(model)
@@ -77,12 +82,13 @@ def train(
     first = _resume(state, empty, config, export, main)
     for change in changes:
         accelerator.print(f"resumed with a changed option: {change}")
-    with Log(config, first, main) as log, _interrupts() as interrupts:
+    stream = BatchStream(batches, _numbers(first, config, accelerator), config.workers)
+    with Log(config, first, accelerator) as log, _interrupts() as interrupts:
         for done in range(first + 1, config.steps + 1):
             lr = config.lr * warmup_cosine(done - 1, config)
             for group in optimizer.param_groups:
                 group["lr"] = lr
-            losses = _backward(model, batches, losses_of, done - 1, config, accelerator)
+            losses = _backward(model, stream, losses_of, config, accelerator)
             norm = accelerator.clip_grad_norm_(model.parameters(), config.max_norm)
             if accelerator.scaler is None:  # with fp16, the scaler skips steps that overflow
                 _check_finite({"the norm of the gradients": float(torch.as_tensor(norm))}, done)
@@ -91,17 +97,17 @@ def train(
             state.average.update(network)
             losses, stop = _reduce(losses, bool(interrupts), accelerator)
             _check_finite({f"the loss {name!r}": loss for name, loss in losses.items()}, done)
-            log.step(done, lr, losses)
+            log.step(done, lr, losses, stream.waited)
             saves = stop or done % config.every == 0 or done == config.steps
-            shows = preview is not None and config.sample_every > 0 and done % config.sample_every == 0
+            shows = _due(config.sample_every, done) or _due(config.eval_every, done)
             if saves:
                 state.save(config.folder / "state.pt", done, config, writes=main)
             if saves or shows:
                 with state.average.applied(network, empty) as averaged:
                     if saves and main:
                         export(averaged, done)
-                    if preview and shows and main:
-                        log.image(done, preview(averaged))
+                    if shows and main:
+                        _show(averaged, done, config, log, preview, evaluate)
             if stop:
                 break
 
@@ -133,14 +139,32 @@ def _on_meta(tensor: Tensor) -> Tensor:
     return nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
 
 
+def _due(every: int, done: int) -> bool:
+    return every > 0 and done % every == 0
+
+
+def _show(averaged: nn.Module, done: int, config: LoopConfig, log: Log, preview: Any, evaluate: Any) -> None:
+    """Logs what is due after step number `done`."""
+    if preview and _due(config.sample_every, done):
+        log.sample(done, preview(averaged))
+    if evaluate and _due(config.eval_every, done):
+        log.values(done, evaluate(averaged))
+
+
+def _numbers(first: int, config: LoopConfig, accelerator: Accelerator) -> Numbers:
+    """(step, index) of the batches of this process that are left after `first` steps."""
+    steps = ((step, part) for step in range(first, config.steps) for part in range(config.accumulate))
+    processes, own = accelerator.num_processes, accelerator.process_index
+    return [(step, (step * config.accumulate + part) * processes + own) for step, part in steps]
+
+
 def _backward(
-    model: nn.Module, batches: Batches, losses_of: Losses, step: int, config: LoopConfig, accelerator: Accelerator
+    model: nn.Module, stream: BatchStream, losses_of: Losses, config: LoopConfig, accelerator: Accelerator
 ) -> dict[str, Tensor]:
-    """Adds the gradients of this process' batches; returns their mean losses."""
+    """Adds the gradients of this process' batches of a step; returns their mean losses."""
     total: dict[str, Tensor] = {}
     for part in range(config.accumulate):
-        index = (step * config.accumulate + part) * accelerator.num_processes + accelerator.process_index
-        batch = send_to_device(batches(step, index), accelerator.device)
+        batch = send_to_device(next(stream), accelerator.device)
         last = part == config.accumulate - 1
         with nullcontext() if last else accelerator.no_sync(model):
             with accelerator.autocast(), _attention(accelerator.device):

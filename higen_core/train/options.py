@@ -19,7 +19,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-Config = TypeVar("Config", bound=LoopConfig)
+Config = TypeVar("Config")
 METAVARS: dict[type, str] = {Path: "PATH", float: "X", int: "N", str: "TEXT"}
 
 
@@ -29,7 +29,7 @@ def shipped_configs() -> dict[str, Path]:
     return {path.stem: path for path in sorted([*folder.glob("configs/*.toml"), *folder.glob("*/configs/*.toml")])}
 
 
-def add_flags(parser: argparse.ArgumentParser, kind: type[LoopConfig]) -> None:
+def add_flags(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
     """Adds --config and a flag for every option; what is not given stays out of the result.
 
     Flags of earlier versions are understood, but not listed.
@@ -98,7 +98,7 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _options(kind: type[LoopConfig]) -> dict[str, tuple[type, ...]]:
+def _options(kind: type[Any]) -> dict[str, tuple[type, ...]]:
     """The names of the options, with the types that their values may have."""
     hints = typing.get_type_hints(kind)
     return {field.name: _types(hints[field.name]) for field in fields(kind)}

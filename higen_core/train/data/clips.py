@@ -17,23 +17,34 @@ from ...cues.cues import measure_motion, similarity
 from ...models.clip import CLIP
 from ...models.vae import VAE
 from ..checkpoint import fingerprint, replacing
+from . import files
 
-Captions = tuple[str, str]
+Captions = tuple[str, ...]
+"""One or two captions of a clip; the second leaves out a change of appearance that the first one mentions."""
+MADE_WITH = "made_with.json"
 PIXELS_AT_ONCE = 2**19
 """Pixels that are encoded in one call: 128 images of 64x64, or 4 of 448x256."""
 
 
 @dataclass(frozen=True)
 class Clips:
-    """n clips of f frames: latents (n, 4, f, h, w), motion (n, f - 1), appearance (n, f, f), two captions each.
+    """n clips of f frames and k captions each.
 
-    The second caption leaves out a change of appearance, if the first one mentions it.
+    Attributes:
+        latents: (n, 4, f, h, w).
+        motion: cue (n, f - 1).
+        appearance: cue (n, f, f).
+        captions: k of each clip.
+        text: the text states of the captions (n, k, l, d).
+        mask: (n, f, h, w) in 0..1, where the loss counts; None: everywhere.
     """
 
     latents: Tensor
     motion: Tensor
     appearance: Tensor
     captions: list[Captions]
+    text: Tensor
+    mask: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -52,9 +63,7 @@ def read_clips(path: Path) -> Clips:
 
 
 class Pool(Protocol):
-    """Clips of `frames` frames each to draw from; a clip of one frame is an image."""
-
-    frames: int
+    """Clips to draw from; a clip of one frame is an image."""
 
     def draw(self, size: int, step: int, rng: random.Random) -> Clips:
         """Random clips out of those that exist at a step of the training."""
@@ -63,9 +72,18 @@ class Pool(Protocol):
 
 def collate(picks: list[tuple[Clips, int]]) -> Clips:
     """One batch of the clips at the given index of each `Clips`."""
-    parts = ((clips.latents[i], clips.motion[i], clips.appearance[i]) for clips, i in picks)
-    latents, motion, appearance = (torch.stack(part) for part in zip(*parts, strict=True))
-    return Clips(latents, motion, appearance, [clips.captions[i] for clips, i in picks])
+    parts = ((clips.latents[i], clips.motion[i], clips.appearance[i], clips.text[i]) for clips, i in picks)
+    latents, motion, appearance, text = (torch.stack(part) for part in zip(*parts, strict=True))
+    captions = [clips.captions[i] for clips, i in picks]
+    return Clips(latents, motion, appearance, captions, text, _collated_mask(picks))
+
+
+def _collated_mask(picks: list[tuple[Clips, int]]) -> Tensor | None:
+    """None if no clip has one; a clip without a mask among others counts everywhere."""
+    if all(clips.mask is None for clips, _ in picks):
+        return None
+    shape = picks[0][0].latents.shape[2:]
+    return torch.stack([torch.ones(shape) if clips.mask is None else clips.mask[i].float() for clips, i in picks])
 
 
 class ClipEncoder(Protocol):
@@ -106,7 +124,15 @@ class LatentEncoder:
             measure_motion(frames, self.motion_scale).short().cpu(),
             similarity(embeddings, self.similarity_floor).half().cpu(),
             captions,
+            self.text_states(captions),
         )
+
+    @torch.no_grad()
+    def text_states(self, captions: list[Captions]) -> Tensor:
+        """(n, k, l, d) in fp16."""
+        texts = list(dict.fromkeys(text for pair in captions for text in pair))
+        states = dict(zip(texts, self.clip.encode_text(texts).half().cpu(), strict=True))
+        return torch.stack([torch.stack([states[text] for text in pair]) for pair in captions])
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -114,6 +140,7 @@ class LatentEncoder:
             "clip": fingerprint(self.clip),
             "motion_scale": self.motion_scale,
             "similarity_floor": self.similarity_floor,
+            "content": "latents, cues, text states",
         }
 
 
@@ -136,15 +163,19 @@ def encode_images(vae: VAE, images: Tensor) -> Tensor:
     return torch.cat([vae.encode(part) for part in vae_input(images).split(size)])
 
 
-def open_cache(folder: Path, settings: dict[str, Any]) -> None:
+def made_with(folder: str | Path) -> dict[str, Any] | None:
+    """The settings that the clips in a folder, or at an address, were made with; None if there are none."""
+    path = files.within(folder, MADE_WITH)
+    return json.loads(files.read(path)) if files.exists(path) else None
+
+
+def open_cache(folder: str | Path, settings: dict[str, Any]) -> None:
     """Creates a folder of cached clips; refuses one whose clips were made with other settings.
 
     Raises:
         ValueError: the message has the setting's name, its old and its new value.
     """
-    path = folder / "made_with.json"
-    if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
+    if (before := made_with(folder)) is not None:
         for name, value in settings.items():
             if before.get(name) != value:
                 raise ValueError(
@@ -152,9 +183,8 @@ def open_cache(folder: Path, settings: dict[str, Any]) -> None:
                     "delete that folder or choose another out"
                 )
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    content = json.dumps(settings, indent=2) + "\n"
+    files.write(files.within(folder, MADE_WITH), content.encode())
 
 
 @torch.no_grad()

@@ -12,7 +12,8 @@ from torch import Tensor
 from ..config import ImageTraining
 from ..loop import process
 from .clips import Captions, Clips
-from .video_cache import Format, VideoClips
+from .video_cache import PreparedClips, ShardMaker, counted, make_shards
+from .video_frames import Format
 from .video_index import parts_of
 
 FEW = 4
@@ -41,16 +42,17 @@ class ImageDataSet(Protocol):
 def image_data_set(config: ImageTraining) -> ImageDataSet:
     """Frames of videos, which are decoded once, into `config.folder`, by all processes together."""
     format = Format(config.frames, config.fps, config.width, config.height)
-    folder, size = config.folder / "videos", config.shard_frames
-    clips = VideoClips(folder, parts_of(config.data), PixelEncoder(), format, windows=config.windows, size=size)
-    clips.prepare(process())
-    return VideoImages(clips)
+    parts = parts_of(config.data)
+    folder, workers = str(config.folder / "videos"), max(1, config.workers)
+    maker = ShardMaker(folder, (format,), config.windows, config.shard_frames, workers=workers)
+    make_shards(maker, parts, PixelEncoder(), process())
+    return VideoImages(counted(PreparedClips(folder, len(parts)), process()))
 
 
 class VideoImages:
     """Any frame goes with its video's caption."""
 
-    def __init__(self, clips: VideoClips):
+    def __init__(self, clips: PreparedClips):
         self.clips = clips
         self.texts = sorted(set(clips.captions()))
         self.words = sorted({word.strip(".,;:!?\"'()") for text in self.texts for word in text.lower().split()} - {""})
@@ -77,7 +79,8 @@ class PixelEncoder:
     def __call__(self, frames: Tensor, captions: list[Captions]) -> Clips:
         n, f = frames.shape[:2]
         pixels = (rearrange(frames, "n f h w c -> n c f h w") * 255).round().byte()
-        return Clips(pixels, torch.zeros(n, f - 1).short(), torch.ones(n, f, f).half(), captions)
+        cues = torch.zeros(n, f - 1).short(), torch.ones(n, f, f).half()
+        return Clips(pixels, *cues, captions, text=torch.zeros(n, len(captions[0]), 0, 0))
 
     def settings(self) -> dict[str, Any]:
-        return {"kept": "pixels"}
+        return {"content": "pixels"}

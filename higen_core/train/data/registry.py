@@ -7,8 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-
-from ..config import LoopConfig
+from typing import Any
 
 PACKAGE = __name__.rsplit(".", 2)[0]
 """The package that holds the plug-ins: higen_core.train, or what it is called inside ComfyUI."""
@@ -25,11 +24,11 @@ class Training:
         help: a few words for `--help`.
     """
 
-    config: type[LoopConfig]
+    config: type[Any]
     main: str
     help: str
 
-    def run(self, config: LoopConfig) -> None:
+    def run(self, config: Any) -> None:
         module, _, function = self.main.partition(":")
         getattr(import_module(module, self.config.__module__.rpartition(".")[0]), function)(config)
 

@@ -1,188 +1,193 @@
-"""Clips of videos: decoded and, for the denoiser, encoded and measured once, then drawn from the cache."""
+"""Clips of videos: decoded, encoded and measured once, into shards, then drawn from these."""
 
 from __future__ import annotations
 
 import json
 import random
 import time
-from bisect import bisect_right
-from dataclasses import asdict, dataclass
-from itertools import accumulate, islice
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 
 import torch
+import torch.nn.functional as F
 from accelerate import PartialState
 from torch import Tensor
 from tqdm import tqdm
 
-from ...cues.shown import shown_at
-from ...media.image import fit_images
-from ...media.video_reader import open_video
-from ..checkpoint import replacing
-from .clips import ClipEncoder, Clips, collate, open_cache, read_clips
-from .video_index import Part, Report, Video, listing
-
-UNREADABLE = (ValueError, OSError)
-"""What a damaged, missing or unsuitable file raises."""
+from . import files
+from .clips import ClipEncoder, Clips, collate, open_cache
+from .shards import Entry, packed, unpacked
+from .video_frames import Format, Windows, decoded, none_usable
+from .video_index import Part, listing
 
 
 @dataclass(frozen=True)
-class Format:
-    """Of a clip: frames, frames per second, and size in pixels."""
+class ShardMaker:
+    """Makes the shards of a part of a data set; equal parts give equal shards.
 
-    frames: int
-    fps: float
-    width: int
-    height: int
-
-
-def read_windows(video: Video, format: Format, windows: int) -> Tensor:
-    """The first clips of a video (n, f, h, w, 3) in [0, 1], at most `windows`, one after the other.
-
-    Frames are those on the screen at 0, 1/fps, 2/fps ... seconds, resized with antialiasing and cropped to the center.
+    Attributes:
+        folder: a folder or an address of fsspec.
+        formats: the main one, then the buckets.
+        windows: clips of a video at most.
+        shard_frames: frames in a shard.
+        workers: videos that are decoded at a time.
     """
-    reader = open_video(video.source, format.fps)
-    times = (i / format.fps for i in range(windows * format.frames))
-    hold = min(1 / format.fps, 1 / reader.rate)
-    pictures = shown_at(reader.read(0.0), times, hold, blend=reader.rate < format.fps, tolerance=reader.tolerance)
-    images = [fit_images(shown.image()[None], format.height, format.width)[0] for shown in pictures]
-    count = len(images) // format.frames
-    if not count:
-        raise ValueError(f"too short: it has {len(images)} of {format.frames} frames at {format.fps:g} per second")
-    return torch.stack(images[: count * format.frames]).unflatten(0, (count, format.frames))
 
+    folder: str
+    formats: tuple[Format, ...]
+    windows: int
+    shard_frames: int
+    caption_with: str = ""
+    workers: int = 2
 
-def first_images(parts: list[Part], format: Format, count: int) -> Tensor:
-    """The first frames of as many videos (n, h, w, 3); videos that cannot be used are passed over.
+    def open(self, encoder: ClipEncoder, parts: list[Part]) -> None:
+        """Creates the folder; raises ValueError if it holds clips that were made in another way."""
+        main, *others = self.formats
+        buckets = [f"{format.width}x{format.height}x{format.frames}" for format in others]
+        made = {"videos": listing(parts), "windows": self.windows, "shard_frames": self.shard_frames}
+        options = {"buckets": buckets, "caption_with": self.caption_with}
+        open_cache(self.folder, encoder.settings() | asdict(main) | made | options | {"parts": len(parts)})
 
-    Raises:
-        ValueError: none of the videos can be used; the message has the reason of the first one.
-    """
-    still = Format(1, format.fps, format.width, format.height)
-    skipped: list[tuple[str, str]] = []
+    def missing(self, parts: list[Part]) -> list[int]:
+        """The numbers of the parts that are not complete."""
+        return [number for number in range(len(parts)) if not files.exists(manifest_path(self.folder, number))]
 
-    def readable():
-        for part in parts:
-            for video in part.read(lambda name, reason: skipped.append((name, reason))):
-                try:
-                    yield read_windows(video, still, 1)[0, 0]
-                except UNREADABLE as error:
-                    skipped.append((video.name, str(error)))
+    def make(self, number: int, part: Part, encoder: ClipEncoder) -> Manifest:
+        """Writes the shards of a part, and last the manifest, which marks the part as complete."""
+        manifest = Manifest()
+        pending: list[tuple[Clips, str]] = []
+        for name, found in decoded(part, self.formats, self.windows, self.caption_with, self.workers):
+            if isinstance(found, str):
+                manifest.skipped.append((name, found))
+                tqdm.write(f"skipped {name}: {found}")
+                continue
+            pending += [(clip, name) for clip in _encoded(found, encoder)]
+            while sum(clip.latents.shape[2] for clip, _ in pending) >= self.shard_frames:
+                self._flush(number, pending, manifest)
+        while pending:
+            self._flush(number, pending, manifest)
+        content = json.dumps(asdict(manifest), indent=1, ensure_ascii=False)
+        files.write(manifest_path(self.folder, number), content.encode())
+        return manifest
 
-    images = list(islice(readable(), count))
-    if not images:
-        raise ValueError(none_usable(skipped))
-    return torch.stack(images)
-
-
-def none_usable(skipped: list[tuple[str, str]]) -> str:
-    """The error of a data set without a usable video, with (name, reason) of the first that was skipped."""
-    reason = "; the first one, {}: {}".format(*skipped[0]) if skipped else ""
-    return f"none of the videos can be used{reason}"
+    def _flush(self, number: int, pending: list[tuple[Clips, str]], manifest: Manifest) -> None:
+        """Writes a shard of the first pending clips, at least one."""
+        count, frames = 0, 0
+        while count < len(pending) and (not count or frames + pending[count][0].latents.shape[2] <= self.shard_frames):
+            frames += pending[count][0].latents.shape[2]
+            count += 1
+        name = f"{number:05d}-{len(manifest.shards):03d}"
+        content, entries = packed(pending[:count], name)
+        files.write(files.within(self.folder, f"{name}.tar"), content)
+        manifest.shards.append((f"{name}.tar", entries))
+        del pending[:count]
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Of a cached part: the number of clips in each of its files, and (name, reason) of each video that was skipped."""
+    """Of a part: its shards with what they hold, and (name, reason) of each video that was skipped."""
 
-    clips: list[int]
-    skipped: list[tuple[str, str]]
+    shards: list[tuple[str, list[Entry]]] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, folder: str, number: int) -> Manifest:
+        values = json.loads(files.read(manifest_path(folder, number)))
+        shards = [(name, [Entry(**entry) for entry in entries]) for name, entries in values["shards"]]
+        return cls(shards, [(name, reason) for name, reason in values["skipped"]])
 
 
-class VideoClips:
-    """Files of about `size` frames in `folder`. The processes divide the work among them and resume it after an
-    interruption."""
+def manifest_path(folder: str, number: int) -> str:
+    return files.within(folder, f"{number:05d}.json")
 
-    def __init__(
-        self, folder: Path, parts: list[Part], encoder: ClipEncoder, format: Format, *, windows: int, size: int
-    ):
-        self.folder, self.parts, self.encoder, self.format = folder, parts, encoder, format
-        self.frames, self.windows, self.size = format.frames, windows, max(1, size // format.frames)
-        open_cache(folder, encoder.settings() | asdict(format) | {"videos": listing(parts), "windows": windows})
-        self.files: list[Path] = []
-        self.ends: list[int] = []
 
-    def prepare(self, process: PartialState) -> None:
-        """Makes the files that are missing, then counts clips; raises ValueError if there are none."""
-        own = range(process.process_index, len(self.parts), process.num_processes)
-        for number in tqdm(own, desc="reading videos", unit="part", disable=not process.is_main_process):
-            if not self._manifest(number).exists():
-                self._make(number)
-        while not all(self._manifest(number).exists() for number in range(len(self.parts))):
-            time.sleep(0.5)  # for the other processes
-        manifests = [Manifest(**json.loads(self._manifest(n).read_text("utf-8"))) for n in range(len(self.parts))]
-        counts = [count for manifest in manifests for count in manifest.clips]
-        skipped = [entry for manifest in manifests for entry in manifest.skipped]
-        if process.is_main_process:
-            print(f"{sum(counts)} clips, {len(skipped)} videos skipped")
-        if not counts:
-            raise ValueError(none_usable(skipped))
-        self.files = [self._file(n, k) for n, manifest in enumerate(manifests) for k in range(len(manifest.clips))]
-        self.ends = list(accumulate(counts))
+def _encoded(windows: Windows, encoder: ClipEncoder) -> Iterator[Clips]:
+    """Each window as a `Clips` of one clip, the mask in the resolution of the latents."""
+    clips = encoder(windows.frames, [(windows.caption,)] * len(windows.frames))
+    if windows.mask is not None:
+        clips = replace(clips, mask=F.adaptive_avg_pool2d(windows.mask, clips.latents.shape[3:]))
+    return (collate([(clips, i)]) for i in range(len(clips)))
+
+
+def make_shards(maker: ShardMaker, parts: list[Part], encoder: ClipEncoder, process: PartialState) -> None:
+    """Makes the shards that are missing. The processes divide them, and all return when all are made."""
+    maker.open(encoder, parts)
+    own = range(process.process_index, len(parts), process.num_processes)
+    for number in tqdm(own, desc="reading videos", unit="part", disable=not process.is_main_process):
+        if not files.exists(manifest_path(maker.folder, number)):
+            maker.make(number, parts[number], encoder)
+    while maker.missing(parts):
+        time.sleep(0.5)  # for the other processes
+
+
+class PreparedClips:
+    """The clips in a folder of shards. Those of a batch have one size, which is drawn as often as clips have it."""
+
+    def __init__(self, folder: str, count: int, videos: frozenset[str] | None = None):
+        """`count` is that of the parts; only clips of `videos` are drawn, None: of all."""
+        self.videos: set[str] = set()
+        self.shards: list[str] = []
+        self.skipped: list[tuple[str, str]] = []
+        places: dict[tuple[int, int, int], list[tuple[int, int, int]]] = {}
+        for number in range(count):
+            manifest = Manifest.read(folder, number)
+            self.skipped += manifest.skipped
+            for name, entries in manifest.shards:
+                self.shards.append(files.within(folder, name))
+                for entry in entries:
+                    if videos is None or entry.video in videos:
+                        self.videos.add(entry.video)
+                        size = (entry.frames, entry.height, entry.width)
+                        places.setdefault(size, []).append((len(self.shards) - 1, entry.offset, entry.size))
+        self.sizes = list(places)
+        self.places = [torch.tensor(found) for found in places.values()]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.places))
 
     def draw(self, size: int, step: int, rng: random.Random) -> Clips:
-        return collate([self._clip(rng.randrange(self.ends[-1])) for _ in range(size)])
+        weights = [len(places) for places in self.places]
+        [places] = rng.choices(self.places, weights) if len(weights) > 1 else self.places
+        return collate([(self._clip(places[rng.randrange(len(places))]), 0) for _ in range(size)])
+
+    def first(self, count: int | None = None) -> Iterator[Clips]:
+        """The first clips, one by one; None: all."""
+        places = (place for places in self.places for place in places)
+        return (self._clip(place) for place in islice(places, count))
 
     def captions(self, count: int | None = None) -> list[str]:
         """Of the first clips; None: of all."""
-        picks = (self._clip(index) for index in range(self.ends[-1])[:count])
-        return [clips.captions[i][0] for clips, i in picks]
+        return [clip.captions[0][0] for clip in self.first(count)]
 
-    def _clip(self, index: int) -> tuple[Clips, int]:
-        file = bisect_right(self.ends, index)
-        return read_clips(self.files[file]), index - (self.ends[file - 1] if file else 0)
+    def _clip(self, place: Tensor) -> Clips:
+        shard, offset, size = place.tolist()
+        return unpacked(files.read(self.shards[shard], offset, offset + size))
 
-    def _make(self, number: int) -> None:
-        """Writes the clips of a part, and last the manifest, which marks the part as complete."""
-        skipped: list[tuple[str, str]] = []
-        counts: list[int] = []
-        pending: list[tuple[Clips, int]] = []
 
-        def report(name: str, reason: str) -> None:
-            skipped.append((name, reason))
-            tqdm.write(f"skipped {name}: {reason}")
-
-        def flush(minimum: int) -> None:
-            """Writes files as long as at least so many clips are pending."""
-            while len(pending) >= minimum:
-                batch = pending[: self.size]
-                collate(batch).write(self._file(number, len(counts)))
-                counts.append(len(batch))
-                del pending[: self.size]
-
-        for video in self.parts[number].read(report):
-            clips = self._encoded(video, report)
-            pending += [(clips, i) for i in range(len(clips))] if clips else []
-            flush(self.size)
-        flush(1)
-        with replacing(self._manifest(number)) as partial:
-            partial.write_text(json.dumps(asdict(Manifest(counts, skipped)), indent=2) + "\n", encoding="utf-8")
-
-    def _encoded(self, video: Video, report: Report) -> Clips | None:
-        try:
-            windows = read_windows(video, self.format, self.windows)
-        except UNREADABLE as error:
-            report(video.name, str(error))
-            return None
-        return self.encoder(windows, [(video.caption, video.caption)] * len(windows))
-
-    def _file(self, part: int, number: int) -> Path:
-        return self.folder / f"{part:05d}-{number:03d}.pt"
-
-    def _manifest(self, part: int) -> Path:
-        return self.folder / f"{part:05d}.json"
+def counted(clips: PreparedClips, process: PartialState) -> PreparedClips:
+    """The same clips, with a line that counts them; raises ValueError if there are none."""
+    if process.is_main_process:
+        print(f"{len(clips)} clips, {len(clips.skipped)} videos skipped")
+    if not len(clips):
+        raise ValueError(none_usable(clips.skipped))
+    return clips
 
 
 class Stills:
     """Single frames of clips, as images for the spatial stage."""
 
-    frames = 1
-
-    def __init__(self, clips: VideoClips):
+    def __init__(self, clips: PreparedClips):
         self.clips = clips
 
     def draw(self, size: int, step: int, rng: random.Random) -> Clips:
         clips = self.clips.draw(size, step, rng)
-        frames = torch.tensor([rng.randrange(self.clips.frames) for _ in range(size)])
-        latents = clips.latents[torch.arange(size), :, frames][:, :, None]
-        return Clips(latents, clips.motion[:, :0], clips.appearance[:, :1, :1], clips.captions)
+        frames = torch.tensor([rng.randrange(clips.latents.shape[2]) for _ in range(size)])
+        rows = torch.arange(size)
+        return replace(
+            clips,
+            latents=clips.latents[rows, :, frames][:, :, None],
+            motion=clips.motion[:, :0],
+            appearance=clips.appearance[:, :1, :1],
+            mask=None if clips.mask is None else clips.mask[rows, frames][:, None],
+        )

@@ -15,9 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from ...text_file import decode_text, read_text
+from ...text_file import decode_text
+from .files import beside, exists, files_below, is_remote, opened, read, stem
 
 ENDINGS = ("mp4", "webm", "mkv", "mov", "avi", "m4v", "gif")
+MASKS = tuple(f"mask.{ending}" for ending in ("png", *ENDINGS))
 PART = 32  # videos in a part; of shards, each file is a part
 
 Report: TypeAlias = Callable[[str, str], object]
@@ -26,16 +28,17 @@ Report: TypeAlias = Callable[[str, str], object]
 
 @dataclass(frozen=True)
 class Video:
-    """`source` is a path, or an open file."""
+    """`source` and `mask` (an image or a video) are addresses, or open files. `caption` is empty if there is none."""
 
     name: str
     source: str | IO[bytes]
     caption: str
+    mask: str | IO[bytes] | None = None
 
 
 @dataclass(frozen=True)
 class Part:
-    """`items` are paths, rows of a table, or one URL; `read` turns them into videos."""
+    """`items` are addresses, rows of a table, or one URL; `read` turns them into videos."""
 
     items: tuple[Any, ...]
     read: Callable[[Report], Iterator[Video]]
@@ -47,25 +50,34 @@ def listing(parts: list[Part]) -> str:
     return f"{len(items)} listed, {zlib.crc32(chr(10).join(items).encode()):08x}"
 
 
-def parts_of(data: str) -> list[Part]:
+def parts_of(data: str, captions: bool = True) -> list[Part]:
     """The parts of a data set, always in the same order.
 
     - a folder, searched with its subfolders: every video has its caption beside it, in a .txt of the same name
     - a .csv with columns `file` and `caption`, or a .jsonl with these keys; paths are relative to the table's folder
     - .tar files of WebDataset, {00..99} written out: samples with a video, and a .txt or a .json with `caption`
+
+    All of them may be at addresses of fsspec. A mask is beside a video as NAME.mask.png or a NAME.mask video, in a
+    column or key `mask`, or in the sample as mask.png.
+
+    Args:
+        captions: whether a video without a caption is reported and skipped.
     """
-    path = Path(data)
-    if path.suffix == ".tar":
+    caption = _caption if captions else _caption_or_none
+    if data.endswith(".tar"):
         from webdataset.shardlists import expand_urls
 
-        return [Part((url,), partial(_tar, url)) for url in expand_urls(data)]
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower().lstrip(".") in ENDINGS)
-        return _in_parts(files, _beside, f"{data} holds no video ({', '.join(ENDINGS)})")
-    if path.suffix not in (".csv", ".jsonl"):
+        return [Part((url,), partial(_tar, url, caption)) for url in expand_urls(data)]
+    if data.endswith((".csv", ".jsonl")):
+        rows = list((_csv_rows if data.endswith(".csv") else _json_rows)(data))
+        return _in_parts(rows, partial(_of_row, data, caption), f"{data} has no row")
+    if not is_remote(data) and not Path(data).is_dir():
         raise ValueError(f"data must be an existing folder, a .csv, a .jsonl or .tar files, got {data!r}")
-    rows = list((_csv_rows if path.suffix == ".csv" else _json_rows)(path))
-    return _in_parts(rows, partial(_of_row, path.parent), f"{data} has no row")
+    files = files_below(data)
+    masks = {stem(stem(file)): file for file in files if file.lower().endswith(MASKS)}
+    videos = [file for file in files if file.lower().endswith(ENDINGS) and file not in masks.values()]
+    items = [(file, masks.get(stem(file))) for file in videos]
+    return _in_parts(items, partial(_beside, caption), f"{data} holds no video ({', '.join(ENDINGS)})")
 
 
 def _in_parts(items: list[Any], read: Callable[[Any], Video], empty: str) -> list[Part]:
@@ -80,63 +92,73 @@ def _readable(items: Iterable[Any], read: Callable[[Any], Video], report: Report
         try:
             yield read(item)
         except (ValueError, OSError) as error:
-            report(str(item), str(error))
+            report(item[0] if isinstance(item, tuple) else str(item), str(error))
 
 
-def _beside(file: Path) -> Video:
-    text = file.with_suffix(".txt")
-    if not text.is_file():
-        raise ValueError(f"there is no caption {text.name} beside it")
-    return Video(str(file), str(file), _caption(read_text(text)))
+def _beside(caption: Callable[[Any], str], item: tuple[str, str | None]) -> Video:
+    file, mask = item
+    text = f"{stem(file)}.txt"
+    if exists(text):
+        return Video(file, file, caption(decode_text(read(text), text)), mask)
+    try:
+        return Video(file, file, caption(None), mask)
+    except ValueError:
+        raise ValueError(f"there is no caption {Path(text).name} beside it") from None
 
 
-def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
-    text = read_text(path)
+def _csv_rows(table: str) -> Iterator[dict[str, Any]]:
+    text = decode_text(read(table), table)
     delimiter = max(",;\t", key=text.partition("\n")[0].count)  # spreadsheets write that of the user's country
-    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    columns = table.fieldnames or []
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    columns = rows.fieldnames or []
     if missing := {"file", "caption"} - set(columns):
-        raise ValueError(f"{path} has no column {sorted(missing)[0]!r}; its columns are {', '.join(columns)}")
-    yield from table
+        raise ValueError(f"{table} has no column {sorted(missing)[0]!r}; its columns are {', '.join(columns)}")
+    yield from rows
 
 
-def _json_rows(path: Path) -> Iterator[str]:
-    yield from (line.strip() for line in read_text(path).split("\n") if line.strip())
+def _json_rows(table: str) -> Iterator[str]:
+    yield from (line.strip() for line in decode_text(read(table), table).split("\n") if line.strip())
 
 
-def _of_row(folder: Path, row: dict[str, Any] | str) -> Video:
+def _of_row(table: str, caption: Callable[[Any], str], row: dict[str, Any] | str) -> Video:
     values = _json(row) if isinstance(row, str) else row
     if not values.get("file"):
         raise ValueError("the row has no file")
-    file = folder / values["file"]
-    return Video(str(file), str(file), _caption(values.get("caption")))
+    file, mask = beside(table, values["file"]), values.get("mask")
+    return Video(file, file, caption(values.get("caption")), beside(table, mask) if mask else None)
 
 
-def _tar(url: str, report: Report) -> Iterator[Video]:
+def _tar(url: str, caption: Callable[[Any], str], report: Report) -> Iterator[Video]:
     """The samples of a tar file; of a damaged one those before the damage."""
-    from webdataset.tariterators import tarfile_samples
+    from webdataset.tariterators import group_by_keys, tar_file_expander
 
     def failed(error: Exception) -> bool:
         report(url, str(error.args[0] if error.args else error))
         return True
 
-    for sample in tarfile_samples([{"url": url}], handler=failed):
-        name = f"{url}: {sample['__key__']}"
-        try:
-            yield _of_sample(name, sample)
-        except ValueError as error:
-            report(name, str(error))
+    try:
+        with opened(url) as file:
+            members = tar_file_expander([{"url": url, "stream": file}], handler=failed)
+            for sample in group_by_keys(members, handler=failed):
+                name = f"{url}: {sample['__key__']}"
+                try:
+                    yield _of_sample(name, sample, caption)
+                except ValueError as error:
+                    report(name, str(error))
+    except OSError as error:
+        report(url, str(error))
 
 
-def _of_sample(name: str, sample: dict[str, Any]) -> Video:
+def _of_sample(name: str, sample: dict[str, Any], caption: Callable[[Any], str]) -> Video:
     ending = next((ending for ending in ENDINGS if ending in sample), None)
     if ending is None:
         raise ValueError(f"the sample has no video ({', '.join(ENDINGS)})")
     if "txt" in sample:
-        caption = decode_text(sample["txt"], "the caption")
+        text = decode_text(sample["txt"], "the caption")
     else:
-        caption = _json(decode_text(sample.get("json", b"{}"), "the JSON")).get("caption")
-    return Video(f"{name}.{ending}", io.BytesIO(sample[ending]), _caption(caption))
+        text = _json(decode_text(sample.get("json", b"{}"), "the JSON")).get("caption")
+    mask = next((io.BytesIO(sample[key]) for key in MASKS if key in sample), None)
+    return Video(f"{name}.{ending}", io.BytesIO(sample[ending]), caption(text), mask)
 
 
 def _json(text: str) -> dict[str, Any]:
@@ -147,6 +169,10 @@ def _json(text: str) -> dict[str, Any]:
 
 
 def _caption(text: Any) -> str:
-    if not isinstance(text, str) or not text.strip():
+    if not _caption_or_none(text):
         raise ValueError("the caption is empty or missing")
-    return " ".join(text.split())
+    return _caption_or_none(text)
+
+
+def _caption_or_none(text: Any) -> str:
+    return " ".join(text.split()) if isinstance(text, str) else ""

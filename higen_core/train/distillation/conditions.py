@@ -48,7 +48,7 @@ class ConditionSource:
     def draw(self, count: int, step: int, rng: random.Random, sampler: PriorSampler) -> dict[str, Tensor]:
         """Text, prior, motion and appearance of `count` clips out of those that exist at `step`."""
         clips = self.clips.draw(count, step, rng)
-        chosen = [pair[rng.random() < SECOND_CAPTION_PROB] for pair in clips.captions]
+        chosen = [captions[-1 if rng.random() < SECOND_CAPTION_PROB else 0] for captions in clips.captions]
         text = self.clip.encode_text(["" if rng.random() < self.caption_dropout else words for words in chosen])
         prior = clips.latents[:, :, 0].float()
         if rng.random() < self.sampled_priors:

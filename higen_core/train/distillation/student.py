@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -60,6 +60,8 @@ def teacher_of(unet: UNet, config: DistillTraining) -> Teacher:
 @dataclass(frozen=True)
 class StudentBatches:
     """Steps of the student, from each of its time steps in turn, with the velocities that land on the next points."""
+
+    needs_networks: ClassVar[bool] = True
 
     files: TrajectoryFiles
     config: DistillTraining

@@ -91,6 +91,13 @@ class FirstFrames(SpriteClips):
         return [sample_first_frame(rng) for _ in range(self.shard_size)]
 
 
+class HeldOutClips(SpriteClips):
+    """Clips whose prompts are not trained on."""
+
+    def _sample_scenes(self, rng: random.Random) -> list[Scene]:
+        return [sample_scene(rng, held_out=True) for _ in range(self.shard_size)]
+
+
 class PairedClips(SpriteClips):
     """Pairs of clips that differ in one attribute, one after the other, with captions in the same phrases."""
 

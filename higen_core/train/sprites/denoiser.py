@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from dataclasses import dataclass, replace
 from itertools import count, islice
@@ -33,10 +34,13 @@ from ..denoiser import (
     video_noise,
 )
 from ..loop import own_device
-from .clips import FIRST_SHARDS, FirstFrames, PairedClips, SpriteClips
+from .clips import FIRST_SHARDS, FirstFrames, HeldOutClips, PairedClips, SpriteClips
 from .config import SpriteDenoiserTraining
 from .images import random_images
 from .scenes import FPS, FRAMES, MOTION_SCALE, SIZE, caption, render, sample_scene, vocabulary
+
+HELD_OUT = 32
+"""Clips whose loss is measured."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,13 @@ class SpriteDataSet(DataSet):
 
 
 def sprite_data_set(config: SpriteDenoiserTraining, vae: VAE, clip: CLIP, info: ModelInfo) -> SpriteDataSet:
-    """Files of clips in `config.out`, which are written as the training needs them.
+    """Files of clips in `config.out`, which are written as the training needs them, by the processes that make batches:
+    on the CPU, as these cannot use a GPU.
 
     `info` is that of the weights to train, for what the data set does not decide.
     """
-    encoder = LatentEncoder(vae, clip, MOTION_SCALE, sprite_similarity_floor(clip))
+    floor = sprite_similarity_floor(clip)
+    encoder = LatentEncoder(copy.deepcopy(vae).cpu(), copy.deepcopy(clip).cpu(), MOTION_SCALE, floor)
     cache: dict[str, Any] = {"shard_frames": config.shard_frames, "seed": config.seed}
     growth = {"shards": config.shards, "start": config.spatial_warmup_steps, "grow": config.grow}
     images = FirstFrames(config.out / "images", encoder, 1, shards=FIRST_SHARDS, start=0, grow=1, **cache)
@@ -70,7 +76,9 @@ def sprite_data_set(config: SpriteDenoiserTraining, vae: VAE, clip: CLIP, info: 
     )
     rng = random.Random("samples")
     prompts = [caption(sample_scene(rng, held_out=True), rng) for _ in range(4)]
-    return SpriteDataSet(images, clips, info, prompts, paired_clips=pairs)
+    unseen = {"shards": 1, "start": 0, "grow": 1, "shard_frames": HELD_OUT * FRAMES, "seed": config.seed}
+    held_out = HeldOutClips(config.out / "held_out", encoder, FRAMES, **unseen) if config.eval_every else None
+    return SpriteDataSet(images, clips, info, prompts, held_out=held_out, paired_clips=pairs)
 
 
 @torch.no_grad()
@@ -105,13 +113,13 @@ class SpriteClipBatches(ClipBatches):
         Without them the denoiser hardly learns to follow directions: few clips go to the left, and noise hides them.
         """
         clips = self.data_set.paired_clips.draw(2 * pairs, step, rng)
-        conditions = {"text": self.clip.encode_text([full for full, _ in clips.captions])}
+        conditions = {"text": clips.text[:, 0].float()}
         conditions["prior"] = self.config.prior_strength * clips.latents[:, :, 0].float()
         conditions |= self._cues(clips, null=torch.full((2, len(clips)), self.config.cue_dropout == 1))
         t = high_noise_timesteps(torch.rand(pairs, generator=generator)).repeat_interleave(2)
         eps = video_noise((pairs, *clips.latents.shape[1:]), generator).repeat_interleave(2, dim=0)
         eps = correlate_noise(eps, conditions["motion"], self.info.noise_correlation)
-        return Sample.noisy(clips.latents, t, eps, conditions)
+        return Sample.noisy(clips, t, eps, conditions)
 
     def _priors(self, clips: Clips, generator: torch.Generator) -> Tensor:
         return self.config.prior_strength * super()._priors(clips, generator)

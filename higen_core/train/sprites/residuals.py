@@ -45,7 +45,7 @@ class ResidualEncoder:
         """(n, f, h, w, 3) in [0, 1]; the noise is the same for the same captions."""
         clips, device = self.encoder(frames, captions), self.unet.device
         x0, motion = clips.latents.float().to(device), clips.motion.long().to(device)
-        text = self.encoder.clip.encode_text([caption for caption, _ in captions])
+        text = clips.text[:, 0].float().to(device)
         uncond = self.encoder.clip.encode_text([""]).expand(len(text), -1, -1)
         cond = {
             "text": text,

@@ -20,7 +20,8 @@ def measured(frames: torch.Tensor) -> Clips:
         rearrange(frames, "b f h w c -> b c f h w"),
         measure_motion(frames, SCALE).short(),
         similarity(rearrange(frames, "b f h w c -> b f (w c) h").mean(-1), FLOOR),
-        [("a cat", "a cat")] * len(frames),
+        [("a cat",)] * len(frames),
+        text=torch.zeros(len(frames), 1, 0, 0),
     )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from higen_core.models.config import MINI, UNetConfig
-from higen_core.train.config import DenoiserTraining, LoopConfig, VAETraining, changed_options, network_config, option
+from higen_core.train.checkpoint import changed_options
+from higen_core.train.config import DenoiserTraining, LoopConfig, VAETraining, network_config, option
 
 from . import tiny
 

@@ -123,7 +123,7 @@ def test_the_shipped_config_fine_tunes_mini(tmp_path):
     data = str(tmp_path / "videos")
     folder = train(Path("finetune"), out=tmp_path, data=data, precision="no", log_every=1, **short)
     assert 0 < scalars(folder, "loss/video")[1] < 1.5
-    assert (folder / "samples" / "0000001.png").is_file()
+    assert (folder / "samples" / "0000001.gif").is_file()
     tuned, mini = load_unet(tmp_path / "denoiser.safetensors"), load_unet("mini")
     assert all(torch.equal(weight, mini.state_dict()[name]) for name, weight in tuned.state_dict().items())
     for name in ("frames", "fps", "width", "height", "motion_scale", "similarity_floor", "vocabulary"):
@@ -191,6 +191,31 @@ def test_a_resumed_training_has_the_losses_of_an_unbroken_one(tmp_path, videos):
         curves = [scalars(folder, f"loss/{loss}") for folder in (whole, parts)]
         assert len(curves[0]) == 6
         assert curves[0] == curves[1]
+
+
+def test_held_out_loss_and_cue_error_are_measured_every_few_steps(tmp_path, videos):
+    """On videos that are not trained on: no batch has one of them."""
+    flags = {"network": tiny.UNET, "similarity_floor": 0.0, "windows": 2, "held_out": 0.4, "seed": 1} | SIZE
+    flags |= {"eval_every": 2, "sample_every": 4, "sample_steps": 1, "steps": 4, "lr": 1e-2}
+    folder = train(**options(tmp_path, videos, **flags))
+    for name in [f"held_out/{part}" for part in ("mean", "t100", "t300", "t500", "t700", "t900")]:
+        values = scalars(folder, name)
+        assert list(values) == [2, 4] and values[2] != values[4]
+    assert 0 <= scalars(folder, "cue_error/motion")[2] <= 1000
+    assert 0 <= scalars(folder, "cue_error/appearance")[2] <= 1
+    assert (folder / "samples" / "0000004.gif").is_file()
+    config = DenoiserTraining(**options(tmp_path, videos, **flags))
+    data_set = video_data_set(config, *denoiser.frozen_networks(config), ModelInfo())
+    held_out, trained = set(data_set.held_out.captions()), set(data_set.clips.captions())
+    assert held_out and trained and not held_out & trained
+    assert len(held_out | trained) == 3
+
+
+def test_one_video_is_not_enough_to_hold_one_out(tmp_path):
+    tiny.film(tmp_path / "videos" / "a.mp4")
+    flags = options(tmp_path, tmp_path / "videos", network=tiny.UNET, similarity_floor=0.0, held_out=0.1, **SIZE)
+    with pytest.raises(ValueError, match="held_out = 0.1 needs two videos that can be used, there is 1"):
+        train(**flags)
 
 
 def test_the_networks_that_are_not_trained_stay_frozen(tmp_path, videos):

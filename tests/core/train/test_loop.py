@@ -8,6 +8,7 @@ from torch import nn
 
 from higen_core.train.config import LoopConfig
 from higen_core.train.loop import train
+from higen_core.train.preview import Film
 
 from .logged import scalars
 
@@ -18,8 +19,8 @@ def batches(step, index):
     return x, x @ torch.tensor([[1.0], [-2.0], [0.5]])
 
 
-def run(folder, steps=20, interrupt_at=None, preview=None, **options):
-    """The losses in order, and (step, weights) of each export."""
+def run(folder, steps=20, interrupt_at=None, preview=None, evaluate=None, **options):
+    """The losses in order, and (step, weights, bias) of each export."""
     torch.manual_seed(0)
     losses, exported = [], []
 
@@ -37,8 +38,9 @@ def run(folder, steps=20, interrupt_at=None, preview=None, **options):
         batches,
         losses_of,
         config,
-        lambda model, step: exported.append((step, model.weight.clone())),
+        lambda model, step: exported.append((step, model.weight.clone(), model.bias.clone())),
         preview,
+        evaluate,
     )
     return losses, exported
 
@@ -46,7 +48,7 @@ def run(folder, steps=20, interrupt_at=None, preview=None, **options):
 def test_it_learns_and_exports_the_average(tmp_path):
     losses, exported = run(tmp_path, 120, every=40)
     assert losses[-1] < 0.01 * losses[0]
-    assert [step for step, _ in exported] == [40, 80, 120]
+    assert [step for step, *_ in exported] == [40, 80, 120]
     torch.testing.assert_close(exported[-1][1], torch.tensor([[1.0, -2.0, 0.5]]), atol=0.1, rtol=0)
 
 
@@ -54,7 +56,7 @@ def test_the_average_is_that_of_the_weights_after_each_step(tmp_path):
     _, weights = run(tmp_path / "raw", 12, every=1, ema=0.0)
     _, averages = run(tmp_path / "average", 12, every=12, ema=0.5)
     expected = weights[0][1]
-    for count, (_, weight) in enumerate(weights[1:], start=1):
+    for count, (_, weight, _) in enumerate(weights[1:], start=1):
         rate = min(0.5, count / (9 + count))
         expected = rate * expected + (1 - rate) * weight
     torch.testing.assert_close(averages[0][1], expected)
@@ -138,7 +140,7 @@ def interruptible():
 def test_an_interrupt_saves_and_stops(tmp_path):
     losses, exported = run(tmp_path, interrupt_at=7)
     assert len(losses) == 7
-    assert [step for step, _ in exported] == [5, 7]
+    assert [step for step, *_ in exported] == [5, 7]
     assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] == 7
     with pytest.raises(KeyboardInterrupt):  # the handler from before is back
         signal.raise_signal(signal.SIGINT)
@@ -172,6 +174,27 @@ def test_the_state_has_the_names_that_earlier_runs_wrote(tmp_path):
         "average": {"n_averaged", "module.weight", "module.bias"},
     }
     assert set(state["optimizer"]["state"]) == {0, 1}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_batches_of_workers_are_those_of_the_training_itself(tmp_path, workers):
+    """Equal to the bit, also after an interrupt, which workers ignore."""
+    whole, exported = run(tmp_path / "whole", accumulate=2, workers=0)
+    first, _ = run(tmp_path / "parts", interrupt_at=14, accumulate=2, workers=workers)
+    rest, resumed = run(tmp_path / "parts", accumulate=2, workers=workers)
+    assert len(first) == 14
+    assert first + rest == whole
+    assert torch.equal(resumed[-1][1], exported[-1][1])
+    assert all(0 <= wait <= 1 for wait in scalars(tmp_path / "parts", "data_wait").values())
+
+
+def test_a_batch_that_cannot_be_made_ends_the_training_with_its_error(tmp_path):
+    def broken(step, index):
+        raise OSError(f"batch {index} is gone")
+
+    config = LoopConfig(out=tmp_path, steps=2, lr=0.1, precision="no", workers=1)
+    with pytest.raises(OSError, match="batch 0 is gone"):
+        train(nn.Linear(3, 1), broken, lambda m, b: {}, config, lambda m, s: None)
 
 
 def test_accumulated_batches_are_one_large_batch(tmp_path):
@@ -212,6 +235,68 @@ def test_images_of_the_averaged_weights_are_kept(tmp_path):
     assert [image.step for image in events.Images("samples")] == [10, 20]
 
 
+def test_films_of_the_averaged_weights_play_in_tensorboard(tmp_path):
+    from PIL import Image
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    frames = torch.linspace(0, 1, 5)[:, None, None, None].expand(5, 4, 6, 3)
+    run(tmp_path, sample_every=20, preview=lambda model: Film(frames, 8))
+    path = tmp_path / "samples" / "0000020.gif"
+    film = Image.open(path)
+    assert (film.n_frames, film.size, film.info["duration"]) == (5, (6, 4), 120)  # GIFs count in hundredths
+    [image] = EventAccumulator(str(tmp_path / "logs")).Reload().Images("samples")
+    assert (image.encoded_image_string, image.width, image.height) == (path.read_bytes(), 6, 4)
+
+
+def test_the_averaged_weights_are_measured_every_few_steps_without_an_effect_on_the_training(tmp_path):
+    def evaluate(model):
+        return {"held_out/mean": float(torch.rand(()) * 0 + model.bias.detach())}
+
+    losses, exported = run(tmp_path / "a", eval_every=10, every=10, evaluate=evaluate)
+    measured = scalars(tmp_path / "a", "held_out/mean")
+    assert list(measured) == [10, 20]
+    assert measured[20] == pytest.approx(exported[-1][2].item(), rel=1e-5)
+    assert losses == run(tmp_path / "b")[0]
+
+
+def test_entries_go_to_another_tracker_of_accelerate_by_its_name(tmp_path):
+    from accelerate.tracking import GeneralTracker, register_tracker_class
+
+    class Lines(GeneralTracker):
+        name, requires_logging_directory, main_process_only = "lines", False, True
+        written: list = []
+
+        def __init__(self, run_name, **_):
+            super().__init__()
+            self.written.append(run_name)
+
+        @property
+        def tracker(self):
+            return self.written
+
+        def store_init_configuration(self, values):
+            self.written.append(values)
+
+        def log(self, values, step=None, **_):
+            self.written.append((step, values))
+
+    register_tracker_class(Lines)
+    losses, _ = run(tmp_path, 4, log_every=2, tracker="lines")
+    name, options, *entries = Lines.written
+    assert name == "higen" and options["lr"] == "0.05"
+    assert [step for step, _ in entries] == [2, 4]
+    assert entries[0][1]["loss/squared"] == pytest.approx(sum(losses[:2]) / 2)
+    assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("tracker", "told"), [("notes", "tracker must be one of .*wandb"), ("aim", "is not installed")]
+)
+def test_a_tracker_that_cannot_be_used_is_named(tmp_path, tracker, told):
+    with pytest.raises(ValueError, match=f"tracker.*{told}|{told}"):
+        run(tmp_path, tracker=tracker)
+
+
 def test_a_run_that_was_killed_before_its_last_export_makes_it_when_it_is_started_again(tmp_path):
     def killed(model, step):
         raise KeyboardInterrupt
@@ -224,6 +309,6 @@ def test_a_run_that_was_killed_before_its_last_export_makes_it_when_it_is_starte
     (tmp_path / "killed" / "state.pt.0123.partial").write_bytes(b"of another killed run")
     losses, exported = run(tmp_path / "killed", 10, every=10)
     assert losses == []
-    assert [step for step, _ in exported] == [10]
+    assert [step for step, *_ in exported] == [10]
     assert torch.equal(exported[0][1], expected[0][1])
     assert {path.name for path in (tmp_path / "killed").iterdir()} == {"state.pt", "logs"}

@@ -16,6 +16,7 @@ def some_clips(count: int, frames: int = 4) -> Clips:
         torch.randint(1000, (count, frames - 1), generator=generator).short(),
         torch.rand(count, frames, frames, generator=generator).half(),
         [(f"clip {i}", f"clip {i} of {count}") for i in range(count)],
+        torch.randn(count, 2, 3, 5, generator=generator).half(),
     )
 
 
@@ -24,7 +25,7 @@ def test_clips_come_back_from_their_file(tmp_path):
     clips.write(tmp_path / "a.pt")
     loaded = read_clips(tmp_path / "a.pt")
     assert loaded.captions == clips.captions
-    for name in ("latents", "motion", "appearance"):
+    for name in ("latents", "motion", "appearance", "text"):
         assert torch.equal(getattr(loaded, name), getattr(clips, name))
     assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
 

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +10,8 @@ from accelerate import PartialState
 
 from higen_core import extract_cues, fit_images, load_clip, load_vae
 from higen_core.train.data.clips import LatentEncoder
-from higen_core.train.data.video_cache import Format, Stills, VideoClips, first_images, read_windows
+from higen_core.train.data.video_cache import Manifest, PreparedClips, ShardMaker, Stills, counted, make_shards
+from higen_core.train.data.video_frames import Format, first_images, read_windows
 from higen_core.train.data.video_index import Video, parts_of
 
 from ... import videos
@@ -26,9 +28,9 @@ def encoder(tmp_path_factory):
 
 
 def cached(folder, data, encoder, format=FORMAT, windows=1, size=4096):
-    clips = VideoClips(folder, parts_of(str(data)), encoder, format, windows=windows, size=size)
-    clips.prepare(PartialState(cpu=True))
-    return clips
+    parts = parts_of(str(data))
+    make_shards(ShardMaker(str(folder), (format,), windows, size), parts, encoder, PartialState(cpu=True))
+    return counted(PreparedClips(str(folder), len(parts)), PartialState(cpu=True))
 
 
 def drawn_captions(clips):
@@ -37,7 +39,7 @@ def drawn_captions(clips):
 
 def test_frames_are_those_on_the_screen_fitted_to_the_size(tmp_path):
     path = film(tmp_path / "a.mp4", frames=24, fps=24)
-    frames = read_windows(Video("a", str(path), ""), FORMAT, 2)
+    frames = read_windows(Video("a", str(path), "film"), (FORMAT,), 2).frames
     pixels = torch.from_numpy(videos.pixels(path)[::3]).float() / 255
     torch.testing.assert_close(frames.flatten(0, 1), fit_images(pixels, 32, 32, "crop"))
 
@@ -45,7 +47,7 @@ def test_frames_are_those_on_the_screen_fitted_to_the_size(tmp_path):
 def test_cues_are_those_of_extract_cues(tmp_path, encoder):
     path = film(tmp_path / "data" / "a.mp4")
     drawn = cached(tmp_path / "cache", tmp_path / "data", encoder).draw(1, 0, random.Random(0))
-    shown = read_windows(Video("a", str(path), ""), FORMAT, 1)[0]
+    shown = read_windows(Video("a", str(path), "film"), (FORMAT,), 1).frames[0]
     cues = extract_cues(shown, encoder.clip, frames=4, fps=8, scale=10_000, floor=-0.2)
     assert torch.equal(drawn.motion[0].long(), cues.motion)
     assert drawn.motion.min() > 0
@@ -83,10 +85,11 @@ def test_a_long_video_gives_several_clips_and_files_hold_about_so_many_frames(tm
     film(tmp_path / "data" / "a.mp4", frames=19)
     film(tmp_path / "data" / "b.mp4", frames=9)
     clips = cached(tmp_path / "cache", tmp_path / "data", encoder, windows=8, size=12)
-    assert clips.ends == [3, 6]  # 4 clips of a and 2 of b; the last frames are not used
-    second = read_windows(Video("a", str(tmp_path / "data" / "a.mp4"), ""), FORMAT, 8)[1]
+    sizes = [[len(entries) for _, entries in Manifest.read(str(tmp_path / "cache"), 0).shards]]
+    assert sizes == [[3, 3]]  # 4 clips of a and 2 of b; the last frames are not used
+    second = read_windows(Video("a", str(tmp_path / "data" / "a.mp4"), "film"), (FORMAT,), 8).frames[1]
     motion = extract_cues(second, encoder.clip, fps=8, scale=10_000).motion
-    assert torch.equal(clips._clip(1)[0].motion[1].long(), motion)
+    assert torch.equal(list(clips.first(2))[1].motion[0].long(), motion)
 
 
 def broken(folder):
@@ -134,7 +137,7 @@ def test_videos_in_tar_files_are_decoded_from_memory(tmp_path, encoder):
     clips = cached(tmp_path / "cache", tmp_path / "d-{0..0}.tar", encoder)
     alone = cached(tmp_path / "other", tmp_path, encoder)
     in_tar, alone = (pool.draw(1, 0, random.Random(0)) for pool in (clips, alone))
-    assert in_tar.captions == alone.captions == [("film a", "film a")]
+    assert in_tar.captions == alone.captions == [("film a",)]
     assert torch.equal(in_tar.latents, alone.latents)
 
 
@@ -152,13 +155,12 @@ def test_a_file_that_cannot_be_written_leaves_nothing_and_is_made_by_the_next_ru
     film(tmp_path / "data" / "a.mp4")
     with monkeypatch.context() as patched, pytest.raises(OSError, match="no space left"):
 
-        def full_disk(content, path):
-            path.write_bytes(b"half")
+        def full_disk(path, content):
             raise OSError("no space left on device")
 
-        patched.setattr(torch, "save", full_disk)
+        patched.setattr(Path, "write_bytes", full_disk)
         cached(tmp_path / "cache", tmp_path / "data", encoder)
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["made_with.json"]
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == []
     assert drawn_captions(cached(tmp_path / "cache", tmp_path / "data", encoder)) == {"film a"}
 
 

@@ -50,13 +50,17 @@ def test_paired_clips_come_after_the_spatial_warmup_if_the_config_asks_for_them(
     assert set(batches(999, 0)) == {"image"}
     assert set(batches(1000, 0)) == {"image", "video", "paired"}
     config = replace(batches.config, paired_clips=0)
-    plain = SpriteClipBatches(batches.data_set, batches.clip, config, batches.info)
+    plain = SpriteClipBatches(
+        batches.data_set, load_clip(batches.config.out / "clip.safetensors"), config, batches.info
+    )
     assert set(plain(1000, 0)) == {"image", "video"}
 
 
 def test_the_other_samples_do_not_depend_on_paired_clips(batches):
     config = replace(batches.config, paired_clips=0)
-    plain = SpriteClipBatches(batches.data_set, batches.clip, config, batches.info)(STEP, 7)
+    plain = SpriteClipBatches(
+        batches.data_set, load_clip(batches.config.out / "clip.safetensors"), config, batches.info
+    )(STEP, 7)
     paired = batches(STEP, 7)
     for name, sample in plain.items():
         assert torch.equal(sample.x, paired[name].x)
@@ -64,7 +68,9 @@ def test_the_other_samples_do_not_depend_on_paired_clips(batches):
 
 def test_without_prior_and_cues_paired_clips_have_neither(batches):
     config = replace(batches.config, prior_strength=0.0, cue_dropout=1.0)
-    plain = SpriteClipBatches(batches.data_set, batches.clip, config, batches.info)(STEP, 0)
+    plain = SpriteClipBatches(
+        batches.data_set, load_clip(batches.config.out / "clip.safetensors"), config, batches.info
+    )(STEP, 0)
     for sample in (plain["paired"], plain["video"]):
         assert not sample.conditions["prior"].any()
         assert (sample.conditions["motion"] == NULL_MOTION).all()

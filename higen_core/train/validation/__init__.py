@@ -1,0 +1,1 @@
+"""What is measured on a denoiser while it is trained."""
