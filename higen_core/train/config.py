@@ -224,25 +224,6 @@ class DenoiserTraining(ClipTraining):
     ema: float = option(0.998, "decay of the exponential moving average of the weights, 0..1")
     network: str | dict[str, Any] = option("mini", "mini, released, or a table of sizes; unused with init", "refuse")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range(self, 1, float("inf"), "width", "height", "windows", "shard_frames")
-        check_range(self, 2, float("inf"), "frames")
-        check_range(self, 1e-6, float("inf"), "fps", "motion_scale")
-        check_range(self, -1, 0.999, "similarity_floor")
-
-
-@dataclass(frozen=True, kw_only=True)
-class DenoiserTraining(ClipTraining):
-    """The denoiser, both stages."""
-
-    name: ClassVar[str] = "denoiser"
-
-    steps: int = option(6000, "optimizer steps in all")
-    lr: float = option(5e-4, "peak learning rate")
-    ema: float = option(0.998, "decay of the exponential moving average of the weights, 0..1")
-    network: str | dict[str, Any] = option("mini", "mini, released, or a table of sizes; unused with init", "refuse")
-
     videos: int = option(4, "clips per batch")
     images: int = option(16, "images per batch, for the spatial stage; 0: none")
     spatial_warmup_steps: int = option(1000, "first steps, on twice as many images and no clips")
