@@ -26,7 +26,11 @@ PACKAGE = Path(__file__).parents[2]
 class MakePart:
     """What runs on a worker: it has the networks, and turns the rows of parts into rows that count clips."""
 
-    def __init__(self, maker: ShardMaker, encoder: LatentEncoder, gpu: bool):
+    def __init__(self, maker: ShardMaker, shared: list[Any], gpu: bool):
+        """`shared` has the reference to the encoder in Ray's object store."""
+        import ray
+
+        encoder: LatentEncoder = ray.get(shared[0])
         device = "cuda" if gpu else "cpu"
         self.maker = maker
         self.encoder = replace(encoder, vae=encoder.vae.to(device), clip=encoder.clip.to(device))
@@ -58,11 +62,12 @@ def make_shards_on_ray(maker: ShardMaker, parts: list[Part], encoder: LatentEnco
     missing = maker.missing(parts)
     rows = [{"number": number, "part": pickle.dumps(parts[number])} for number in missing]
     if rows:
+        shared = ray.put(cpu)  # kept here, for workers that take the place of dead ones
         made = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             MakePart,
-            fn_constructor_args=(maker, cpu, config.ray_gpus > 0),
+            fn_constructor_args=(maker, [shared], config.ray_gpus > 0),
             batch_size=1,
-            concurrency=min(config.ray_workers, len(rows)),
+            compute=ray.data.ActorPoolStrategy(size=min(config.ray_workers, len(rows))),
             num_cpus=1,
             num_gpus=config.ray_gpus,
         )

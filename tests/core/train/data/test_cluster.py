@@ -39,7 +39,7 @@ def kill_a_worker(folder: Path, killed: list[int]) -> None:
     while time.monotonic() < deadline and not killed:
         if sum(path.name != "made_with.json" for path in folder.glob("*.json")) >= 2:
             for process in psutil.Process().children(recursive=True):
-                if process.name().startswith("ray::MapWorker"):
+                if "MakePart" in " ".join(process.cmdline()):
                     killed.append(process.pid)
                     process.kill()
                     return
