@@ -28,7 +28,7 @@ TRAININGS = {
     "denoiser": Training(DenoiserTraining, ".denoiser:main", "train the denoiser, from weights or from scratch"),
     "lora": Training(LoraTraining, ".training:main", "train a LoRA of a denoiser, for one card"),
     "distill": Training(DistillTraining, ".student:main", "make a denoiser fast: few steps, one evaluation each"),
-    "prepare": Training(Preparation, ".data.prepare:main", "turn videos into shards of clips, here or on a cluster"),
+    "prepare": Training(Preparation, ".preparation.command:main", "turn videos into shards, here or on a cluster"),
 }
 
 

@@ -13,14 +13,14 @@ from PIL import Image
 from higen_core.train import __main__ as cli
 from higen_core.train import denoiser
 from higen_core.train.config import DenoiserTraining, Preparation
-from higen_core.train.data import prepare
 from higen_core.train.data.clips import LatentEncoder
 from higen_core.train.data.video_cache import PreparedClips
+from higen_core.train.preparation import command
 
 from ... import videos as drawn
 from .. import tiny
+from ..data.test_video_cache import broken
 from ..logged import scalars
-from .test_video_cache import broken
 
 SIZE = {"frames": 4, "fps": 8.0, "width": 32, "height": 32, "windows": 2, "shard_frames": 16}
 
@@ -28,7 +28,7 @@ SIZE = {"frames": 4, "fps": 8.0, "width": 32, "height": 32, "windows": 2, "shard
 def prepared(out: object, data: object, networks: Path, **options) -> Preparation:
     names = {name: str(networks / f"{name}.safetensors") for name in ("vae", "clip")}
     config = Preparation(data=str(data), out=str(out), **SIZE | names | {"similarity_floor": -0.2} | options)
-    prepare.main(config)
+    command.main(config)
     return config
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from ..config import Preparation
-from .clips import LatentEncoder
-from .video_cache import ShardMaker, manifest_path
-from .video_index import Part
+from ..data.clips import LatentEncoder
+from ..data.video_cache import ShardMaker, manifest_path
+from ..data.video_index import Part
 
 PACKAGE = Path(__file__).parents[2]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from ...models.info import ModelInfo
 from ...weights.checkpoint import load_clip, load_vae, read_info
 from ..config import Preparation
+from ..data import files
+from ..data.data_set import plan
+from ..data.video_cache import PreparedClips, counted, make_shards
 from ..loop import own_device, process
-from . import files
-from .data_set import plan
-from .video_cache import PreparedClips, counted, make_shards
 
 
 def main(config: Preparation) -> None:

@@ -1,0 +1,1 @@
+"""Videos turned into shards of clips, on this machine or on a cluster."""
