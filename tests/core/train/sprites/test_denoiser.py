@@ -154,7 +154,7 @@ def test_the_shipped_config_runs(out):
     )
     assert list(scalars(folder, "loss/image")) == [1, 2]
     assert list(scalars(folder, "loss/video")) == list(scalars(folder, "loss/paired")) == [2]
-    assert (folder / "samples" / "0000002.png").is_file()
+    assert (folder / "samples" / "0000002.gif").is_file()
     trained, mini = load_unet(out / "denoiser.safetensors"), load_unet("mini")
     assert trained.config == mini.config
     beside_the_file = {"sampling", "prompts", "motion_response"}
