@@ -226,7 +226,7 @@ def compile_layers(unet: UNet, **options: Any) -> None:
     for layer in unet.modules():
         for kind in CHUNKED:
             if isinstance(layer, kind):
-                layer.compiled = torch.compile(partial(kind.forward.__wrapped__, layer), **options)
+                layer.__dict__["compiled"] = torch.compile(partial(kind.forward.__wrapped__, layer), **options)
         if isinstance(layer, TemporalConv):
             layer.compile(**options)
         elif isinstance(layer, TemporalTransformer):
