@@ -132,5 +132,5 @@ def test_the_words_are_there_in_another_tab_and_after_a_reload(editor):
     editor.page.get_by_role("tab", name="things").click()
     assert "cat, panda" in editor.page.get_by_role("tabpanel").inner_text()
     editor.reload()
-    editor.page.get_by_role("tab", name="things").click(timeout=20_000)
+    editor.page.get_by_role("tab", name="things").click()
     assert "cat, panda" in editor.page.get_by_role("tabpanel").inner_text()
