@@ -51,7 +51,8 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
 def compare(sampler: Sampler, chosen: list[Case], ways: list[Way], options: argparse.Namespace) -> dict[str, Any]:
     """The rows of one scale of the guidance, the reference first."""
     if options.kept:
-        ways = [way for way in ways if all(sampler.is_kept(case, way) for case in chosen)]
+        ways = [way for way in ways if any(sampler.is_kept(case, way) for case in chosen)]
+        chosen = [case for case in chosen if all(sampler.is_kept(case, way) for way in [sampler.released, *ways])]
     rows, walls = [], wall_ratios(sampler, chosen[: options.timed], ways)
     found = {case: references(sampler, case, options) for case in chosen}
     for way in tqdm([sampler.released, *ways], desc=f"guidance {sampler.guidance:g}", unit="way"):
