@@ -120,7 +120,7 @@ def _encoded(film: Film, kind: str) -> bytes:
 
 def _add_image(writer: SummaryWriter, content: bytes, film: Film, done: int) -> None:
     """TensorBoard plays GIFs; PyTorch's own function for videos needs one more package to make one."""
-    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 
     height, width = film.frames.shape[1:3]
     image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content)

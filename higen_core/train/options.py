@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 
 from ..aliases import ALIASES, renamed
 from ..text_file import read_text
-from .config import LoopConfig
+from .config import ClipOptions, LoopConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-Config = TypeVar("Config")
+Config = TypeVar("Config", bound="LoopConfig | ClipOptions")
 METAVARS: dict[type, str] = {Path: "PATH", float: "X", int: "N", str: "TEXT"}
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -121,10 +121,15 @@ def _still(source: Any) -> np.ndarray | None:
     if isinstance(source, str):
         content = read(source) if source.lower().endswith(".png") else b""
     else:
-        content = source.getvalue()
+        content = _content(source)
     if not content.startswith(b"\x89PNG"):
         return None
     return np.array(Image.open(io.BytesIO(content)).convert("RGB"))
+
+
+def _content(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def _caption(video: Video, command: str) -> str:
@@ -132,7 +137,7 @@ def _caption(video: Video, command: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         file = video.source
         if not isinstance(file, str) or is_remote(file):
-            content = read(file) if isinstance(file, str) else file.getvalue()
+            content = read(file) if isinstance(file, str) else _content(file)
             file = str(Path(folder) / f"video.{video.name.rpartition('.')[2]}")
             Path(file).write_bytes(content)
         words = [word.replace("{file}", file) for word in shlex.split(command)]

@@ -28,7 +28,7 @@ class MakePart:
 
     def __init__(self, maker: ShardMaker, shared: list[Any], gpu: bool):
         """`shared` has the reference to the encoder in Ray's object store."""
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
 
         encoder: LatentEncoder = ray.get(shared[0])
         device = "cuda" if gpu else "cpu"
@@ -87,8 +87,8 @@ def make_shards_on_ray(maker: ShardMaker, parts: list[Part], encoder: LatentEnco
 def _connected(config: Preparation) -> Any:
     """The module of Ray, connected to the cluster."""
     try:
-        import ray
-        import ray.data
+        import ray  # pyright: ignore[reportMissingImports]
+        import ray.data  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ValueError(f'ray = {config.ray!r} needs Ray: pip install "ray[data]" ({error})') from error
     if not ray.is_initialized():

@@ -17,10 +17,8 @@ def main(config: Preparation) -> None:
     Raises:
         ValueError: options that do not fit the networks or the shards that are there, or no video can be used.
     """
-    vae, clip = (
-        load(given or files.within(config.out, f"{name}.safetensors"), device=own_device())
-        for load, given, name in ((load_vae, config.vae, "vae"), (load_clip, config.clip, "clip"))
-    )
+    vae = load_vae(config.vae or files.within(config.out, "vae.safetensors"), device=own_device())
+    clip = load_clip(config.clip or files.within(config.out, "clip.safetensors"), device=own_device())
     info = read_info(config.init) if config.init else ModelInfo()
     planned = plan(config, config.out, vae, clip, info, config.workers)
     if config.ray:
