@@ -106,7 +106,8 @@ def _encoded(windows: Windows, encoder: ClipEncoder) -> Iterator[Clips]:
     """Each window as a `Clips` of one clip, the mask in the resolution of the latents."""
     clips = encoder(windows.frames, [(windows.caption,)] * len(windows.frames))
     if windows.mask is not None:
-        clips = replace(clips, mask=F.adaptive_avg_pool2d(windows.mask, [*clips.latents.shape[3:]]))
+        height, width = clips.latents.shape[3:]
+        clips = replace(clips, mask=F.adaptive_avg_pool2d(windows.mask, (height, width)))
     return (collate([(clips, i)]) for i in range(len(clips)))
 
 
