@@ -9,8 +9,8 @@ from higen_core import load_clip, load_vae
 from higen_core.cues.cues import measure_motion
 from higen_core.train.data.clips import LatentEncoder
 from higen_core.train.data.images import PixelEncoder
-from higen_core.train.sprites.clips import FirstFrames, PairedClips, SpriteClips
-from higen_core.train.sprites.scenes import MOTION_SCALE, caption_pair, render
+from higen_core.train.sprites.clips import FirstFrames, HeldOutClips, PairedClips, SpriteClips
+from higen_core.train.sprites.scenes import MOTION_SCALE, caption_pair, is_held_out, render
 
 from .. import tiny
 
@@ -63,6 +63,13 @@ def test_the_same_seed_gives_the_same_clips_in_another_folder(tmp_path):
 def test_first_frames_are_clips_of_one_frame(tmp_path):
     images = clips_of(tmp_path, FirstFrames, frames=1).draw(8, 0, random.Random(0))
     assert images.latents.shape == (8, 3, 1, 64, 64)
+
+
+def test_clips_that_are_held_out_have_prompts_that_are_not_trained_on(tmp_path):
+    clips = clips_of(tmp_path, HeldOutClips, shards=1)
+    assert all(is_held_out(scene) for scene in clips.scenes(0))
+    assert not any(is_held_out(scene) for scene in clips_of(tmp_path / "trained").scenes(0))
+    assert captions(clips.draw(8, 0, random.Random(0))) <= captions(clips.shard(0))
 
 
 def test_both_clips_of_a_pair_are_drawn_and_start_alike(tmp_path):
