@@ -25,8 +25,13 @@ PACKAGE = (__package__ or "").rpartition(".")[0]
 TRAININGS = {
     "vae": Training(VAETraining, ".vae:main", "train the autoencoder"),
     "clip": Training(CLIPTraining, ".clip:main", "train the text and image towers"),
-    "denoiser": Training(DenoiserTraining, ".denoiser:main", "train the denoiser, from weights or from scratch"),
-    "lora": Training(LoraTraining, ".training:main", "train a LoRA of a denoiser, for one card"),
+    "denoiser": Training(
+        DenoiserTraining,
+        ".denoiser:main",
+        "train the denoiser, from weights or from scratch",
+        ".memory.steps:denoiser",
+    ),
+    "lora": Training(LoraTraining, ".training:main", "train a LoRA of a denoiser, for one card", "..memory.steps:lora"),
     "distill": Training(DistillTraining, ".student:main", "make a denoiser fast: few steps, one evaluation each"),
     "prepare": Training(Preparation, ".preparation.command:main", "turn videos into shards, here or on a cluster"),
 }
@@ -44,8 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             usage = f"{parser.prog} {name} [--config FILE] --data DATA --out FOLDER [options]"
             command = commands.add_parser(name, usage=usage, help=training.help, description=about, allow_abbrev=False)
             add_flags(command, training.config)
+            if training.forecast:
+                command.add_argument("--dry-run", action="store_true", help="only print the memory that it will need")
         options = vars(parser.parse_args(arguments))
-        training = trainings[options.pop("command")]
+        training, dry = trainings[options.pop("command")], options.pop("dry_run", False)
         config = read_config(training.config, options.pop("config"), options)
         if isinstance(config, LoopConfig):
             resumed_changes(config)
@@ -53,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(str(error))
     torch.backends.cuda.matmul.allow_tf32 = True  # as convolutions do; a host decides for itself
     try:
-        training.run(config)
+        training.run(config, dry)
     except Exception as error:
         status, message = _explained(error)
         if status is None:

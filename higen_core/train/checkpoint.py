@@ -25,8 +25,11 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from ..aliases import renamed
 from ..weights.checkpoint import not_written
 from .config import LoopConfig
+from .memory.optimizers import allow_optimizer_states
 
 Module = TypeVar("Module", bound=nn.Module)
+FOUND = ("d", "d0", "d_max", "d_hat", "d_numerator", "k")
+"""What prodigy keeps of a group of weights besides its hyperparameters."""
 
 
 def trained_tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -36,19 +39,21 @@ def trained_tensors(model: nn.Module) -> dict[str, Tensor]:
 
 
 class Average:
-    """Exponential moving average of the trained tensors of a network, sharded like them."""
+    """Exponential moving average of the trained tensors of a network, sharded like them; of those in half precision,
+    whose steps are larger than what an average changes by, in fp32."""
 
     def __init__(self, model: nn.Module, decay: float):
         self.decay, self.count = decay, 0
-        self.tensors = {name: tensor.detach().clone() for name, tensor in trained_tensors(model).items()}
+        self.tensors = {name: _precise(tensor.detach()).clone() for name, tensor in trained_tensors(model).items()}
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """The decay starts low, so that the random start does not stay in early checkpoints."""
         decay = min(self.decay, self.count / (9 + self.count))
         current = trained_tensors(model)
-        pairs = [(_local(mean), _local(current[name])) for name, mean in self.tensors.items()]
-        get_ema_multi_avg_fn(decay)([mean for mean, _ in pairs], [now for _, now in pairs], self.count)
+        for name, mean in self.tensors.items():
+            now = _local(current[name])
+            get_ema_multi_avg_fn(decay)([_local(mean)], [now.to(mean.dtype)], self.count)
         self.count += 1
 
     @contextmanager
@@ -65,18 +70,24 @@ class Average:
             empty.load_state_dict(whole(current | self.tensors), assign=True)
             yield empty
             return
-        self._exchange(current)
+        kept = self._exchange(current, {})
         try:
             yield model
         finally:
-            self._exchange(current)
+            self._exchange(current, kept)
 
     @torch.no_grad()
-    def _exchange(self, current: dict[str, Tensor]) -> None:
+    def _exchange(self, current: dict[str, Tensor], kept: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Exchanges the average and the weights; weights of another precision than their average go to and from
+        `kept`."""
         for name, mean in self.tensors.items():
             now = current[name].clone()
-            current[name].copy_(mean)
-            mean.copy_(now)
+            current[name].copy_(kept.get(name, mean))
+            if now.dtype == mean.dtype:
+                mean.copy_(now)
+            else:
+                kept[name] = now
+        return kept
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"n_averaged": torch.tensor(self.count)} | {f"module.{k}": v for k, v in self.tensors.items()}
@@ -122,6 +133,7 @@ class State:
         """Returns the number of steps that are done; 0 if there is no state."""
         if not path.exists():
             return 0
+        allow_optimizer_states()
         state = torch.load(path, map_location="cpu", weights_only=True)
         own = trained_tensors(self.model)
         frozen = self.model.state_dict().keys() - own.keys()  # earlier versions saved them as well
@@ -140,13 +152,16 @@ class State:
         return state["step"]
 
     def _load_optimizer(self, saved: dict[str, Any]) -> None:
-        """The moments as saved; hyperparameters such as weight decay as they are now."""
+        """What the optimizer has found, as saved; hyperparameters such as weight decay as they are now."""
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
         moments = {
             index: {name: _sharded_like(value, weights[index]) for name, value in entry.items()}
             for index, entry in saved["state"].items()
         }
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
+        groups = self.optimizer.state_dict()["param_groups"]
+        for group, old in zip(groups, saved["param_groups"], strict=True):
+            group |= {name: value for name, value in old.items() if name in FOUND}
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
 def resumed_changes(config: LoopConfig) -> list[str]:
@@ -158,6 +173,7 @@ def resumed_changes(config: LoopConfig) -> list[str]:
     path = config.folder / "state.pt"
     if not path.exists():
         return []
+    allow_optimizer_states()
     saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True).get("config")
     return changed_options(config, json.loads(saved)) if saved else []  # earlier versions saved no options
 
@@ -228,6 +244,10 @@ def fingerprint(network: nn.Module) -> str:
         content = tensor.detach().float().cpu().contiguous().numpy().tobytes()
         checksum = zlib.crc32(content, zlib.crc32(name.encode(), checksum))
     return f"{checksum:08x}"
+
+
+def _precise(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() and tensor.element_size() < 4 else tensor
 
 
 def _local(tensor: Tensor) -> Tensor:

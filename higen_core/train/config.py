@@ -16,6 +16,7 @@ from ..models.config import CLIPConfig, UNetConfig, VAEConfig
 from ..models.info import SPACINGS
 
 PRECISIONS = ("no", "bf16", "fp16")
+OPTIMIZERS = ("adamw", "adamw8bit", "prodigy")
 ON_RESUME = ("refuse", "report", "ignore")
 DATA = "folder of videos or of prepared shards, .csv, .jsonl, WebDataset shards {00..99}.tar, or name of a data set"
 
@@ -55,6 +56,9 @@ class LoopConfig:
     lr: float = option(..., "peak learning rate")
     warmup: int = option(200, "steps of linear warmup of the learning rate; a cosine to 0 follows")
     weight_decay: float = option(0.01, "weight decay of AdamW")
+    optimizer: str = option(
+        "adamw", "adamw, adamw8bit (moments in 8 bits; torchao), or prodigy (finds lr; prodigyopt)", "refuse"
+    )
     max_norm: float = option(1.0, "gradients are clipped to this norm")
     ema: float = option(0.999, "decay of the exponential moving average of the weights, 0..1")
     accumulate: int = option(1, "batches per process and step; times the processes, it is the global batch")
@@ -69,6 +73,9 @@ class LoopConfig:
 
     def __post_init__(self) -> None:
         check_choice(self, "precision", PRECISIONS)
+        check_choice(self, "optimizer", OPTIMIZERS)
+        if self.optimizer == "prodigy" and self.lr < 0.1:
+            raise ValueError(f"lr is a factor of the learning rate that prodigy finds: set lr = 1, got {self.lr}")
         check_range(self, 0, 1, "ema")
         check_range(self, 0, float("inf"), "steps", "warmup", "lr", "weight_decay", "workers")
         check_range(self, 0, float("inf"), "sample_every", "eval_every")
@@ -224,6 +231,11 @@ class DenoiserTraining(ClipTraining):
     ema: float = option(0.998, "decay of the exponential moving average of the weights, 0..1")
     network: str | dict[str, Any] = option("mini", "mini, released, or a table of sizes; unused with init", "refuse")
 
+    weights: str = option(
+        "fp32", "precision of what is trained: fp32, or bf16, whose updates are rounded at random (torchao)", "refuse"
+    )
+    checkpointing: bool = option(False, "compute activations twice: much less memory, a third more time")
+
     videos: int = option(4, "clips per batch")
     images: int = option(16, "images per batch, for the spatial stage; 0: none")
     spatial_warmup_steps: int = option(1000, "first steps, on twice as many images and no clips")
@@ -251,6 +263,9 @@ class DenoiserTraining(ClipTraining):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_choice(self, "weights", ("fp32", "bf16"))
+        if self.weights == "bf16" and self.optimizer == "prodigy":
+            raise ValueError("weights = bf16 needs optimizer adamw or adamw8bit, whose updates are rounded at random")
         check_range(self, 0, 1, "caption_dropout", "cue_dropout", "prior_dropout")
         check_range(self, 0, 1, "static_clip_prob", "pause_prob", "high_noise_prob")
         if self.static_clip_prob + self.pause_prob > 1:

@@ -29,10 +29,12 @@ from .config import ClipTraining, DenoiserTraining, network_config
 from .data.clips import Clips
 from .data.data_set import DataSet, video_data_set
 from .loop import own_device, train
+from .memory.blocks import checkpoint_blocks
 from .preview import Film, sample_sheet
 
 HIGH_NOISE = 600
 """The first time step of `high_noise_prob`."""
+WEIGHTS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 SECOND_CAPTION_PROB = 0.3
 """Probability of the second caption of a clip."""
 
@@ -181,8 +183,10 @@ def init_weights(unet: UNet) -> UNet:
 def network_of(config: DenoiserTraining) -> UNet:
     """The network to train: that in `init`, or one from scratch."""
     if config.init:
-        return trainable(load_unet(config.init))
-    return init_weights(UNet(network_config(config.network, UNetConfig, {"mini": MINI, "released": RELEASED})))
+        return trainable(load_unet(config.init, WEIGHTS[config.weights]))
+    return init_weights(UNet(network_config(config.network, UNetConfig, {"mini": MINI, "released": RELEASED}))).to(
+        WEIGHTS[config.weights]
+    )
 
 
 def frozen_networks(config: ClipTraining) -> tuple[VAE, CLIP]:
@@ -223,6 +227,8 @@ def run(
         network = model.unet.to(own_device())
         return sample_sheet(network, vae, clip, prompts, config.sample_steps, config.sample_guidance)
 
+    if config.checkpointing:
+        checkpoint_blocks(unet)
     evaluate = evaluation(config, vae, clip, prompts, data_set, batches.info) if config.eval_every else None
     train(Denoise(unet), batches, losses, config, export, preview, evaluate)
 

@@ -19,6 +19,7 @@ from .checkpoint import Average, State, remove_partials, resumed_changes
 from .config import LoopConfig
 from .data.loader import Batches, BatchStream, Numbers
 from .logger import Log, tracker_of
+from .memory.optimizers import make_optimizer, set_learning_rate
 from .preview import Film
 
 Losses: TypeAlias = Callable[[nn.Module, Any], dict[str, Tensor]]
@@ -73,8 +74,7 @@ def train(
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     empty = without_storage(model)
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=config.lr, weight_decay=config.weight_decay, betas=(0.9, 0.99))
+    optimizer = make_optimizer((weight for weight in model.parameters() if weight.requires_grad), config)
     model, optimizer = accelerator.prepare(model, optimizer)
     network = accelerator.unwrap_model(model)
     state = State(network, optimizer, Average(network, config.ema), accelerator.scaler)
@@ -86,8 +86,7 @@ def train(
     with Log(config, first, accelerator) as log, _interrupts() as interrupts:
         for done in range(first + 1, config.steps + 1):
             lr = config.lr * warmup_cosine(done - 1, config)
-            for group in optimizer.param_groups:
-                group["lr"] = lr
+            set_learning_rate(optimizer, lr)
             losses = _backward(model, stream, losses_of, config, accelerator)
             norm = accelerator.clip_grad_norm_(model.parameters(), config.max_norm)
             if accelerator.scaler is None:  # with fp16, the scaler skips steps that overflow
@@ -167,7 +166,7 @@ def _backward(
         batch = send_to_device(next(stream), accelerator.device)
         last = part == config.accumulate - 1
         with nullcontext() if last else accelerator.no_sync(model):
-            with accelerator.autocast(), _attention(accelerator.device):
+            with accelerator.autocast(), attention(accelerator.device):
                 losses = losses_of(model, batch)
             losses = {name: loss / config.accumulate for name, loss in losses.items()}
             accelerator.backward(sum(losses.values()))
@@ -203,7 +202,7 @@ def _interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _attention(device: torch.device) -> AbstractContextManager:
+def attention(device: torch.device) -> AbstractContextManager:
     """On a CPU, fused attention trains up to nine times slower than the plain one at these short sequences (bf16)."""
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 

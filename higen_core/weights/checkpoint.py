@@ -156,6 +156,11 @@ def read_config(file: WeightsFile, kind: type[AnyConfig], released: AnyConfig) -
         raise ValueError(f"{file.path}: {error}") from error
 
 
+def read_unet_config(source: str | Path) -> UNetConfig:
+    """The sizes of a denoiser, without its tensors; see `load_unet`."""
+    return read_config(open_weights(_path(source, "denoiser")), UNetConfig, RELEASED)
+
+
 def read_info(source: str | Path) -> ModelInfo:
     """What a denoiser was trained on, and how it is best sampled, without its tensors; see `load_unet`."""
     return _info(open_weights(_path(source, "denoiser")))

@@ -1,53 +1,19 @@
 """Computes the peak memory of a network by running it on fake tensors, which have sizes but no values."""
 
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-
-class LiveBytes(TorchDispatchMode):
-    """Counts the bytes of all storages that operations have created and that still exist, without the weights."""
-
-    def __init__(self, network: torch.nn.Module):
-        super().__init__()
-        self.live = self.peak = 0
-        self.counted = weakref.WeakSet(
-            tensor.untyped_storage() for tensor in (*network.parameters(), *network.buffers())
-        )
-
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        out = operation(*args, **(kwargs or {}))
-        for leaf in tree_leaves(out):
-            if isinstance(leaf, torch.Tensor):
-                self.add(leaf.untyped_storage())
-        return out
-
-    def add(self, storage: torch.UntypedStorage) -> None:
-        if storage not in self.counted:
-            self.counted.add(storage)
-            self.live += storage.nbytes()
-            self.peak = max(self.peak, self.live)
-            weakref.finalize(storage, self.drop, storage.nbytes())
-
-    def drop(self, size: int) -> None:
-        self.live -= size
+from higen_core.train.memory.forecast import LiveBytes, made_in
 
 
 @contextmanager
 def made_on(device: str | torch.device, dtype: torch.dtype) -> Iterator[None]:
     """Networks that are created inside have their weights on this device, in this precision."""
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        with torch.device(device):
-            yield
-    finally:
-        torch.set_default_dtype(default)
+    with made_in(dtype), torch.device(device):
+        yield
 
 
 def computed_peak(

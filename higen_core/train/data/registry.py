@@ -22,14 +22,17 @@ class Training:
         main: "module:function" that takes the config; a module with a leading dot is relative to that of the config.
             It is imported when the training starts, so that `--help` is quick.
         help: a few words for `--help`.
+        forecast: like main; prints the forecast of the memory. "": there is none.
     """
 
     config: type[Any]
     main: str
     help: str
+    forecast: str = ""
 
-    def run(self, config: Any) -> None:
-        module, _, function = self.main.partition(":")
+    def run(self, config: Any, dry: bool = False) -> None:
+        """Trains, or if it is `dry`, prints how much memory that would need."""
+        module, _, function = (self.forecast if dry else self.main).partition(":")
         getattr(import_module(module, self.config.__module__.rpartition(".")[0]), function)(config)
 
 

@@ -76,7 +76,8 @@ def add_lora(unet: UNet, target: str = "all", rank: int = 16, alpha: float | Non
 
 def _check_norms(unet: UNet, names: list[str]) -> None:
     for name in names:
-        if bool((_norms(unet.get_submodule(name).weight) == 0).any()):
+        weight = unet.get_submodule(name).weight
+        if not weight.is_meta and bool((_norms(weight) == 0).any()):
             raise ValueError(
                 f"dora needs weights without channels of zeros, which have no direction to keep; {name} has one, as in "
                 "a network that was not trained: use a LoRA without dora"

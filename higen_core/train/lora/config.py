@@ -11,6 +11,9 @@ TARGETS = ("motion", "appearance", "all")
 """What a LoRA changes: temporal layers; spatial layers and the text resampler; those and the per-frame embedding."""
 
 
+BASES = ("fp32", "bf16", "int8", "fp8")
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoraTraining(DenoiserTraining):
     """A LoRA of the denoiser in `init`, whose own weights stay as they are."""
@@ -33,11 +36,23 @@ class LoraTraining(DenoiserTraining):
     )
     rank: int = option(16, "rank of the adapters", "refuse")
     alpha: float | None = option(None, "adapters are scaled by alpha / rank; none: alpha = rank", "refuse")
+    base: str = option(
+        "fp32",
+        "precision of the frozen weights: fp32, bf16, or of linear layers int8 or fp8 (torchao), else bf16",
+        "refuse",
+    )
     dora: bool = option(False, "also train the norm of the weights of each output channel (DoRA)", "refuse")
 
     def __post_init__(self) -> None:
+        """With mini's denoiser, the other networks are mini's if none are named."""
+        if self.init == "mini":
+            for name in ("vae", "clip"):
+                object.__setattr__(self, name, getattr(self, name) or "mini")
+        if self.target == "motion":  # temporal layers have no gradients from single images
+            object.__setattr__(self, "images", 0)
         super().__post_init__()
         check_choice(self, "target", TARGETS)
+        check_choice(self, "base", BASES)
         check_range(self, 1, float("inf"), "rank")
         check_range(self, 1e-6, float("inf"), "alpha")
         if not self.init:

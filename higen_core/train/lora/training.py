@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from ...models.unet import UNet
 from ...weights.checkpoint import load_unet
 from ...weights.lora import save_lora
 from ..data.data_set import video_data_set
-from ..denoiser import ClipBatches, frozen_networks, run, trained_info
-from .adapters import add_lora, lora_tensors
+from ..denoiser import WEIGHTS, ClipBatches, frozen_networks, run, trained_info
+from ..memory.frozen import DTYPES, quantize_linear
+from .adapters import adapter_parameters, add_lora, lora_tensors
 from .config import LoraTraining
 
 
 def adapted(config: LoraTraining) -> UNet:
     """The network in `init`, with adapters to train."""
-    unet = load_unet(config.init)
-    return add_lora(unet, config.target, config.rank, config.alpha, config.dora).train()
+    unet = quantize_linear(load_unet(config.init, DTYPES[config.base]), config.base)
+    add_lora(unet, config.target, config.rank, config.alpha, config.dora)
+    for weight in adapter_parameters(unet):
+        weight.data = weight.data.to(WEIGHTS[config.weights])
+    return unet.train()
 
 
 def export_lora(config: LoraTraining, unet: UNet, step: int) -> None:
@@ -29,11 +31,7 @@ def export_lora(config: LoraTraining, unet: UNet, step: int) -> None:
 
 
 def main(config: LoraTraining) -> None:
-    """Trains on videos in `config.out`. With mini's denoiser, the other networks are mini's if none are named."""
-    if config.init == "mini":
-        config = replace(config, vae=config.vae or "mini", clip=config.clip or "mini")
-    if config.target == "motion":  # temporal layers have no gradients from single images
-        config = replace(config, images=0)
+    """Trains on videos in `config.out`."""
     torch.manual_seed(config.seed)
     vae, clip = frozen_networks(config)
     unet = adapted(config)

@@ -8,6 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 import higen_core as hg
+from higen_core.train.config import changed_options
 from higen_core.train.lora import training
 from higen_core.train.lora.adapters import target_layers
 from higen_core.train.lora.config import LoraTraining
@@ -76,3 +77,10 @@ def test_a_training_needs_weights_and_a_known_target(tmp_path, videos):
     ):
         with pytest.raises(ValueError, match=message):
             LoraTraining(**options(tmp_path, videos, **changes))
+
+
+def test_a_run_from_mini_is_resumed_by_the_same_command(tmp_path, videos):
+    """The networks that it takes from mini, and the images that motion does not need, are no changed options."""
+    config = LoraTraining(out=tmp_path, data=str(videos), init="mini", target="motion")
+    assert (config.vae, config.clip, config.images) == ("mini", "mini", 0)
+    assert changed_options(config, config.to_dict()) == []
