@@ -52,6 +52,16 @@ def precisions() -> None:
         table((precision, f"{sum(values) / len(values):.1f} dB", f"{min(values):.1f} dB"))
 
 
+def training_memory(size: str) -> None:
+    """Memory of a training step, as forecast and as measured."""
+    parts = ("frozen", "trained", "gradients", "optimizer", "average", "activations", "total")
+    table(("step", *parts, "measured", "peak of the process", "seconds"), ("---",) * 11)
+    for kind in ("lora", "whole"):
+        if row := measure("train_memory", size, kind):
+            memory = (f"{row[key] / GB:.2f} GB" for key in (*parts, "measured", "peak"))
+            table((kind, *memory, f"{row['seconds']:.0f}"))
+
+
 def main() -> None:
     if sys.argv[1:2] == ["pareto"]:
         pareto(sys.argv[2:])
@@ -61,12 +71,12 @@ def main() -> None:
     parser.add_argument(
         "benchmarks",
         nargs="*",
-        help=f"step, loading, precision, live, or one of {', '.join(STEPS)}; default: all but live",
+        help=f"step, loading, precision, live, train_memory, or one of {', '.join(STEPS)}; default: the first three",
     )
-    parser.add_argument("--narrow", action="store_true", help="a narrow network, to test the benchmark itself")
+    parser.add_argument("--narrow", action="store_true", help="a narrow network (train_memory: mini), for a short run")
     options = parser.parse_args()
     benchmarks, size = options.benchmarks or ["step", "loading", "precision"], "narrow" if options.narrow else "full"
-    if unknown := set(benchmarks) - {"step", "loading", "precision", "live", *STEPS}:
+    if unknown := set(benchmarks) - {"step", "loading", "precision", "live", "train_memory", *STEPS}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     if names := [name for name in STEPS if name in benchmarks or "step" in benchmarks]:
         steps(size, names)
@@ -76,6 +86,8 @@ def main() -> None:
         precisions()
     if "live" in benchmarks:
         live.main()
+    if "train_memory" in benchmarks:
+        training_memory("mini" if options.narrow else "full")
 
 
 if __name__ == "__main__":

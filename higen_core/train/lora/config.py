@@ -48,6 +48,8 @@ class LoraTraining(DenoiserTraining):
         if self.init == "mini":
             for name in ("vae", "clip"):
                 object.__setattr__(self, name, getattr(self, name) or "mini")
+        if self.target == "motion" and self.spatial_warmup_steps:
+            raise ValueError("spatial_warmup_steps must be 0 with target motion, which does not change single images")
         if self.target == "motion":  # temporal layers have no gradients from single images
             object.__setattr__(self, "images", 0)
         super().__post_init__()
@@ -57,5 +59,3 @@ class LoraTraining(DenoiserTraining):
         check_range(self, 1e-6, float("inf"), "alpha")
         if not self.init:
             raise ValueError("init must name the weights that the LoRA is for, got an empty name")
-        if self.target == "motion" and self.spatial_warmup_steps:
-            raise ValueError("spatial_warmup_steps must be 0 with target motion, which does not change single images")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...models.config import MINI, RELEASED, UNetConfig
 from ...models.embedding import APPEARANCE_WIDTH
@@ -15,7 +15,7 @@ from ...weights.checkpoint import read_info, read_unet_config
 from ..checkpoint import trainable
 from ..config import DenoiserTraining, network_config
 from ..denoiser import WEIGHTS, Denoise, Sample, losses
-from ..lora.adapters import add_lora
+from ..lora.adapters import adapter_parameters, add_lora
 from ..lora.config import LoraTraining
 from .blocks import checkpoint_blocks
 from .forecast import Forecast, forecast, made_in
@@ -36,29 +36,30 @@ def lora(config: LoraTraining) -> None:
     print(lora_forecast(config))
 
 
-def denoiser_forecast(config: DenoiserTraining) -> Forecast:
-    sizes = sizes_of(config)
+def denoiser_forecast(config: DenoiserTraining, sizes: UNetConfig | None = None) -> Forecast:
+    """The forecast for a network of these sizes; None: that of the config."""
+    sizes = sizes or sizes_of(config)
 
-    def make() -> UNet:
+    def make() -> Denoise:
         with made_in(WEIGHTS[config.weights]):
-            return trainable(UNet(sizes))
+            return _denoise(trainable(UNet(sizes)), config)
 
-    return _forecast(config, sizes, make)
+    return _forecast(config, make, step_of(config, sizes))
 
 
-def lora_forecast(config: LoraTraining) -> Forecast:
-    sizes = sizes_of(config)
+def lora_forecast(config: LoraTraining, sizes: UNetConfig | None = None) -> Forecast:
+    """As `denoiser_forecast`, for adapters of the network."""
+    sizes = sizes or sizes_of(config)
 
-    def make() -> UNet:
+    def make() -> Denoise:
         with made_in(DTYPES[config.base]):
             unet = UNet(sizes)
         add_lora(unet, config.target, config.rank, config.alpha, config.dora)
-        for weight in unet.parameters():
-            if weight.requires_grad and config.weights == "bf16":
-                weight.data = weight.data.bfloat16()
-        return unet
+        for weight in adapter_parameters(unet):
+            weight.data = weight.data.to(WEIGHTS[config.weights])
+        return _denoise(unet, config)
 
-    return _forecast(config, sizes, make, saved=lambda unet: quantized_bytes(unet, config.base))
+    return _forecast(config, make, step_of(config, sizes), saved=lambda model: quantized_bytes(model.unet, config.base))
 
 
 def sizes_of(config: DenoiserTraining) -> UNetConfig:
@@ -68,18 +69,12 @@ def sizes_of(config: DenoiserTraining) -> UNetConfig:
     return network_config(config.network, UNetConfig, {"mini": MINI, "released": RELEASED})
 
 
-def _forecast(
-    config: DenoiserTraining,
-    sizes: UNetConfig,
-    make: Callable[[], UNet],
-    saved: Callable[[UNet], int] = lambda unet: 0,
-) -> Forecast:
-    info = read_info(config.init) if config.init else ModelInfo()
+def step_of(config: DenoiserTraining, sizes: UNetConfig) -> Callable[[nn.Module], Tensor]:
+    """The loss of a batch of zeros, for a network of these sizes."""
+    info = (
+        read_info(config.init) if config.init and None in (config.frames, config.height, config.width) else ModelInfo()
+    )
     frames, height, width = config.frames or info.frames, config.height or info.height, config.width or info.width
-
-    def network() -> Denoise:
-        unet = make()
-        return Denoise(checkpoint_blocks(unet) if config.checkpointing else unet)
 
     def sample(count: int, frames: int) -> Sample:
         x = torch.zeros(count, sizes.in_dim, frames, height // DOWNSCALE, width // DOWNSCALE)
@@ -92,11 +87,23 @@ def _forecast(
             }
         return Sample(x, torch.zeros(count, dtype=torch.long), conditions, torch.zeros_like(x))
 
-    def step(model: torch.nn.Module) -> Tensor:
+    def step(model: nn.Module) -> Tensor:
         batch = {"image": sample(config.images, 1)} if config.images else {}
         batch["video"] = sample(config.videos, frames)
-        enabled, dtype = config.precision != "no", torch.bfloat16
-        with torch.autocast("cpu", dtype, enabled):
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision != "no"):
             return torch.stack([*losses(model, batch).values()]).sum()
 
-    return forecast(network, step, lambda count: state_bytes(config.optimizer, count), lambda model: saved(model.unet))
+    return step
+
+
+def _denoise(unet: UNet, config: DenoiserTraining) -> Denoise:
+    return Denoise(checkpoint_blocks(unet) if config.checkpointing else unet)
+
+
+def _forecast(
+    config: DenoiserTraining,
+    make: Callable[[], Denoise],
+    step: Callable[[nn.Module], Tensor],
+    saved: Callable[[Denoise], int] = lambda model: 0,
+) -> Forecast:
+    return forecast(make, step, lambda count: state_bytes(config.optimizer, count), saved)

@@ -1,7 +1,7 @@
 """`python -m higen_core.train.sprites evaluate`: measures whether a denoiser of the emoji data set obeys its inputs.
 
 `calibrate` measures how much moves at each motion cue, `match` how closely curves are followed, and `accelerate` fits
-schedules of few evaluations.
+schedules of few evaluations. `lora-clips` and `lora-evaluate` are for the two LoRAs that teach mini something.
 """
 
 from __future__ import annotations
@@ -48,15 +48,29 @@ def main() -> None:
     command.add_argument("--count", type=int, help="videos to fit to (24)")
     command.add_argument("--evaluations", type=int, nargs="+", help="other numbers of evaluations to fit schedules for")
     command.add_argument("--seed", type=int, help="of prompts and noise (0)")
+    command = commands.add_parser("lora-clips", help="write the clips of a LoRA: a new path, or a new object")
+    command.add_argument("--kind", choices=("zigzag", "turtle"), required=True, help="what is new in the clips")
+    command.add_argument("--out", type=Path, required=True, help="folder for the videos and their captions")
+    command.add_argument("--count", type=int, help="clips (20)")
+    command.add_argument("--seed", type=int, help="of the scenes (0)")
+    command = commands.add_parser("lora-evaluate", help="measure mini without and with the two LoRAs, write a gallery")
+    command.add_argument("--motion", type=Path, required=True, help="LoRA of the zigzag")
+    command.add_argument("--appearance", type=Path, required=True, help="LoRA of the turtle")
+    command.add_argument("--out", type=Path, required=True, help="folder for lora.json and gallery.webp")
+    command.add_argument("--count", type=int, help="prompts (32)")
+    command.add_argument("--seed", type=int, help="of prompts and noise (0)")
     options = vars(parser.parse_args())
 
     from .evaluation import motion, report, schedules
+    from .lora import clips, evaluation
 
     run = {
         "evaluate": report.main,
         "calibrate": motion.calibrate,
         "match": motion.match,
         "accelerate": schedules.accelerate,
+        "lora-clips": clips.write_clips,
+        "lora-evaluate": evaluation.evaluate,
     }[options.pop("command")]
     run(**{key: value for key, value in options.items() if value is not None})
 

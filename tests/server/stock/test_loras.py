@@ -2,38 +2,33 @@
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 import higen_core as hg
+from higen_core.train.lora.adapters import adapted_layers, adapter_parameters, add_lora, lora_tensors
 from higen_core.weights.checkpoint import save_network
+from higen_core.weights.lora import save_lora
 
 from .graphs import VideoGraph, sampled
 
 RANK, STRENGTH = 2, 0.8
+KINDS = {"Linear", "Conv1d", "Conv2d", "Conv3d"}
 
 
 @pytest.fixture(scope="module")
 def lora(server):
-    """A LoRA on every layer of mini's denoiser that has a matrix, and mini with the same change in its weights."""
-    generator = torch.Generator().manual_seed(0)
-    unet = hg.load_unet("mini")
-    tensors, kinds = {}, set()
-    for name, module in unet.named_modules():
-        weight = getattr(module, "weight", None)
-        if weight is None or weight.ndim < 2:
-            continue
-        up = torch.randn(len(weight), RANK, *[1] * (weight.ndim - 2), generator=generator)
-        down = torch.randn(RANK, *weight.shape[1:], generator=generator)
-        down *= 0.05 * weight.std() / RANK
-        key = f"diffusion_model.{name}"
-        tensors |= {f"{key}.lora_up.weight": up, f"{key}.lora_down.weight": down, f"{key}.alpha": torch.tensor(1.0)}
-        weight += STRENGTH / RANK * (up.flatten(1) @ down.flatten(1)).reshape(weight.shape)
-        kinds.add(type(module).__name__)
-    assert kinds == {"Linear", "Conv1d", "Conv2d", "Conv3d"}
+    """A DoRA of every layer of mini's denoiser, trained for a few steps, and mini with it merged by the core."""
+    torch.manual_seed(0)
+    trained = add_lora(hg.load_unet("mini"), "all", RANK, alpha=2 * RANK, dora=True)
+    assert {type(layer.get_base_layer()).__name__ for layer in adapted_layers(trained).values()} == KINDS
+    optimizer = torch.optim.AdamW(adapter_parameters(trained), lr=3e-3)
+    x, text = torch.randn(1, 4, 4, 8, 8), torch.randn(1, 77, trained.config.y_dim)
+    for step in range(3):
+        trained(x, torch.tensor([300 * step]), text=text).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
     folder = server.base / "models"
-    for subfolder in ("loras", "higen"):
-        (folder / subfolder).mkdir(exist_ok=True)
-    save_file(tensors, folder / "loras/made_up.safetensors")
+    save_lora(folder / "loras/made_up.safetensors", lora_tensors(trained))
+    unet = hg.load_lora(hg.load_unet("mini"), folder / "loras/made_up.safetensors", STRENGTH)
     save_network(folder / "higen/merged.safetensors", unet, torch.float32, **unet.info.to_metadata())
     return "made_up.safetensors"
 

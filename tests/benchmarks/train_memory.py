@@ -1,0 +1,63 @@
+"""One training step of a LoRA or of the whole denoiser: its memory on this CPU, and what `--dry-run` forecasts.
+
+Random weights, and a batch of one clip of 16 frames. Attention is fused, as in the forecast and as on a GPU.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+import higen_core as hg
+from higen_core.train.checkpoint import Average, trainable
+from higen_core.train.denoiser import WEIGHTS, Denoise
+from higen_core.train.lora.adapters import adapter_parameters, add_lora
+from higen_core.train.lora.config import LoraTraining
+from higen_core.train.memory.blocks import checkpoint_blocks
+from higen_core.train.memory.frozen import DTYPES
+from higen_core.train.memory.optimizers import make_optimizer
+from higen_core.train.memory.steps import denoiser_forecast, lora_forecast, step_of
+
+from .process import check_memory, peak, reset_peak
+from .step import random_unet
+
+FRAMES = 16
+NETWORKS = {"mini": (hg.MINI, 64, 64), "full": (hg.RELEASED, 256, 448)}
+"""Sizes, height and width in pixels."""
+
+
+def options(kind: str, height: int, width: int) -> LoraTraining:
+    """What fits the smallest card: checkpointing, and weights in bf16 that are not trained."""
+    clip = {"frames": FRAMES, "height": height, "width": width, "images": 0, "videos": 1}
+    save = {"base": "bf16" if kind == "lora" else "fp32", "checkpointing": True, "precision": "no"}
+    return LoraTraining(out=Path("unused"), data="unused", init="unused", **clip, **save)
+
+
+def main(size: str, kind: str) -> None:
+    """Prints the bytes of the forecast by part, those that the process took, and seconds.
+
+    Args:
+        size: a key of NETWORKS.
+        kind: lora, or whole.
+    """
+    sizes, height, width = NETWORKS[size]
+    config = options(kind, height, width)
+    forecast = (lora_forecast if kind == "lora" else denoiser_forecast)(config, sizes)
+    check_memory(forecast.total, f"{size}, {kind}")
+    reset_peak()
+    before, start = psutil.Process().memory_info().rss, time.monotonic()
+    unet = random_unet(sizes, DTYPES[config.base] if kind == "lora" else WEIGHTS[config.weights])
+    unet = add_lora(unet, config.target, config.rank) if kind == "lora" else trainable(unet)
+    model = Denoise(checkpoint_blocks(unet))
+    optimizer, average = make_optimizer(adapter_parameters(model), config), Average(model, config.ema)
+    step_of(config, sizes)(model).backward()
+    optimizer.step()
+    average.update(model)
+    figures = {"measured": peak() - before, "peak": peak(), "seconds": time.monotonic() - start}
+    print(json.dumps(vars(forecast) | {"total": forecast.total} | figures))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
