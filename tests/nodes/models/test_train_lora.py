@@ -15,23 +15,21 @@ def weights(tmp_path_factory):
     return networks.random_file(tmp_path_factory.mktemp("model") / "unet.safetensors", hg.UNet, networks.UNET)
 
 
-def train(model, latents, positive, **changes):
+def train(model, latents, positive):
     """Runs the node with its defaults, as the server does: every input is a list. Latents are several, as the node of
     0.3.75 fails with one."""
-    inputs = {entry.id: getattr(entry, "default", None) for entry in TrainLoraNode.define_schema().inputs}
-    inputs |= {"model": model, "positive": positive}
-    inputs |= {"steps": 3, "learning_rate": 1e-2, "rank": 2, "training_dtype": "fp32", "lora_dtype": "fp32"} | changes
-    del inputs["latents"]
-    model, lora, *_ = TrainLoraNode.execute(
-        **{name: [value] for name, value in inputs.items()}, latents=[{"samples": row[None]} for row in latents]
-    ).args
-    return model, lora[0] if isinstance(lora, list) else lora  # lists since 0.33
+    schema = TrainLoraNode.define_schema()
+    inputs = {entry.id: getattr(entry, "default", None) for entry in schema.inputs} | {"model": model}
+    inputs |= {"steps": 3, "learning_rate": 1e-2, "rank": 2, "training_dtype": "fp32", "lora_dtype": "fp32"}
+    lists = {name: [value] for name, value in inputs.items()} | {"positive": [positive]}
+    results = TrainLoraNode.execute(**lists | {"latents": [{"samples": row[None]} for row in latents]}).args
+    return results[[output.display_name for output in schema.outputs].index("lora")]
 
 
 def test_it_trains_on_images_and_the_core_reads_its_file(weights, tmp_path):
     torch.manual_seed(0)
     positive = [[torch.randn(1, 77, networks.TEXT_WIDTH), {}]]
-    _, lora = train(load_model(str(weights), "fp32"), torch.randn(2, 4, 8, 8), positive)
+    lora = train(load_model(str(weights), "fp32"), torch.randn(2, 4, 8, 8), positive)
     save_file(
         {name: value.detach().clone().contiguous() for name, value in lora.items()}, tmp_path / "lora.safetensors"
     )
