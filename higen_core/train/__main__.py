@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(str(error))
     torch.backends.cuda.matmul.allow_tf32 = True  # as convolutions do; a host decides for itself
     try:
-        training.run(config, dry)
+        training.show_forecast(config) if dry else training.run(config)
     except Exception as error:
         status, message = _explained(error)
         if status is None:

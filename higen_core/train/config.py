@@ -56,9 +56,7 @@ class LoopConfig:
     lr: float = option(..., "peak learning rate")
     warmup: int = option(200, "steps of linear warmup of the learning rate; a cosine to 0 follows")
     weight_decay: float = option(0.01, "weight decay of AdamW")
-    optimizer: str = option(
-        "adamw", "adamw, adamw8bit (moments in 8 bits; torchao), or prodigy (finds lr; prodigyopt)", "refuse"
-    )
+    optimizer: str = option("adamw", "adamw, adamw8bit (torchao) or prodigy (prodigyopt), which finds lr", "refuse")
     max_norm: float = option(1.0, "gradients are clipped to this norm")
     ema: float = option(0.999, "decay of the exponential moving average of the weights, 0..1")
     accumulate: int = option(1, "batches per process and step; times the processes, it is the global batch")
@@ -230,11 +228,10 @@ class DenoiserTraining(ClipTraining):
     lr: float = option(5e-4, "peak learning rate")
     ema: float = option(0.998, "decay of the exponential moving average of the weights, 0..1")
     network: str | dict[str, Any] = option("mini", "mini, released, or a table of sizes; unused with init", "refuse")
-
     weights: str = option(
-        "fp32", "precision of what is trained: fp32, or bf16, whose updates are rounded at random (torchao)", "refuse"
+        "fp32", "of what is trained: fp32, or bf16, with randomly rounded updates (torchao)", "refuse"
     )
-    checkpointing: bool = option(False, "compute activations twice: much less memory, a third more time")
+    checkpointing: bool = option(False, "compute activations twice: much less memory, more time")
 
     videos: int = option(4, "clips per batch")
     images: int = option(16, "images per batch, for the spatial stage; 0: none")
@@ -264,8 +261,6 @@ class DenoiserTraining(ClipTraining):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice(self, "weights", ("fp32", "bf16"))
-        if self.weights == "bf16" and self.optimizer == "prodigy":
-            raise ValueError("weights = bf16 needs optimizer adamw or adamw8bit, whose updates are rounded at random")
         check_range(self, 0, 1, "caption_dropout", "cue_dropout", "prior_dropout")
         check_range(self, 0, 1, "static_clip_prob", "pause_prob", "high_noise_prob")
         if self.static_clip_prob + self.pause_prob > 1:

@@ -30,9 +30,15 @@ class Training:
     help: str
     forecast: str = ""
 
-    def run(self, config: Any, dry: bool = False) -> None:
-        """Trains, or if it is `dry`, prints how much memory that would need."""
-        module, _, function = (self.forecast if dry else self.main).partition(":")
+    def run(self, config: Any) -> None:
+        self._call(self.main, config)
+
+    def show_forecast(self, config: Any) -> None:
+        """Prints how much memory `run` would need."""
+        self._call(self.forecast, config)
+
+    def _call(self, name: str, config: Any) -> None:
+        module, _, function = name.partition(":")
         getattr(import_module(module, self.config.__module__.rpartition(".")[0]), function)(config)
 
 

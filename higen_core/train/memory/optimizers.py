@@ -20,13 +20,16 @@ def make_optimizer(weights: Iterable[nn.Parameter], config: LoopConfig) -> torch
     most of them would be lost.
 
     Raises:
+        ValueError: prodigy is given weights in bf16.
         ModuleNotFoundError: its library is not installed; the message has the command that installs it.
     """
     weights = list(weights)
     options: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay, "betas": BETAS}
-    if config.optimizer == "prodigy":
-        return _library("prodigyopt", "prodigyopt", config).Prodigy(weights, **options, safeguard_warmup=True)
     half = any(weight.dtype == torch.bfloat16 for weight in weights)
+    if config.optimizer == "prodigy":
+        if half:
+            raise ValueError("weights = bf16 needs optimizer adamw or adamw8bit, whose updates are rounded at random")
+        return _library("prodigyopt", "prodigyopt", config).Prodigy(weights, **options, safeguard_warmup=True)
     if config.optimizer == "adamw" and not half:
         return torch.optim.AdamW(weights, **options)
     torchao = _library("torchao.optim", "torchao", config)
