@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +76,7 @@ def add_lora(unet: UNet, target: str = "all", rank: int = 16, alpha: float | Non
 
 def _check_norms(unet: UNet, names: list[str]) -> None:
     for name in names:
-        weight = unet.get_submodule(name).weight
+        weight = unet.get_parameter(f"{name}.weight")
         if not weight.is_meta and bool((_norms(weight) == 0).any()):
             raise ValueError(
                 f"dora needs weights without channels of zeros, which have no direction to keep; {name} has one, as in "
@@ -84,7 +84,7 @@ def _check_norms(unet: UNet, names: list[str]) -> None:
             )
 
 
-def adapted_layers(network: nn.Module) -> dict[str, nn.Module]:
+def adapted_layers(network: nn.Module) -> dict[str, Any]:
     """The layers with adapters, by the names that they have in the network without adapters."""
     return {name: layer for name, layer in network.named_modules() if hasattr(layer, "lora_A")}
 

@@ -5,6 +5,7 @@ Convolutions, for which there is no such layer, stay in bf16.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ def quantize_linear(unet: UNet, base: str) -> UNet:
     if base not in ("int8", "fp8"):
         return unet
     try:
-        from torchao import quantization
+        quantization = import_module("torchao.quantization")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"base = {base!r} needs torchao ({error}): pip install torchao", name=error.name

@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 import higen_core as hg
-from higen_core.train.config import changed_options
+from higen_core.train.checkpoint import changed_options
 from higen_core.train.lora import training
 from higen_core.train.lora.adapters import target_layers
 from higen_core.train.lora.config import LoraTraining
