@@ -49,7 +49,8 @@ def add_lora(unet: UNet, target: str = "all", rank: int = 16, alpha: float | Non
         target: one of TARGETS.
         rank: of the adapters.
         alpha: the adapters are scaled by alpha / rank; None: alpha = rank.
-        dora: also trains the norm of the weights of each output channel.
+        dora: also trains the norm of the weights of each output channel. Temporal convolutions stay as they are then:
+            the axis of their channels is not the one that the DoRA of peft expects.
 
     Returns:
         The same network.
@@ -62,6 +63,7 @@ def add_lora(unet: UNet, target: str = "all", rank: int = 16, alpha: float | Non
         raise ValueError(f"rank must be at least 1, got {rank}")
     names = target_layers(unet, target)
     if dora:
+        names = [name for name in names if not isinstance(unet.get_submodule(name), nn.Conv1d | nn.Conv3d)]
         _check_norms(unet, names)
     try:
         from peft import LoraConfig, inject_adapter_in_model

@@ -11,7 +11,7 @@ from higen_core.weights.lora import save_lora
 from .graphs import VideoGraph, sampled
 
 RANK, STRENGTH = 2, 0.8
-KINDS = {"Linear", "Conv1d", "Conv2d", "Conv3d"}
+KINDS = {"Linear", "Conv2d"}
 
 
 @pytest.fixture(scope="module")
