@@ -76,9 +76,13 @@ def drags(editor: Editor, count: int) -> list[dict[str, float]]:
 
 
 def measure(count: int, lora: bool) -> dict[str, float]:
-    """Medians over `count` drags, and the slowest."""
-    with tempfile.TemporaryDirectory() as folder, ComfyServer(Path(folder)) as server, sync_playwright() as playwright:
-        browser = launch(playwright.chromium)
+    """Medians over `count` drags, and the slowest; with ComfyUI's own options, so without previews of the steps."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ComfyServer(Path(folder), options=()) as server,
+        sync_playwright() as web,
+    ):
+        browser = launch(web.chromium)
         page = browser.new_page(viewport={"width": 1920, "height": 1080})
         page.set_default_timeout(120_000)
         editor = Editor(page, server, "litegraph")

@@ -45,6 +45,17 @@ def test_the_published_figures_have_the_keys_of_the_report():
     assert {"template_matching", "own_images", "motion_misses", "autoencoder_psnr", "turned"} <= published.keys()
 
 
+def test_the_published_figures_of_the_live_lora_meet_its_goals():
+    """At most two points below mini in what the prompts name."""
+    live, mini = (json.loads((MINI_DIR / name).read_text()) for name in ("live_evaluation.json", "evaluation.json"))
+    assert (live["video_steps"], live["video_guidance"], live["appearance_guidance"]) == (4, 1.0, 1.0)
+    for name in ("object_in_video", "background", "direction"):
+        assert live["prompts"][name] >= mini["prompts"][name] - 0.02
+    assert live["prompts"]["flicker"] <= 1.5
+    assert live["motion_spearman"] >= 0.97 and live["appearance_spearman"] >= 0.95
+    assert live["schedules_mean"] >= 0.90
+
+
 @pytest.mark.medium
 def test_a_network_is_compared_with_one_without_prior_and_cues(tmp_path):
     report.main(MINI_DIR, tmp_path, count=4, steps=2, sampler="ddim", baseline=MINI_DIR)
