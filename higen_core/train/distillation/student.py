@@ -63,6 +63,9 @@ class StudentBatches:
 
     needs_networks: ClassVar[bool] = True
 
+    needs_networks: ClassVar[bool] = True
+    """The teacher samples in the process of the training; see `data.loader.BatchStream`."""
+
     files: TrajectoryFiles
     config: DistillTraining
 

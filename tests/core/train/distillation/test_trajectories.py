@@ -13,6 +13,7 @@ from higen_core.diffusion.sampling import ddim
 from higen_core.diffusion.schedule import timesteps
 from higen_core.models.info import ModelInfo
 from higen_core.train.data.data_set import video_data_set
+from higen_core.train.data.loader import BatchStream
 from higen_core.train.distillation.conditions import ConditionSource, random_cues
 from higen_core.train.distillation.config import DistillTraining
 from higen_core.train.distillation.student import StudentBatches, teacher_of
@@ -88,6 +89,12 @@ def test_batches_are_the_same_in_every_run_and_files_are_made_when_they_are_need
     assert len(list(first.files.folder.glob("*.pt"))) == 2
     first(5, 2)
     assert len(list(first.files.folder.glob("*.pt"))) == 3
+
+
+def test_the_teacher_samples_in_the_process_of_the_training(make):
+    batches = make()
+    next(BatchStream(batches, [(0, 0)], workers=1))
+    assert batches.files.ready == 2
 
 
 def test_trajectories_of_another_teacher_are_refused(make):
