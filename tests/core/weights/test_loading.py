@@ -42,7 +42,8 @@ def test_tensor_names_and_metadata_of_earlier_versions_are_read(tmp_path):
 def test_mini_is_stored_under_the_names_of_this_version():
     file, unet = open_weights(MINI_DIR / "denoiser.safetensors"), load_unet("mini")
     assert file.shapes.keys() == unet.state_dict().keys()
-    assert file.metadata.keys() | {"sampling", "prompts", "motion_response"} == {*unet.info.to_metadata(), "config"}
+    beside_the_file = {"sampling", "prompts", "motion_response", "schedules"}
+    assert file.metadata.keys() | beside_the_file == {*unet.info.to_metadata(), "config"}
     assert (unet.info.noise_correlation, unet.info.timestep_spacing) == (300.0, "trailing")
 
 

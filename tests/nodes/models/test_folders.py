@@ -121,11 +121,14 @@ def test_a_folder_that_cannot_be_read_is_left_out(write_file, model_folders, cap
     assert folders.files(folders.DENOISER_FOLDERS)[-1] == "HiGen.pth"
 
 
-def test_bundled_loras_are_listed_with_those_of_the_user_and_no_other_file_of_mini(comfyui_folders):
-    before = folder_paths.get_filename_list("loras")
+def test_bundled_loras_are_listed_with_those_of_the_user_and_no_other_file_of_mini(monkeypatch, tmp_path):
+    own = ([str(tmp_path)], folder_paths.supported_pt_extensions)
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "loras", own)
+    (tmp_path / "own.safetensors").touch()
     folders.register_loras()
     folders.register_loras()
     folder_paths.filename_list_cache.clear()
-    added = sorted(set(folder_paths.get_filename_list("loras")) - set(before))
-    assert added == ["higen_mini_live.safetensors"]
-    assert Path(folder_paths.get_full_path("loras", added[0])).parent == folders.LORAS
+    bundled = "higen_mini_live.safetensors"
+    assert sorted(folder_paths.get_filename_list("loras")) == [bundled, "own.safetensors"]
+    assert Path(folder_paths.get_full_path("loras", bundled)).parent == folders.LORAS
+    folder_paths.filename_list_cache.clear()

@@ -157,7 +157,7 @@ def test_the_shipped_config_runs(out):
     assert (folder / "samples" / "0000002.gif").is_file()
     trained, mini = load_unet(out / "denoiser.safetensors"), load_unet("mini")
     assert trained.config == mini.config
-    beside_the_file = {"sampling", "prompts", "motion_response"}
+    beside_the_file = {"sampling", "prompts", "motion_response", "schedules"}
     assert set(mini.info.to_metadata()) - set(mini.info.extra) - beside_the_file <= set(trained.info.to_metadata())
     for name in ("noise_correlation", "appearance_guidance", "timestep_spacing"):
         assert getattr(trained.info, name) == getattr(mini.info, name)
