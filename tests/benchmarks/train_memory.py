@@ -21,7 +21,7 @@ from higen_core.train.memory.optimizers import make_optimizer
 from higen_core.train.memory.steps import denoiser_forecast, lora_forecast, step_of
 
 from .process import check_memory, peak, reset_peak
-from .step import random_unet
+from .step import random_network
 
 FRAMES = 16
 NETWORKS = {"mini": (hg.MINI, 64, 64), "full": (hg.RELEASED, 256, 448)}
@@ -48,7 +48,8 @@ def main(size: str, kind: str) -> None:
     check_memory(forecast.total, f"{size}, {kind}")
     reset_peak()
     before, start = psutil.Process().memory_info().rss, time.monotonic()
-    unet = random_unet(sizes, DTYPES[config.base] if kind == "lora" else WEIGHTS[config.weights])
+    dtype = DTYPES[config.base] if kind == "lora" else WEIGHTS[config.weights]
+    unet = random_network(lambda: hg.UNet(sizes), dtype)
     unet = add_lora(unet, config.target, config.rank) if kind == "lora" else trainable(unet)
     model = Denoise(checkpoint_blocks(unet))
     optimizer, average = make_optimizer(adapter_parameters(model), config), Average(model, config.ema)
