@@ -2,7 +2,8 @@
 
 It compares every network with the CPU in each precision, measures both stages and the decoder of the released layout
 with random weights, samples mini, and runs the nodes under ComfyUI's options for memory where there is a ComfyUI. It
-prints tables and writes JSON. It exits with 1 if a result is further from that of the CPU than it may be.
+prints tables and writes JSON. It exits with 1 if a result is further from that of the CPU than it may be, or if a part
+fails: of the errors of torch, only a lack of memory and an attention that the device does not have are no findings.
 """
 
 from __future__ import annotations

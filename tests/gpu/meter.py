@@ -90,12 +90,17 @@ class Setting:
         return seconds | {"bytes": self.peak() - before}
 
 
-def attempt(measure: Callable[[], Row]) -> Row:
-    """A row, or one that says why torch refused it: not enough memory, or what a device does not support."""
+def attempt(measure: Callable[[], Row], may_refuse: bool = False) -> Row:
+    """A row, or one with the error of torch.
+
+    Such an error is a finding (`ok` is False), unless memory does not suffice or `may_refuse`: it is something that not
+    every device supports.
+    """
     try:
         return measure()
-    except (RuntimeError, NotImplementedError) as error:
-        return {"error": f"{type(error).__name__}: {str(error).strip().splitlines()[0][:160]}"}
+    except RuntimeError as error:  # OutOfMemoryError and NotImplementedError are of this kind
+        row = {"error": f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:160]}"}
+        return row if may_refuse or isinstance(error, torch.OutOfMemoryError) else row | {"ok": False}
 
 
 def relative_error(got: torch.Tensor, exact: torch.Tensor) -> float:

@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 import higen_core as hg
 
 from ..benchmarks.step import random_network, stage
+from .accuracy import FP32_BAR
 from .meter import DTYPES, Row, Setting, attempt, relative_error
 
 STEPS, GUIDANCE = 4, 12.0
@@ -31,9 +32,8 @@ def rows(setting: Setting) -> Iterator[Row]:
         if precision == setting.precisions[0]:
             for name, backend in BACKENDS.items():
                 label = {"precision": precision, "way": f"attention: {name}"}
-                yield label | attempt(
-                    partial(step, setting, unet, setting.frames, within=partial(sdpa_kernel, backend))
-                )
+                within = partial(sdpa_kernel, backend)
+                yield label | attempt(partial(step, setting, unet, setting.frames, within=within), may_refuse=True)
             yield from compiled_rows(setting, unet, precision)
         del unet
 
@@ -49,26 +49,44 @@ def rows_of(setting: Setting, unet: hg.UNet, precision: str) -> Iterator[Row]:
 
 
 def compiled_rows(setting: Setting, unet: hg.UNet, precision: str) -> Iterator[Row]:
-    """The layers compiled (`hg.compile_layers`), whole and in chunks, beside the error that this makes.
-
-    `graphs` are those that were compiled so far: few of them mean that torch gave up and runs the rest as before.
-    """
-    exact = last(setting, unet)
+    """The layers compiled (`hg.compile_layers`), whole and in chunks."""
     hg.compile_layers(unet, backend="eager" if setting.tiny else "inductor")
     ways = {"as planned": None, "a call a branch, in 4 chunks": max(setting.frames // 4, 1)}
     for name, chunk in list(ways.items())[: 1 if setting.tiny else None]:
         label = {"precision": precision, "way": f"temporal stage, {name}, compiled"}
-        row = attempt(partial(step, setting, unet, setting.frames, chunk=chunk))
-        if "error" not in row:
-            row["error_rms"] = relative_error(last(setting, unet), exact)
-            row["graphs"] = counters["stats"]["unique_graphs"]
-        yield label | row
+        yield label | attempt(partial(compiled, setting, unet, chunk))
+
+
+def compiled(setting: Setting, unet: hg.UNet, chunk: int | None) -> Row:
+    """A step with compiled layers, and the error that this makes with the same chunk and branches.
+
+    `graphs` are those that were compiled so far: few of them mean that torch gave up and runs the rest as before.
+    """
+    row = step(setting, unet, setting.frames, chunk)
+    options = {name: row[name] for name in ("batch_guidance", "chunk")}
+    got = last(setting, unet, **options)
+    with torch.compiler.set_stance("force_eager"):
+        exact = last(setting, unet, **options)
+        bar = FP32_BAR if unet.dtype == torch.float32 else 2 * rounding(setting, unet, exact)
+    error = relative_error(got, exact)
+    return row | {"error_rms": error, "bar": bar, "ok": error <= bar, "graphs": counters["stats"]["unique_graphs"]}
+
+
+def rounding(setting: Setting, unet: hg.UNet, got: torch.Tensor) -> float:
+    """The error of a result against that of the same weights in fp32, in the way that needs least memory.
+
+    Two results that are both this far from the exact one differ by at most twice as much.
+    """
+    wide = random_network(lambda: hg.UNet(unet.config), torch.float32, setting.device)
+    wide.load_state_dict(unet.state_dict())
+    return relative_error(got, last(setting, wide, chunk=1, batch_guidance=False).float())
 
 
 @torch.no_grad()
-def last(setting: Setting, unet: hg.UNet) -> torch.Tensor:
+def last(setting: Setting, unet: hg.UNet, chunk: int, batch_guidance: bool) -> torch.Tensor:
     """The result of one step of the temporal stage."""
-    *_, end = stage(unet, setting.frames, setting.height, setting.width, steps=1, guidance=GUIDANCE)
+    options = {"guidance": GUIDANCE, "chunk": chunk, "batch_guidance": batch_guidance}
+    *_, end = stage(unet, setting.frames, setting.height, setting.width, steps=1, **options)
     return end.x
 
 
