@@ -28,13 +28,6 @@ def test_every_part_gives_figures_on_a_cpu(tmp_path, capsys):
     assert "| network |" in capsys.readouterr().out
 
 
-def test_a_part_that_torch_refuses_is_a_row_with_the_reason():
-    def refused():
-        raise RuntimeError("CUDA out of memory.\nTried to allocate 2.00 GiB")
-
-    assert attempt(refused) == {"error": "RuntimeError: CUDA out of memory."}
-
-
 @pytest.mark.parametrize(
     ("kind", "may_refuse", "finding"),
     [
