@@ -31,6 +31,8 @@ from .trajectories import Teacher, TrajectoryFiles, landing_velocity
 
 SAMPLER = "ddim"
 """The sampler whose steps the student learns."""
+SPACING = "trailing"
+"""Of the time steps of student and teacher, whatever the weights are sampled with: both start at noise only."""
 
 
 def teacher_of(unet: UNet, config: DistillTraining) -> Teacher:
@@ -40,7 +42,7 @@ def teacher_of(unet: UNet, config: DistillTraining) -> Teacher:
         ValueError: it does not visit the time steps of the student, or cannot be guided like this.
     """
     info = unet.info
-    grid, visited = (timesteps(n, info.timestep_spacing) for n in (config.student_steps, config.teacher_steps))
+    grid, visited = (timesteps(n, SPACING) for n in (config.student_steps, config.teacher_steps))
     if missing := [t for t in grid if t not in visited]:
         raise ValueError(
             f"teacher_steps = {config.teacher_steps} does not visit time step {missing[0]} of student_steps = "
@@ -60,8 +62,6 @@ def teacher_of(unet: UNet, config: DistillTraining) -> Teacher:
 @dataclass(frozen=True)
 class StudentBatches:
     """Steps of the student, from each of its time steps in turn, with the velocities that land on the next points."""
-
-    needs_networks: ClassVar[bool] = True
 
     needs_networks: ClassVar[bool] = True
     """The teacher samples in the process of the training; see `data.loader.BatchStream`."""
@@ -104,7 +104,8 @@ def run(config: DistillTraining, clip: CLIP, clips: Pool, info: ModelInfo) -> No
     def export(model: Denoise, step: int) -> None:
         path, info = config.out / "distilled.safetensors", replace(student.info, steps=step)
         if config.rank:
-            about = {"sampling": info.sampling.to_dict(), "steps": step, "training": info.training}
+            about = {"sampling": info.sampling.to_dict(), "timestep_spacing": info.timestep_spacing}
+            about |= {"steps": step, "training": info.training}
             save_lora(path, lora_tensors(model.unet), torch.float16, **about)
         else:
             save_network(path, model.unet, torch.float16, **info.to_metadata())
@@ -113,10 +114,10 @@ def run(config: DistillTraining, clip: CLIP, clips: Pool, info: ModelInfo) -> No
 
 
 def distilled_info(info: ModelInfo, config: DistillTraining) -> ModelInfo:
-    """How the student is sampled: in its steps, with DDIM, without guidance of videos."""
+    """How the student is sampled: in its steps, which are trailing, with DDIM, without guidance of videos."""
     sampling = replace(info.sampling, steps=config.student_steps, sampler=SAMPLER, video_guidance=1.0)
     training: dict[str, Any] = config.to_metadata()
-    return replace(info, sampling=sampling, appearance_guidance=1.0, training=training)
+    return replace(info, sampling=sampling, timestep_spacing=SPACING, appearance_guidance=1.0, training=training)
 
 
 def main(config: DistillTraining) -> None:

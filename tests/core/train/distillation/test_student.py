@@ -15,13 +15,13 @@ from .. import tiny
 from ..logged import scalars
 
 SIZE = {"frames": 4, "fps": 8.0, "width": 32, "height": 32}
-INFO = {"motion_scale": 40_000.0, "appearance_guidance": 3.0, "timestep_spacing": "trailing"}
+INFO = {"motion_scale": 40_000.0, "appearance_guidance": 3.0}
 
 
-def distil(out: Path, videos: Path, **changes) -> Path:
+def distil(out: Path, videos: Path, spacing: str = "trailing", **changes) -> Path:
     """A short distillation of a tiny network on videos; returns the folder of its state and log."""
     tiny.networks(out)
-    init = tiny.trained_denoiser(out / "init.safetensors", **SIZE, **INFO)
+    init = tiny.trained_denoiser(out / "init.safetensors", **SIZE, **INFO, timestep_spacing=spacing)
     options = {
         "out": out, "data": str(videos), "init": str(init), "precision": "no", "log_every": 1, "shard_frames": 64,
         "student_steps": 2, "teacher_steps": 4, "file_size": 2, "batch": 2, "rank": 2, "steps": 2, "warmup": 100,
@@ -41,15 +41,18 @@ def test_the_lora_changes_the_network_and_says_how_it_is_sampled(tmp_path, video
     changed = [n for n, w in after.state_dict().items() if not torch.equal(w, before.state_dict()[n])]
     assert "conv_out.weight" in changed and "norm_out.weight" not in changed
     with safe_open(path, "pt") as file:
-        sampling = json.loads(file.metadata()["sampling"])
+        metadata = {name: json.loads(value) for name, value in file.metadata().items()}
+    sampling = metadata["sampling"]
+    assert metadata["timestep_spacing"] == "trailing"
     assert (sampling["steps"], sampling["sampler"], sampling["video_guidance"]) == (2, "ddim", 1.0)
 
 
 def test_rank_0_writes_new_weights_with_how_they_are_sampled(tmp_path, videos):
-    distil(tmp_path, videos, rank=0)
+    """Their time steps are trailing, also where those of the teacher's weights are leading."""
+    distil(tmp_path, videos, rank=0, spacing="leading")
     info = load_unet(tmp_path / "distilled.safetensors").info
     assert (info.sampling.steps, info.sampling.sampler, info.sampling.video_guidance) == (2, "ddim", 1.0)
-    assert info.appearance_guidance == 1.0
+    assert (info.timestep_spacing, info.appearance_guidance) == ("trailing", 1.0)
     assert (info.frames, info.steps) == (4, 2)
 
 

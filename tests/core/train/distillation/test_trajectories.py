@@ -1,6 +1,7 @@
 """The teacher's trajectories: where they pass, what they are made from, and in which files they are kept."""
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,14 +35,15 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def make(folder, videos, tmp_path_factory):
-    """Batches of a config, and the files they come from."""
+    """Batches of a config, and the files they come from; `spacing` is that of the weights' own time steps."""
 
-    def make(**changes) -> StudentBatches:
+    def make(spacing="trailing", **changes) -> StudentBatches:
         short = {"file_size": 2, "batch": 3, "steps": 9, "shard_frames": 64, "student_steps": 2, "teacher_steps": 4}
         files = {"init": str(folder / "init.safetensors"), "data": str(videos), "out": folder}
         config = DistillTraining(**files | short | changes)
         vae, clip = load_vae(folder / "vae.safetensors"), load_clip(folder / "clip.safetensors")
         unet = load_unet(config.init)
+        unet.info = replace(unet.info, timestep_spacing=spacing)
         clips = video_data_set(config, vae, clip, unet.info).clips
         source = ConditionSource(clips, clip, config.drawn_cues, config.sampled_priors, config.caption_dropout)
         files = TrajectoryFiles(
@@ -61,6 +63,14 @@ def test_a_step_of_ddim_with_the_landing_velocity_lands_there(spacing):
         v = landing_velocity(x, landing, torch.tensor([t]), torch.tensor([s]))
         steps = ddim(lambda x, t, v=v: v, x, [t] if s == 0 else [t, s])
         assert torch.allclose(next(steps).x, landing, atol=1e-4)
+
+
+@pytest.mark.parametrize("spacing", ["leading", "trailing"])
+def test_trajectories_have_a_point_for_each_step_of_the_student_and_the_sample(make, spacing):
+    files = make(spacing, student_steps=4, teacher_steps=8).files
+    assert list(files.teacher.grid) == [999, 749, 499, 249]
+    _, points = files.draw(2, 0, random.Random(0))
+    assert points.shape[1] == 4 + 1
 
 
 def test_trajectories_pass_through_noise_the_students_time_steps_and_the_sample(make):
