@@ -140,4 +140,4 @@ def _norms(weight: Tensor) -> Tensor:
 
 
 def _dequantized(weight: Tensor) -> Tensor:
-    return (weight.dequantize() if hasattr(weight, "dequantize") and not weight.is_floating_point() else weight).float()
+    return (weight.dequantize() if type(weight).__module__.startswith("torchao") else weight).float()

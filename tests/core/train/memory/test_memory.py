@@ -48,8 +48,9 @@ def test_checkpointed_blocks_have_the_same_gradients_in_less_memory(path):
     assert peaks[1] < 0.5 * peaks[0]
 
 
+@pytest.mark.parametrize("dora", [False, True], ids=["lora", "dora"])
 @pytest.mark.parametrize("base", ["int8", "fp8"])
-def test_adapters_train_on_quantized_linear_layers_and_fit_the_whole_ones(path, tmp_path, base):
+def test_adapters_train_on_quantized_linear_layers_and_fit_the_whole_ones(path, tmp_path, base, dora):
     unet = quantize_linear(hg.load_unet(path, torch.bfloat16), base)
     linear = unet.get_submodule("text_resampler.input_mapping").weight
     assert type(linear).__module__.startswith("torchao")
@@ -57,7 +58,7 @@ def test_adapters_train_on_quantized_linear_layers_and_fit_the_whole_ones(path, 
     before = loss_of(unet).item()
     assert before == pytest.approx(loss_of(hg.load_unet(path)).item(), rel=0.1)
     torch.manual_seed(0)
-    add_lora(unet, "all", rank=2)
+    add_lora(unet, "all", rank=2, dora=dora)
     optimizer = torch.optim.AdamW([weight for weight in unet.parameters() if weight.requires_grad], lr=1e-2)
     for _ in range(3):
         loss_of(unet).backward()
