@@ -75,6 +75,7 @@ def train(
     )
     empty = without_storage(model)
     optimizer = make_optimizer((weight for weight in model.parameters() if weight.requires_grad), config)
+    rounds = any(weight.requires_grad and weight.dtype == torch.bfloat16 for weight in model.parameters())
     model, optimizer = accelerator.prepare(model, optimizer)
     network = accelerator.unwrap_model(model)
     state = State(network, optimizer, Average(network, config.ema), accelerator.scaler)
@@ -91,6 +92,8 @@ def train(
             norm = accelerator.clip_grad_norm_(model.parameters(), config.max_norm)
             if accelerator.scaler is None:  # with fp16, the scaler skips steps that overflow
                 _check_finite({"the norm of the gradients": float(torch.as_tensor(norm))}, done)
+            if rounds:
+                torch.manual_seed(config.seed * 1_000_003 + done)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             state.average.update(network)

@@ -44,11 +44,14 @@ def eager():
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize(("optimizer", "lr"), [("adamw8bit", 1e-2), ("prodigy", 1.0)])
-def test_it_learns_and_resumes_to_the_bit(tmp_path, optimizer, lr):
-    whole, weights = run(tmp_path / "whole", optimizer, lr=lr)
-    first, _ = run(tmp_path / "parts", optimizer, lr=lr, interrupt_at=3)
-    rest, resumed = run(tmp_path / "parts", optimizer, lr=lr)
+@pytest.mark.parametrize(
+    ("optimizer", "lr", "dtype"),
+    [("adamw8bit", 1e-2, torch.float32), ("prodigy", 1.0, torch.float32), ("adamw", 1e-2, torch.bfloat16)],
+)
+def test_it_learns_and_resumes_to_the_bit(tmp_path, optimizer, lr, dtype):
+    whole, weights = run(tmp_path / "whole", optimizer, dtype, lr=lr)
+    first, _ = run(tmp_path / "parts", optimizer, dtype, lr=lr, interrupt_at=3)
+    rest, resumed = run(tmp_path / "parts", optimizer, dtype, lr=lr)
     assert whole[-1] < whole[0]
     assert len(first) == 3
     assert first + rest == whole
