@@ -75,6 +75,8 @@ def _explained(error: Exception) -> tuple[int | None, str]:
     traceback. A ValueError is the user's if this package raised it: its checks name the input, those of others do not.
     """
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith(PACKAGE):
+        if "pip install" in str(error):
+            return 2, str(error)
         return 2, f"the package {error.name} is missing: README.md of the training says what to install"
     if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError | PermissionError):
         return 2, str(error)

@@ -130,6 +130,16 @@ def test_without_the_package_of_a_data_set_the_error_says_where_it_is(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_missing_optional_package_is_told_with_the_command_that_installs_it(tmp_path, monkeypatch, capsys):
+    def run(training, config):
+        raise ModuleNotFoundError("base = 'int8' needs torchao: pip install torchao", name="torchao")
+
+    monkeypatch.setattr(Training, "run", run)
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["lora", "--init", "mini", "--data", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert "error: base = 'int8' needs torchao: pip install torchao\n" in capsys.readouterr().err
+
+
 def test_a_run_that_cannot_be_resumed_is_refused_before_it_starts(tmp_path, started):
     config = DenoiserTraining(data=str(tmp_path), out=tmp_path)
     config.folder.mkdir()
