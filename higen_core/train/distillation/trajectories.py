@@ -156,16 +156,21 @@ class TrajectoryFiles:
         return conditions, torch.stack([file.points[i] for file, i in picks]).float()
 
     def _provide(self, available: int) -> None:
-        """All processes draw at the same steps, so they wait for each other here when there are files to make."""
+        """Makes the files that are missing, and further ones until each process has one to make.
+
+        All processes draw at the same steps, so they wait for each other here when there are files to make.
+        """
         if available <= self.ready:
             return
         state = process()
-        for number in range(self.ready, available):
+        count = state.num_processes
+        target = min(self.files, -(-available // count) * count)
+        for number in range(self.ready, target):
             path = self._path(number)
-            if number % state.num_processes == state.process_index and not path.exists():
+            if number % count == state.process_index and not path.exists():
                 self._make(number).write(path)
         state.wait_for_everyone()
-        self.ready = available
+        self.ready = target
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:05d}.pt"
