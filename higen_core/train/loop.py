@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
-from accelerate.utils import send_to_device
+from accelerate.utils import DistributedType, send_to_device
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -61,7 +61,7 @@ def train(
         evaluate: measures the averaged model, every `config.eval_every` steps; its values are logged by name.
 
     Raises:
-        ValueError: the run in `config.folder` cannot be resumed with these options.
+        ValueError: the run in `config.folder` cannot be resumed with these options, or the optimizer cannot be sharded.
         OSError: the state cannot be written, since the disk is full; the last checkpoint is kept.
         FloatingPointError: a loss or the gradients are infinite or not a number; the last checkpoint is kept.
     """
@@ -73,6 +73,8 @@ def train(
         project_dir=config.folder / "logs",
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
+    if accelerator.distributed_type == DistributedType.FSDP and config.optimizer != "adamw":
+        raise ValueError(f"optimizer {config.optimizer} cannot be sharded (FSDP): take optimizer = adamw")
     empty = without_storage(model)
     optimizer = make_optimizer((weight for weight in model.parameters() if weight.requires_grad), config)
     rounds = any(weight.requires_grad and weight.dtype == torch.bfloat16 for weight in model.parameters())
