@@ -8,7 +8,8 @@ from typing import ClassVar
 from ..config import DenoiserTraining, check_choice, check_range, option
 
 TARGETS = ("motion", "appearance", "all")
-"""What a LoRA changes: temporal layers; spatial layers and the text resampler; those and the per-frame embedding."""
+"""What a LoRA changes: temporal layers; spatial layers and the text resampler; those and the per-frame embedding.
+A DoRA leaves temporal convolutions as they are."""
 
 
 BASES = ("fp32", "bf16", "int8", "fp8")
@@ -41,7 +42,7 @@ class LoraTraining(DenoiserTraining):
         "precision of the frozen weights: fp32, bf16, or of linear layers int8 or fp8 (torchao), else bf16",
         "refuse",
     )
-    dora: bool = option(False, "also train the norm of the weights of each output channel (DoRA)", "refuse")
+    dora: bool = option(False, "also train the norm of the weights of each output channel; not of temporal convolutions", "refuse")
 
     def __post_init__(self) -> None:
         """With mini's denoiser, the other networks are mini's if none are named."""

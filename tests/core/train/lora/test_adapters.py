@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 import higen_core as hg
 from higen_core.train.lora.adapters import (
@@ -87,3 +88,9 @@ def test_dora_refuses_weights_without_a_direction(tmp_path):
         add_lora(unet, "all", dora=True)
     with pytest.raises(ValueError, match="rank must be at least 1, got 0"):
         add_lora(unet, rank=0)
+
+
+def test_a_dora_leaves_temporal_convolutions_alone(path):
+    layers = adapted_layers(add_lora(hg.load_unet(path), "all", rank=2, dora=True))
+    assert layers
+    assert not any(isinstance(layer.get_base_layer(), nn.Conv1d | nn.Conv3d) for layer in layers.values())
