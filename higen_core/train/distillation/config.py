@@ -39,7 +39,11 @@ class DistillTraining(ClipTraining):
     caption_dropout: float = option(0.03, "probability of an empty caption", "refuse")
 
     def __post_init__(self) -> None:
+        self._take_from_mini()
         super().__post_init__()
+        for name in ("held_out", "eval_every", "sample_every"):
+            if getattr(self, name):
+                raise ValueError(f"{name} has no effect on a distillation: leave it at 0, got {getattr(self, name)}")
         if not self.init:
             raise ValueError("init is empty: name the weights to distill")
         check_choice(self, "teacher_sampler", tuple(SAMPLERS))

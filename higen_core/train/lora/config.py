@@ -45,10 +45,7 @@ class LoraTraining(DenoiserTraining):
     dora: bool = option(False, "also train the norm of the weights of each output channel; not of temporal convolutions", "refuse")
 
     def __post_init__(self) -> None:
-        """With mini's denoiser, the other networks are mini's if none are named."""
-        if self.init == "mini":
-            for name in ("vae", "clip"):
-                object.__setattr__(self, name, getattr(self, name) or "mini")
+        self._take_from_mini()
         if self.target == "motion" and self.spatial_warmup_steps:
             raise ValueError("spatial_warmup_steps must be 0 with target motion, which does not change single images")
         if self.target == "motion":  # temporal layers have no gradients from single images

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors import safe_open
 
@@ -63,3 +64,15 @@ def test_a_resumed_distillation_has_the_losses_of_an_unbroken_one(tmp_path, vide
     curves = [scalars(folder, "loss/video") for folder in (whole, parts)]
     assert len(curves[0]) == 4
     assert curves[0] == curves[1]
+
+
+@pytest.mark.parametrize("name", ["held_out", "eval_every", "sample_every"])
+def test_options_without_effect_are_refused(tmp_path, name):
+    value = 0.5 if name == "held_out" else 5
+    with pytest.raises(ValueError, match=f"{name} has no effect on a distillation"):
+        DistillTraining(out=tmp_path, data="x", **{name: value})
+
+
+def test_with_mini_as_teacher_the_other_networks_are_those_of_mini(tmp_path):
+    config = DistillTraining(out=tmp_path, data="x")
+    assert (config.init, config.vae, config.clip) == ("mini", "mini", "mini")
