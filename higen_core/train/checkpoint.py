@@ -107,12 +107,14 @@ class State:
         optimizer: its hyperparameters are those of the present config, also after `load`.
         average: of the model's weights.
         scaler: the gradient scaler of fp16; None in other precisions.
+        frozen: the `frozen_fingerprint` of the network before it was sharded.
     """
 
     model: nn.Module
     optimizer: Any
     average: Average
     scaler: Any = None
+    frozen: str = ""
 
     def save(self, path: Path, step: int, config: LoopConfig, writes: bool) -> None:
         """Called in all processes, as each may hold a part of the weights; the one that `writes` writes the file."""
@@ -124,6 +126,8 @@ class State:
         state |= {"step": step, "config": json.dumps(config.to_dict())}
         if self.scaler is not None:
             state["scaler"] = self.scaler.state_dict()
+        if self.frozen:
+            state["frozen"] = self.frozen
         if writes:
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as partial:
@@ -142,6 +146,11 @@ class State:
             raise ValueError(
                 f"{path} is of another network or of an earlier version: only one of the two has {renamed[0]}. Start "
                 "in a new folder; with init, from the weights that the run wrote"
+            )
+        if state.get("frozen", self.frozen) != self.frozen:  # earlier versions saved none
+            raise ValueError(
+                f"init does not have the weights any more that the run of {path} began with: their checksum was "
+                f"{state['frozen']} and is {self.frozen or 'none'} now. Put the file back, or choose another out"
             )
         weights = {name: _sharded_like(value, own[name]) for name, value in saved.items()}
         self.model.load_state_dict(weights, strict=False)
@@ -239,8 +248,20 @@ def trainable(network: Module) -> Module:
 
 def fingerprint(network: nn.Module) -> str:
     """Eight hexadecimal digits that are equal for equal weights."""
+    return _checksum(network.state_dict())
+
+
+def frozen_fingerprint(network: nn.Module) -> str:
+    """That of the weights that are not trained; "" if all are."""
+    frozen = {name: weight.detach() for name, weight in network.named_parameters() if not weight.requires_grad}
+    return _checksum(frozen) if frozen else ""
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
     checksum = 0
-    for name, tensor in sorted(network.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
+        if type(tensor).__module__.startswith("torchao"):
+            tensor = tensor.dequantize()
         content = tensor.detach().float().cpu().contiguous().numpy().tobytes()
         checksum = zlib.crc32(content, zlib.crc32(name.encode(), checksum))
     return f"{checksum:08x}"

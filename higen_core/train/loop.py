@@ -15,7 +15,7 @@ from accelerate.utils import DistributedType, send_to_device
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .checkpoint import Average, State, remove_partials, resumed_changes
+from .checkpoint import Average, State, frozen_fingerprint, remove_partials, resumed_changes
 from .config import LoopConfig
 from .data.loader import Batches, BatchStream, Numbers
 from .logger import Log, tracker_of
@@ -75,12 +75,12 @@ def train(
     )
     if accelerator.distributed_type == DistributedType.FSDP and config.optimizer != "adamw":
         raise ValueError(f"optimizer {config.optimizer} cannot be sharded (FSDP): take optimizer = adamw")
-    empty = without_storage(model)
+    empty, frozen = without_storage(model), frozen_fingerprint(model)
     optimizer = make_optimizer((weight for weight in model.parameters() if weight.requires_grad), config)
     rounds = any(weight.requires_grad and weight.dtype == torch.bfloat16 for weight in model.parameters())
     model, optimizer = accelerator.prepare(model, optimizer)
     network = accelerator.unwrap_model(model)
-    state = State(network, optimizer, Average(network, config.ema), accelerator.scaler)
+    state = State(network, optimizer, Average(network, config.ema), accelerator.scaler, frozen)
     main = accelerator.is_main_process
     first = _resume(state, empty, config, export, main)
     for change in changes:

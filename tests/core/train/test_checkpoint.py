@@ -10,7 +10,15 @@ from torch import nn
 
 from higen_core import load_unet
 from higen_core.train import checkpoint
-from higen_core.train.checkpoint import Average, State, fingerprint, replacing, resumed_changes, trainable
+from higen_core.train.checkpoint import (
+    Average,
+    State,
+    fingerprint,
+    frozen_fingerprint,
+    replacing,
+    resumed_changes,
+    trainable,
+)
 from higen_core.train.config import LoopConfig
 from higen_core.weights.checkpoint import save_network
 
@@ -99,6 +107,24 @@ def test_a_state_of_another_network_is_refused(config, tmp_path):
     torch.save(saved, path)
     with pytest.raises(ValueError, match="of another network or of an earlier version: only one of the two has bias"):
         fresh_state().load(path)
+
+
+def test_a_state_with_other_frozen_weights_is_refused(config, tmp_path):
+    """As when the file in init was replaced."""
+
+    def state(frozen_weight: float) -> State:
+        model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+        model[0].requires_grad_(False)
+        nn.init.constant_(model[0].weight, frozen_weight)
+        nn.init.zeros_(model[0].bias)
+        optimizer = torch.optim.AdamW(model[1].parameters())
+        return State(model, optimizer, Average(model, 0.9), frozen=frozen_fingerprint(model))
+
+    path = tmp_path / "state.pt"
+    state(1.0).save(path, 3, config, writes=True)
+    assert state(1.0).load(path) == 3
+    with pytest.raises(ValueError, match="init does not have the weights any more that the run of .* began with"):
+        state(2.0).load(path)
 
 
 def test_a_file_is_replaced_at_the_end(tmp_path):
