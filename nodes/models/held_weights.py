@@ -45,12 +45,12 @@ class HeldOperation:
         self.hook.remove()
         weight, bias, state = cast_bias_weight(operation, inputs[0], offloadable=True)
         names = ("weight", "bias")
+        self.replaced = {name: operation._parameters[name] for name in names}
         copies = {
-            name: value if value is None else nn.Parameter(value.clone(), requires_grad=False)
-            for name, value in zip(names, (weight, bias), strict=True)
+            name: value if value is None or value is own else nn.Parameter(value.clone(), requires_grad=False)
+            for (name, own), value in zip(self.replaced.items(), (weight, bias), strict=True)
         }
         uncast_bias_weight(operation, weight, bias, state)
-        self.replaced = {name: operation._parameters[name] for name in names}
         self.attributes = {name: operation.__dict__[name] for name in CAST_ATTRIBUTES if name in operation.__dict__}
         operation._parameters.update(copies)
         operation.comfy_cast_weights, operation.weight_function, operation.bias_function = False, [], []

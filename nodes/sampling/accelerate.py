@@ -31,8 +31,8 @@ class HiGenAccelerate(io.ComfyNode):
                     "preset",
                     options=list(hg.PRESETS),
                     default="balanced",
-                    tooltip="exact changes nothing; balanced and fast take about 6 and 15 times fewer evaluations than "
-                    "50 steps with the model's guidance.",
+                    tooltip="exact changes nothing; balanced takes fewer evaluations, fast the fewest. Mini's take 24 "
+                    "and 10, in place of 36 by default and of 150 in 50 steps.",
                 ),
                 *guidance_inputs(),
                 *forecast_inputs(),

@@ -14,6 +14,7 @@ from comfy.samplers import CFGGuider, calc_cond_batch
 from ... import higen_core as hg
 from ...higen_core.diffusion.acceleration.forecast import COND, AcceleratedRun
 from ..conditioning import cues_of
+from .core_sampler import CoreSampler
 from .guider import TextAndAppearanceGuider
 from .settings import stands_for_model
 
@@ -23,8 +24,8 @@ EVALUATE = "sampler_calc_cond_batch_function"
 """Key of ComfyUI's model options: what evaluates the conditionings of a step."""
 BRANCHES = (COND, "text", "appearance")
 """What the conditionings are that guiders evaluate, in their order."""
-FITTED = "fitted"
-"""What the sampler of a schedule is called on the node."""
+FITTED = "fitted at cfg {:g}"
+"""What the sampler of a schedule is called on the node, with the text guidance that it was fitted at."""
 GUIDERS = (CFGGuider, TextAndAppearanceGuider)
 """Guiders that evaluate through EVALUATE. Those that inherit it from them do too."""
 TOLERANCE = 1e-4
@@ -62,7 +63,9 @@ def accelerated_steps(model: Any, steps: int, sampler: str) -> tuple[hg.FittedSc
     asked = {"steps": steps, "sampler": sampler}
     given = {name: None if stands_for_model(name, value) else value for name, value in asked.items()}
     schedule = acceleration.schedule_for(given["steps"], None, given["sampler"])
-    return schedule, recommended | ({"steps": len(schedule.steps), "sampler": FITTED} if schedule else {})
+    return schedule, recommended | (
+        {"steps": len(schedule.steps), "sampler": FITTED.format(schedule.guidance)} if schedule else {}
+    )
 
 
 def check_caches(model_options: dict[str, Any]) -> None:
@@ -71,7 +74,7 @@ def check_caches(model_options: dict[str, Any]) -> None:
         name = {"EasyCacheHolder": "EasyCache", "LazyCacheHolder": "LazyCache"}.get(type(cache).__name__, "EasyCache")
         raise ValueError(
             f"model has {name}, which cannot be combined with HiGen Accelerate, as both leave out evaluations: remove "
-            f"{name}, or set preset to exact"
+            f"{name}, or HiGen Accelerate"
         )
 
 
@@ -85,7 +88,7 @@ def sample_accelerated(
     """
     model_options = extra_args["model_options"]
     acceleration = model_options["transformer_options"][KEY]
-    schedule = getattr(sample.class_obj, "schedule", None)
+    schedule = sample.class_obj.schedule if isinstance(sample.class_obj, CoreSampler) else None
     run = AcceleratedRun.of(acceleration, len(sigmas) - 1, schedule)
     if cues_of(guider.conds) is None or run is None:
         return sample(guider, sigmas, extra_args, *args, **options)
@@ -93,7 +96,7 @@ def sample_accelerated(
     if not any(type(guider).predict_noise is known.predict_noise for known in GUIDERS):
         raise ValueError(
             f"guider is {type(guider).__name__}, which evaluates the model in its own way, and HiGen Accelerate cannot "
-            "speed it up: use CFGGuider or HiGen Guider, or set preset to exact"
+            "speed it up: use CFGGuider or HiGen Guider, or remove HiGen Accelerate"
         )
     model_options[EVALUATE] = AcceleratedEvaluation(run, sigmas, model_options.get(EVALUATE))
     samples = sample(guider, sigmas, extra_args, *args, **options)

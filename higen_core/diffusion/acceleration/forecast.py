@@ -30,10 +30,10 @@ class History:
         self.values: list[Tensor] = []
 
     def add(self, level: float, value: Tensor) -> None:
-        """`level` is half the log-SNR; a second value at the latest level takes the place of the first."""
-        again = self.levels[:1] == [level]
-        self.levels = [level, *self.levels[again:]][: self.length]
-        self.values = [value, *self.values[again:]][: self.length]
+        """`level` is half the log-SNR; a second value at a level takes the place of the first."""
+        others = [(own, kept) for own, kept in zip(self.levels, self.values, strict=True) if own != level]
+        latest = [(level, value), *others][: self.length]
+        self.levels, self.values = [own for own, _ in latest], [kept for _, kept in latest]
 
     def polynomial(self, level: float, order: int) -> Tensor:
         """The value at `level` of the polynomial of degree `order` through the latest values, or of a lower degree
@@ -121,7 +121,7 @@ class AcceleratedRun:
         return (
             self._is_guided(step)
             and name not in self.agreed
-            and (name not in self.terms or step - self.term_steps[name] >= self.acceleration.guidance_every)
+            and (name not in self.terms or not 0 < step - self.term_steps[name] < self.acceleration.guidance_every)
         )
 
     def _is_guided(self, step: int) -> bool:
@@ -141,7 +141,7 @@ class AcceleratedRun:
         every, gate = self.acceleration.evaluate_every, self.acceleration.gate
         if self.schedule is not None or step < FIRST_STEPS or step == self.steps - 1:
             return None
-        if step - self.last_evaluated >= every:
+        if not 0 < step - self.last_evaluated < every:  # samplers may come back to a step, with another x
             return None
         estimate = self.estimates.polynomial(level, self.acceleration.order)
         latest = self.estimates.values[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -81,6 +82,7 @@ def branches_in_windows(
     branches_of: Callable[[Sequence[int]], Branches], windows: Windows, timesteps: Sequence[int]
 ) -> Branches:
     """The velocities of a clip in each branch; arguments as in `windows.velocity_in_windows`."""
+    branches_of = lru_cache(maxsize=len(windows.indices()))(branches_of)
 
     def velocities(x: Tensor, t: int, wanted: Sequence[int]) -> list[Tensor]:
         def stacked_of(frames: Sequence[int]) -> Velocity:

@@ -233,3 +233,20 @@ def test_an_unknown_preset_is_refused():
 def test_schedules_that_are_none_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         ModelInfo.from_metadata({"schedules": {"fast": SCHEDULE.to_dict() | change}})
+
+
+@pytest.mark.parametrize("visited", [[0, 1, 1, 2, 2, 3, 3], [0, 1, 2, 3, 0, 1, 2, 3]], ids=["heun", "restart"])
+def test_a_step_that_a_sampler_comes_back_to_is_evaluated(visited):
+    """Its x is another one, so that the first estimate says nothing of it."""
+    run, evaluated = AcceleratedRun(Acceleration(guidance_every=2, guidance_order=2), 4), []
+
+    def evaluate(names):
+        evaluated.append(names)
+        return {name: torch.full((1,), float(len(evaluated))) for name in names}
+
+    for count, step in enumerate(visited, start=1):
+        estimates = run.step(step, float(step), ["text"], evaluate)
+        assert len(evaluated) == count
+        assert estimates["cond"] == count
+        assert estimates["text"].isfinite()
+    assert "text" in evaluated[4]  # the second visit of step 2, or of step 0

@@ -127,7 +127,7 @@ def test_a_schedule_takes_effect_in_the_easy_sampler_as_in_the_core(with_schedul
     expected = core(with_schedules, acceleration=hg.Acceleration(SCHEDULE))
     torch.testing.assert_close(samples, expected, atol=1e-2, rtol=1e-3)
     output = HiGenTemporalSampler.execute(fast, *prompts(), prior(), SEED, 0, CFG, "model default", CUES)
-    assert output.ui["higen_defaults"] == [{"steps": 3, "sampler": "fitted"}]
+    assert output.ui["higen_defaults"] == [{"steps": 3, "sampler": "fitted at cfg 3"}]
 
 
 def test_steps_that_are_asked_for_are_taken(with_schedules):
