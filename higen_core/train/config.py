@@ -201,12 +201,6 @@ class ClipTraining(ClipOptions, LoopConfig):
         self.check_clips()
         check_range(self, 0, 0.9, "held_out")
 
-    def _take_from_mini(self) -> None:
-        """With mini's denoiser, the other networks are mini's if none are named."""
-        if self.init == "mini":
-            for name in ("vae", "clip"):
-                object.__setattr__(self, name, getattr(self, name) or "mini")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation(ClipOptions):

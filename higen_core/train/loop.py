@@ -73,11 +73,10 @@ def train(
         project_dir=config.folder / "logs",
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
-    if accelerator.distributed_type == DistributedType.FSDP and config.optimizer != "adamw":
-        raise ValueError(f"optimizer {config.optimizer} cannot be sharded (FSDP): take optimizer = adamw")
+    _check_sharding(config, accelerator)
     empty, frozen = without_storage(model), frozen_fingerprint(model)
     optimizer = make_optimizer((weight for weight in model.parameters() if weight.requires_grad), config)
-    rounds = any(weight.requires_grad and weight.dtype == torch.bfloat16 for weight in model.parameters())
+    rounds = _trains_bf16(model)
     model, optimizer = accelerator.prepare(model, optimizer)
     network = accelerator.unwrap_model(model)
     state = State(network, optimizer, Average(network, config.ema), accelerator.scaler, frozen)
@@ -95,7 +94,7 @@ def train(
             if accelerator.scaler is None:  # with fp16, the scaler skips steps that overflow
                 _check_finite({"the norm of the gradients": float(torch.as_tensor(norm))}, done)
             if rounds:
-                torch.manual_seed(config.seed * 1_000_003 + done)
+                torch.manual_seed(config.seed * 1_000_003 + done)  # a resumed run rounds in the same way
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             state.average.update(network)
@@ -130,6 +129,16 @@ def _resume(state: State, empty: nn.Module, config: LoopConfig, export: Callable
             if main:
                 export(averaged, first)
     return first
+
+
+def _check_sharding(config: LoopConfig, accelerator: Accelerator) -> None:
+    if accelerator.distributed_type == DistributedType.FSDP and config.optimizer != "adamw":
+        raise ValueError(f"optimizer {config.optimizer} cannot be sharded (FSDP): take optimizer = adamw")
+
+
+def _trains_bf16(model: nn.Module) -> bool:
+    """Whether updates are rounded at random; see `make_optimizer`."""
+    return any(weight.requires_grad and weight.dtype == torch.bfloat16 for weight in model.parameters())
 
 
 def without_storage(model: nn.Module) -> nn.Module:

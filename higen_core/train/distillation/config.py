@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ...diffusion.sampling import SAMPLERS
 from ..config import ClipTraining, check_choice, check_range, option
+from ..lora.config import take_from_mini
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class DistillTraining(ClipTraining):
     caption_dropout: float = option(0.03, "probability of an empty caption", "refuse")
 
     def __post_init__(self) -> None:
-        self._take_from_mini()
+        take_from_mini(self)
         super().__post_init__()
         for name in ("held_out", "eval_every", "sample_every"):
             if getattr(self, name):

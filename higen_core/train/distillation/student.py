@@ -85,7 +85,9 @@ def run(config: DistillTraining, clip: CLIP, clips: Pool, info: ModelInfo) -> No
     teacher = teacher_of(load_unet(config.init, device=own_device()), config)
     source = ConditionSource(clips, clip, config.drawn_cues, config.sampled_priors, config.caption_dropout)
     made_with = {"teacher": fingerprint(teacher.unet), "visited": teacher.visited, "grid": teacher.grid}
-    made_with |= {name: getattr(teacher, name) for name in ("sampler", "guidance", "appearance_guidance", "prior_guidance")}
+    made_with |= {
+        name: getattr(teacher, name) for name in ("sampler", "guidance", "appearance_guidance", "prior_guidance")
+    }
     made_with |= {name: getattr(config, name) for name in ("data", "drawn_cues", "sampled_priors", "caption_dropout")}
     files = TrajectoryFiles(
         config.out / "trajectories",
