@@ -1,6 +1,7 @@
 """The training loop: it learns, logs, resumes to the same losses and leaves no half-written file."""
 
 import signal
+import time
 
 import pytest
 import torch
@@ -185,6 +186,17 @@ def test_batches_of_workers_are_those_of_the_training_itself(tmp_path, workers):
     assert first + rest == whole
     assert torch.equal(resumed[-1][1], exported[-1][1])
     assert all(0 <= wait <= 1 for wait in scalars(tmp_path / "parts", "data_wait").values())
+
+
+def test_the_time_that_the_training_waits_for_batches_is_logged(tmp_path):
+    def slow(step, index):
+        time.sleep(0.2)
+        return batches(step, index)
+
+    config = LoopConfig(out=tmp_path, steps=3, lr=0.05, precision="no", log_every=3, workers=0)
+    train(nn.Linear(3, 1), slow, lambda m, b: {"squared": (m(b[0]) - b[1]).square().mean()}, config, lambda m, s: None)
+    [wait] = scalars(tmp_path, "data_wait").values()
+    assert 0.5 < wait <= 1
 
 
 def test_a_batch_that_cannot_be_made_ends_the_training_with_its_error(tmp_path):
