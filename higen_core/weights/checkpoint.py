@@ -161,6 +161,16 @@ def read_unet_config(source: str | Path) -> UNetConfig:
     return read_config(open_weights(_path(source, "denoiser")), UNetConfig, RELEASED)
 
 
+def read_vae_config(source: str | Path) -> VAEConfig:
+    """The sizes of an autoencoder, without its tensors; see `load_vae`."""
+    return read_config(open_weights(_path(source, "vae")), VAEConfig, RELEASED_VAE)
+
+
+def read_clip_config(source: str | Path) -> CLIPConfig:
+    """The sizes of the towers, without their tensors; see `load_clip`."""
+    return read_config(open_weights(_path(source, "clip")), CLIPConfig, RELEASED_CLIP)
+
+
 def read_info(source: str | Path) -> ModelInfo:
     """What a denoiser was trained on, and how it is best sampled, without its tensors; see `load_unet`."""
     return _info(open_weights(_path(source, "denoiser")))

@@ -56,6 +56,7 @@ class Forecast:
         optimizer: its state.
         average: of the trained weights, in fp32.
         activations: what the backward pass needs, and temporary tensors, at the peak.
+        networks: the weights of the autoencoder and the towers, which stay loaded.
     """
 
     frozen: int
@@ -64,6 +65,7 @@ class Forecast:
     optimizer: int
     average: int
     activations: int
+    networks: int
 
     @property
     def total(self) -> int:
@@ -79,6 +81,7 @@ def forecast(
     step: Callable[[nn.Module], Tensor],
     state: Callable[[int], int],
     saved: Callable[[Any], int],
+    networks: int,
 ) -> Forecast:
     """The memory of a step on a GPU, or on a CPU with attention as fused as there.
 
@@ -87,6 +90,7 @@ def forecast(
         step: the loss of a batch of fake tensors.
         state: bytes of the optimizer's state for a number of trained parameters.
         saved: bytes that are saved of the frozen weights by storing them in another way.
+        networks: bytes of the autoencoder and the towers.
     """
     with torch.device("meta"):
         network = make()
@@ -110,6 +114,7 @@ def forecast(
             optimizer=state(sum(weight.numel() for weight in trained)),
             average=sum(4 * weight.numel() for weight in trained),
             activations=max(peak - gradients, 0),
+            networks=networks,
         )
 
 

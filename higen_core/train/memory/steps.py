@@ -7,11 +7,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ...models.clip import CLIP
 from ...models.config import MINI, RELEASED, UNetConfig
 from ...models.embedding import APPEARANCE_WIDTH
 from ...models.info import ModelInfo
 from ...models.unet import UNet
-from ...weights.checkpoint import read_info, read_unet_config
+from ...models.vae import VAE
+from ...weights.checkpoint import read_clip_config, read_info, read_unet_config, read_vae_config
 from ..checkpoint import trainable
 from ..config import DenoiserTraining, network_config
 from ..denoiser import WEIGHTS, Denoise, Sample, losses
@@ -106,4 +108,12 @@ def _forecast(
     step: Callable[[nn.Module], Tensor],
     saved: Callable[[Denoise], int] = lambda model: 0,
 ) -> Forecast:
-    return forecast(make, step, lambda count: state_bytes(config.optimizer, count), saved)
+    return forecast(make, step, lambda count: state_bytes(config.optimizer, count), saved, networks_bytes(config))
+
+
+def networks_bytes(config: DenoiserTraining) -> int:
+    """Bytes of the autoencoder and the towers, in the precision that `frozen_networks` loads them in."""
+    with torch.device("meta"):
+        vae = VAE(read_vae_config(config.vae or config.out / "vae.safetensors"))
+        clip = CLIP(read_clip_config(config.clip or config.out / "clip.safetensors"))
+    return sum(weight.numel() * weight.element_size() for weight in (*vae.parameters(), *clip.parameters()))

@@ -20,6 +20,7 @@ from .. import tiny
 
 @pytest.fixture
 def path(tmp_path) -> Path:
+    tiny.networks(tmp_path)
     return tiny.trained_denoiser(tmp_path / "unet.safetensors", frames=4, fps=8, width=64, height=64)
 
 
@@ -85,6 +86,8 @@ def test_the_forecast_is_what_a_step_needs(path):
     assert (forecast.trained, forecast.frozen) == (sizes[True], sizes[False])
     assert forecast.gradients == forecast.average == sizes[True]
     assert forecast.optimizer == 2 * sizes[True]
+    vae, clip = hg.load_vae(path.parent / "vae.safetensors"), hg.load_clip(path.parent / "clip.safetensors")
+    assert forecast.networks == 4 * sum(weight.numel() for weight in (*vae.parameters(), *clip.parameters()))
     with LiveBytes(unet) as live:
         generator = torch.Generator().manual_seed(0)
         x = torch.randn(1, 4, 4, 8, 8, generator=generator)
@@ -115,12 +118,16 @@ def test_the_command_prints_the_forecast(path, capsys):
         str(path),
         "--data",
         str(path.parent),
+        "--vae",
+        "mini",
+        "--clip",
+        "mini",
         "--out",
         str(path.parent / "out"),
         "--dry-run",
     ]
     cli.main(arguments)
     parts = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert set(parts) == {"frozen", "trained", "gradients", "optimizer", "average", "activations", "total"}
+    assert set(parts) == {"frozen", "trained", "gradients", "optimizer", "average", "activations", "networks", "total"}
     assert all(value.endswith(" GB") for value in parts.values())
     assert not (path.parent / "out").exists()
