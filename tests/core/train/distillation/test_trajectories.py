@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from higen_core.diffusion.schedule import timesteps
 from higen_core.models.info import ModelInfo
 from higen_core.train.data.data_set import video_data_set
 from higen_core.train.data.loader import BatchStream
+from higen_core.train.distillation import trajectories
 from higen_core.train.distillation.conditions import ConditionSource, random_cues
 from higen_core.train.distillation.config import DistillTraining
 from higen_core.train.distillation.student import StudentBatches, teacher_of
@@ -99,6 +101,16 @@ def test_batches_are_the_same_in_every_run_and_files_are_made_when_they_are_need
     assert len(list(first.files.folder.glob("*.pt"))) == 2
     first(5, 2)
     assert len(list(first.files.folder.glob("*.pt"))) == 3
+
+
+def test_each_process_makes_a_file_when_one_is_needed(make, monkeypatch):
+    """The second of two processes, when the third file is needed: the fourth is its part."""
+    own = SimpleNamespace(num_processes=2, process_index=1, wait_for_everyone=lambda: None)
+    monkeypatch.setattr(trajectories, "process", lambda: own)
+    files = make().files
+    files._provide(3)
+    assert [path.stem for path in sorted(files.folder.glob("*.pt"))] == ["00001", "00003"]
+    assert files.ready == 4
 
 
 def test_the_teacher_samples_in_the_process_of_the_training(make):

@@ -48,6 +48,13 @@ def test_the_file_has_the_adapters_of_the_target_only(tmp_path, videos, target):
     assert ("loss/image" in tags(tmp_path / "lora")) is (target == "appearance")
 
 
+def test_a_dora_on_quantized_weights_is_resumed(tmp_path, videos):
+    train(**options(tmp_path, videos, base="int8", dora=True))
+    train(**options(tmp_path, videos, base="int8", dora=True, steps=3))
+    assert list(scalars(tmp_path / "lora", "loss/video")) == [1, 2, 3]
+    assert torch.load(tmp_path / "lora" / "state.pt", weights_only=True)["frozen"]
+
+
 def tags(folder: Path) -> list[str]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedType
 from torch import nn
 
 from higen_core.train.config import LoopConfig
@@ -81,6 +83,12 @@ def test_the_average_of_weights_in_bf16_is_in_fp32(tmp_path):
     assert torch.equal(exported, average.bfloat16())
     assert not torch.equal(average, average.bfloat16().float())
     assert losses[-1] < losses[0]
+
+
+def test_optimizers_that_cannot_be_sharded_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(Accelerator, "distributed_type", DistributedType.FSDP)
+    with pytest.raises(ValueError, match="optimizer prodigy cannot be sharded"):
+        run(tmp_path, "prodigy", lr=1.0)
 
 
 @pytest.mark.parametrize(("optimizer", "package"), [("adamw8bit", "torchao"), ("prodigy", "prodigyopt")])
