@@ -49,6 +49,7 @@ class Editor:
         self.page.goto(self.server.url)
         self.page.wait_for_selector("[data-testid=queue-button]")
         self.page.wait_for_function("window.app?.vueAppReady && app.graph")
+        self.page.add_style_tag(content=".p-toast-bottom-center { display: none }")  # about a change of the renderer
 
     def start_over(self, renderer: str) -> None:
         """Shows an empty graph with one of RENDERERS, and closes all other workflows. Much faster than `open`."""
@@ -91,6 +92,34 @@ class Editor:
             }""",
             [node_type, x, y],
         )
+
+    def box(self, node: int) -> dict[str, float]:
+        """A node's body and title in pixels of the page: its element in Nodes 2.0, else as LiteGraph draws it."""
+        if self.renderer == "vue":
+            return self.page.locator(f"[data-node-id='{node}']").bounding_box()
+        return self.page.evaluate(
+            """id => {
+                const { pos, size } = app.graph.getNodeById(id);
+                const { left, top } = app.canvas.canvas.getBoundingClientRect();
+                const { scale, offset } = app.canvas.ds;
+                const title = LiteGraph.NODE_TITLE_HEIGHT;
+                return {
+                    x: left + (pos[0] + offset[0]) * scale, y: top + (pos[1] - title + offset[1]) * scale,
+                    width: size[0] * scale, height: (size[1] + title) * scale,
+                };
+            }""",
+            node,
+        )
+
+    def drag_corner(self, node: int, right: int, down: int) -> None:
+        """Resizes a node with the mouse, by pixels of the page."""
+        box = self.box(node)
+        x, y = box["x"] + box["width"] - 3, box["y"] + box["height"] - 3
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + right, y + down, steps=8)
+        self.page.mouse.up()
+        self.page.wait_for_timeout(400)
 
     def workflow(self) -> dict:
         """The workflow as the editor would save it now."""

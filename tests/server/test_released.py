@@ -89,6 +89,7 @@ def write_lora(path: Path, config: hg.UNetConfig) -> None:
     save_file(tensors, path)
 
 
+@pytest.mark.slow
 def test_both_stages_run_in_ksampler_with_a_lora(released, capsys):
     server, prompt, sizes = released
     write_lora(server.base / "models/loras/random.safetensors", sizes.unet)

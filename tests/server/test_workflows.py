@@ -7,10 +7,16 @@ from ..comfyui.paths import WORKFLOWS
 from ..comfyui.workflow import load_prompt
 
 OTHER_WEIGHTS = ("_released", "stock_sampler_prior")  # test_released.py and test_cue_workflows.py
+RUN_IN_CUE_WORKFLOWS = ("decouple_grid", "long_video", "loop", "motion_transfer", "storyboard")
 BUNDLED = [path for path in sorted(WORKFLOWS.glob("*.json")) if not path.stem.endswith(OTHER_WEIGHTS)]
 
 
-@pytest.mark.parametrize("workflow_file", BUNDLED, ids=lambda path: path.stem)
+def case(path):
+    """A workflow; one that test_cue_workflows.py runs too is slow here."""
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in RUN_IN_CUE_WORKFLOWS else [])
+
+
+@pytest.mark.parametrize("workflow_file", map(case, BUNDLED))
 def test_a_workflow_runs_and_saves_its_files(server, workflow_file):
     run = server.run(*load_prompt(workflow_file, server.object_info()))
     assert run.ending == "success", run.error

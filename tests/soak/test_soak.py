@@ -20,6 +20,7 @@ def findings(rows: list[Row]) -> list[str]:
     return [finding for row in rows for finding in row.findings]
 
 
+@pytest.mark.slow
 def test_queued_runs_end_as_they_should_and_leave_nothing_behind(server):
     assert findings(runs.rows_of(server, 12, growth=SHARE)) == []
 

@@ -90,6 +90,7 @@ def test_touch(chromium, server, renderer):
     page = chromium.new_page(viewport={"width": 1280, "height": 900}, has_touch=True)
     page.set_default_timeout(60_000)
     editor = Editor(page, server, renderer)
+    editor.start_over(renderer)
     schedule = add_schedule(editor)
     page.touchscreen.tap(*schedule.place(0.4, 0.8))
     assert len(schedule.points()) == 3

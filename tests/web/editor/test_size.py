@@ -45,7 +45,7 @@ def test_it_works_in_the_whole_workflow_at_any_zoom(editor):
 def test_it_fits_a_node_of_any_size(schedule, size):
     schedule.page.evaluate(RESIZE, [schedule.node, size])
     schedule.page.wait_for_timeout(400)
-    inside, outside = schedule.panel.bounding_box(), node_box(schedule)
+    inside, outside = schedule.panel.bounding_box(), schedule.editor.box(schedule.node)
     assert inside["width"] >= 180
     assert inside["height"] >= 280
     assert inside["x"] >= outside["x"]
@@ -58,20 +58,10 @@ def test_it_fits_a_node_of_any_size(schedule, size):
     check_use(schedule)
 
 
-def drag_corner(schedule, right, down):
-    node = node_box(schedule)
-    corner = node["x"] + node["width"] - 3, node["y"] + node["height"] - 3
-    schedule.page.mouse.move(*corner)
-    schedule.page.mouse.down()
-    schedule.page.mouse.move(corner[0] + right, corner[1] + down, steps=8)
-    schedule.page.mouse.up()
-    schedule.page.wait_for_timeout(400)
-
-
 def test_dragging_the_corner_of_the_node_resizes_the_plot(schedule):
-    drag_corner(schedule, 0, 60)  # a new node of Nodes 2.0 is saved as lower than its content
+    schedule.editor.drag_corner(schedule.node, 0, 60)  # a new node of Nodes 2.0 is saved as lower than its content
     before = schedule.plot.bounding_box()
-    drag_corner(schedule, 150, 60)
+    schedule.editor.drag_corner(schedule.node, 150, 60)
     after = schedule.plot.bounding_box()
     assert after["width"] == pytest.approx(before["width"] + 150, abs=6)
     assert after["height"] == pytest.approx(before["height"] + 60, abs=6)
@@ -96,23 +86,3 @@ def test_a_wider_node_has_a_wider_plot(schedule):
     assert schedule.plot.bounding_box()["width"] > before + 200
     schedule.click(0.6, 0.25)
     assert schedule.points()[1] == [0.6, pytest.approx(0.25, abs=0.02)]
-
-
-def node_box(curves: Curves) -> dict[str, float]:
-    """The node's body and title in pixels of the page: its element in Vue, else as LiteGraph draws it."""
-    if curves.editor.renderer == "vue":
-        return curves.page.locator(f"[data-node-id='{curves.node}']").bounding_box()
-    x, y, width, height = curves.page.evaluate(
-        """id => {
-            const { pos, size } = app.graph.getNodeById(id);
-            const { left, top } = app.canvas.canvas.getBoundingClientRect();
-            const { scale, offset } = app.canvas.ds;
-            const title = LiteGraph.NODE_TITLE_HEIGHT;
-            return [
-                left + (pos[0] + offset[0]) * scale, top + (pos[1] - title + offset[1]) * scale,
-                size[0] * scale, (size[1] + title) * scale,
-            ];
-        }""",
-        curves.node,
-    )
-    return {"x": x, "y": y, "width": width, "height": height}

@@ -9,6 +9,12 @@ from ...comfyui.browser import EMPTY
 from ...comfyui.paths import WORKFLOWS
 
 OURS = json.loads((WORKFLOWS / "text_to_video.json").read_text())
+FEW_STEPS = """() => {
+    for (const { widgets } of app.graph._nodes)
+        for (const widget of widgets ?? []) if (widget.name === "steps") widget.value = 2;
+    app.canvas.emitBeforeChange();
+    app.canvas.emitAfterChange();
+}"""
 STOCK = """() => {
     const [images, preview] = ["EmptyImage", "PreviewImage"].map((type, i) => {
         const node = LiteGraph.createNode(type);
@@ -42,8 +48,7 @@ def edit(editor, graph: str) -> None:
 
 def load(editor, graph: str) -> None:
     editor.load(OURS if graph == "ours" else EMPTY)
-    if graph == "stock":
-        editor.page.evaluate(STOCK)
+    editor.page.evaluate(FEW_STEPS if graph == "ours" else STOCK)
     editor.page.wait_for_timeout(500)
 
 
@@ -114,8 +119,6 @@ def test_undo_after_a_run_keeps_what_the_run_showed(editor):
 SHRINK_TO_FIT = """() => {
     const node = app.graph._nodes.find(node => node.type === "HiGenTemporalSampler");
     node.setSize([node.size[0], node.computeSize()[1]]);
-    for (const { widgets } of app.graph._nodes)
-        for (const widget of widgets ?? []) if (widget.name === "steps") widget.value = 2;
     app.canvas.emitBeforeChange();
     app.canvas.emitAfterChange();
 }"""

@@ -13,7 +13,7 @@ WORKFLOW = json.loads((WORKFLOWS / "text_to_video.json").read_text())
 UNUSED_MOTION = itertools.count(300)  # the server answers at once for the inputs of an earlier run
 RESULTS = """() => [".hc-measured", ".higen-preview video", ".hp-text"].filter(part => document.querySelector(part))"""
 MORE_STEPS = """() => { app.graph._nodes.find(n => n.comfyClass === "HiGenTemporalSampler")
-    .widgets.find(w => w.name === "steps").value = 60; }"""
+    .widgets.find(w => w.name === "steps").value = 30; }"""
 (LOADER,) = (node for node in WORKFLOW["nodes"] if node["type"] == "HiGenLoader")
 SEND_DURING_NEXT_LOAD = """node => {
     let sent = false;

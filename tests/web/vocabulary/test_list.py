@@ -6,6 +6,7 @@ import pytest
 
 from ...comfyui.paths import WORKFLOWS
 from ...comfyui.server import PACK_FOLDER
+from ...comfyui.versions import OLD_FRONTEND
 
 WORKFLOW = json.loads((WORKFLOWS / "text_to_video.json").read_text())
 SET = """([type, name, value]) => {
@@ -79,6 +80,8 @@ def test_the_list_scrolls_by_itself(editor, words):
 
 
 def test_a_loader_with_room_shows_all_examples(editor, words):
+    if editor.renderer == "vue" and OLD_FRONTEND:
+        pytest.skip("this frontend draws Vue nodes as high as their content")
     editor.page.wait_for_function(f"() => !({WHOLE})()")
     editor.page.evaluate(ENLARGE)
     editor.page.wait_for_function(WHOLE)

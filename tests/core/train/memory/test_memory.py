@@ -98,6 +98,7 @@ def test_the_forecast_is_what_a_step_needs(path):
     assert forecast.gradients + forecast.activations == pytest.approx(live.peak, rel=0.1)
 
 
+@pytest.mark.slow
 def test_what_saves_memory_does_so_in_the_forecast(path):
     plain = lora_forecast(lora_config(path))
     assert lora_forecast(lora_config(path, checkpointing=True)).activations < 0.5 * plain.activations

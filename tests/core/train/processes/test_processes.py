@@ -83,6 +83,7 @@ def test_two_processes_have_the_losses_of_one_with_the_same_global_batch(one_pro
         torch.testing.assert_close(weight, expected[name], atol=2e-3, rtol=0)
 
 
+@pytest.mark.slow
 def test_one_process_resumes_the_run_of_two(one_process, videos, tmp_path):
     trained(2, tmp_path, videos, steps=5)
     check_same_losses(trained(1, tmp_path, videos, accumulate=2), one_process)
@@ -99,6 +100,7 @@ def test_sharded_weights_train_save_and_resume_like_whole_ones(one_process, vide
     check_same_losses(trained(1, tmp_path, videos, accumulate=2), one_process)
 
 
+@pytest.mark.slow
 def test_an_interrupt_stops_both_processes_after_the_same_step_and_saves(videos, tmp_path):
     config = write_config(tmp_path, videos, steps=100_000, every=3)
     process = start(2, "higen_core.train", "denoiser", "--config", config, "--out", tmp_path)
@@ -139,6 +141,7 @@ def lora_of_one_process(tmp_path_factory, videos) -> Path:
     return lora_trained(1, tmp_path_factory.mktemp("lora"), videos, accumulate=2)
 
 
+@pytest.mark.slow
 def test_two_processes_train_the_lora_of_one(lora_of_one_process, videos, tmp_path):
     check_same_lora(lora_trained(2, tmp_path, videos), lora_of_one_process)
 
