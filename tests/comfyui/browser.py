@@ -16,6 +16,14 @@ from .server import ComfyServer
 RENDERERS = ("litegraph", "vue")  # the classic canvas and "Nodes 2.0"
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
 FLAGS += "--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required".split()
+NO_BANNERS = """
+    localStorage.setItem("vueNodesBannerDismissed", "true");
+    addEventListener("DOMContentLoaded", () => {
+        const style = document.createElement("style");
+        style.textContent = ".p-toast-bottom-center { display: none }"; // about a change of the renderer
+        document.head.append(style);
+    });
+"""
 EMPTY = {"version": 0.4, "nodes": [], "links": [], "groups": [], "last_node_id": 0, "last_link_id": 0}
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -45,11 +53,10 @@ class Editor:
             "Comfy.VueNodes.Enabled": self.renderer == "vue",
         }
         self.server.post("/settings", json=settings).raise_for_status()
-        self.page.add_init_script("localStorage.setItem('vueNodesBannerDismissed', 'true')")
+        self.page.add_init_script(NO_BANNERS)
         self.page.goto(self.server.url)
         self.page.wait_for_selector("[data-testid=queue-button]")
         self.page.wait_for_function("window.app?.vueAppReady && app.graph")
-        self.page.add_style_tag(content=".p-toast-bottom-center { display: none }")  # about a change of the renderer
 
     def start_over(self, renderer: str) -> None:
         """Shows an empty graph with one of RENDERERS, and closes all other workflows. Much faster than `open`."""

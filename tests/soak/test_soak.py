@@ -33,6 +33,7 @@ def test_mutated_prompts_give_errors_that_name_the_input(server):
     assert findings(through_server.rows_of(server, 6)) == []
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_no_half_file(tmp_path):
     assert findings(kills.campaign(tmp_path, 1)) == []
 

@@ -55,6 +55,14 @@ def test_the_curve_editor_draws_the_constants_of_the_model(editor):
     assert "Appearance 0.00" in readout.inner_text()
 
 
+PLOT_BOXES = """() => {
+    const grid = document.querySelector("svg.hc-plot .hc-grid");
+    const box = part => part.getBoundingClientRect();
+    const shades = [...grid.querySelectorAll(".hc-beyond")].map(box).map(({ y, height }) => ({ y, height }));
+    return [shades, [...grid.querySelectorAll("line.hc-major")].map(line => box(line).y)];
+}"""
+
+
 def test_motion_beyond_the_reach_of_the_model_is_shaded(editor):
     reach = motion_reach(read_info("mini"))
     editor.load(WORKFLOW)
@@ -62,9 +70,7 @@ def test_motion_beyond_the_reach_of_the_model_is_shaded(editor):
     label = editor.page.locator(".hc-beyond-label")
     label.wait_for()
     assert label.text_content() == f"motion beyond the reach of the model ({reach[1]:.0f})"
-    plot = editor.page.locator("svg.hc-plot .hc-grid")
-    low, high = (shade.bounding_box() for shade in plot.locator(".hc-beyond").all())
-    lines = [line.bounding_box()["y"] for line in plot.locator("line.hc-major").all()]
+    (low, high), lines = editor.page.evaluate(PLOT_BOXES)
     top, bottom = min(lines), high["y"] + 1000 / (1000 - reach[1]) * high["height"]
     assert high["y"] == pytest.approx(top, abs=1.5)
     assert low["y"] + low["height"] == pytest.approx(bottom, abs=1.5)

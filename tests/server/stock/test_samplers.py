@@ -77,6 +77,7 @@ def test_nodes_that_change_a_model_take_effect_in_both_samplers(server, graph, p
     assert least <= difference(stock, plain) <= most
 
 
+@pytest.mark.slow
 def test_accelerated_videos_are_like_those_of_fifty_steps(server, graph):
     """In the easy sampler with mini's schedule, and in ComfyUI's sampler with a guidance that is forecast."""
     exact = graph.easy(steps=50, appearance_cfg=0.0), graph.ksampler(steps=10)

@@ -94,6 +94,7 @@ def prompts_of(editor, graph: str) -> list[int]:
     return [after - before for before, after in itertools.pairwise(counts)]
 
 
+@pytest.mark.slow  # and so alone: on a busy machine, a page in Nodes 2.0 may notice the height of a node too late
 @pytest.mark.parametrize("count", [steps_of, prompts_of])
 def test_counts_are_no_more_than_those_of_a_stock_workflow(editor, count):
     """A stock node that grows with its first picture adds one."""
