@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import torch
@@ -223,6 +224,10 @@ def compile_layers(unet: UNet, **options: Any) -> None:
         unet: a network with the layers of torch. A host with layers of its own has its own ways to compile.
         options: of `torch.compile`, such as mode="max-autotune-no-cudagraphs".
     """
+    if (
+        "recompile_limit" in signature(torch.compile).parameters
+    ):  # else torch leaves the ninth size and later ones as is
+        options = {"recompile_limit": sum(1 for _ in unet.modules())} | options
     for layer in unet.modules():
         for kind in CHUNKED:
             if isinstance(layer, kind):

@@ -110,7 +110,7 @@ class HigenModel(BaseModel):
         return hg.activations(config, *size, self.computes_in, chunk)
 
     def extra_conds_shapes(self, **conditioning: Any) -> dict[str, list[int]]:
-        """What `memory_required` is told of a conditioning before sampling: whether it is a clip's."""
+        """What `memory_required` receives of a conditioning before sampling: whether it is a clip's."""
         return {"cues": [1]} if conditioning.get(KEY) else {}
 
     def _apply_model(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from comfy_api.latest import io
 
@@ -53,92 +54,91 @@ class HiGenAccelerate(io.ComfyNode):
         return io.NodeOutput(accelerated(model, acceleration))
 
 
+def part(kind: type, name: str, **options: Any) -> io.Input:
+    """An optional input under "advanced"."""
+    return advanced(kind.Input(name, optional=True, **options))
+
+
 def guidance_inputs() -> list[io.Input]:
     """When the null branches of the guidance are evaluated."""
     return [
-        advanced(entry)
-        for entry in (
-            io.Int.Input(
-                "guidance_every",
-                default=OF_PRESET,
-                min=0,
-                max=1000,
-                optional=True,
-                tooltip="Steps from one evaluation of the guidance to the next; it is forecast in between. 0 is as the "
-                "preset has it. This and the inputs below replace the preset's schedule.",
-            ),
-            io.Int.Input(
-                "guidance_order",
-                default=1,
-                min=0,
-                max=3,
-                optional=True,
-                tooltip="Degree of the polynomial in log-SNR that forecasts the guidance: 0 keeps the last.",
-            ),
-            io.Float.Input(
-                "guidance_start",
-                default=0.0,
-                min=0.0,
-                max=1.0,
-                step=0.01,
-                optional=True,
-                tooltip="Fraction of the steps, 0 to 1, at which guidance starts.",
-            ),
-            io.Float.Input(
-                "guidance_end",
-                default=1.0,
-                min=0.0,
-                max=1.0,
-                step=0.01,
-                optional=True,
-                tooltip="Fraction of the steps, 0 to 1, at which guidance ends.",
-            ),
-            io.Float.Input(
-                "agreement",
-                default=0.0,
-                min=0.0,
-                max=1.0,
-                step=0.005,
-                round=0.001,
-                optional=True,
-                tooltip="The guidance is not evaluated any more once it changes the prediction by less than this "
-                "fraction: 0 is never.",
-            ),
-        )
+        part(
+            io.Int,
+            "guidance_every",
+            default=OF_PRESET,
+            min=0,
+            max=1000,
+            tooltip="Steps from one evaluation of the guidance to the next; it is forecast in between. 0 is as the "
+            "preset has it. This and the inputs below replace the preset's schedule.",
+        ),
+        part(
+            io.Int,
+            "guidance_order",
+            default=1,
+            min=0,
+            max=3,
+            tooltip="Degree of the polynomial in log-SNR that forecasts the guidance: 0 keeps the last.",
+        ),
+        part(
+            io.Float,
+            "guidance_start",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip="Fraction of the steps, 0 to 1, at which guidance starts.",
+        ),
+        part(
+            io.Float,
+            "guidance_end",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip="Fraction of the steps, 0 to 1, at which guidance ends.",
+        ),
+        part(
+            io.Float,
+            "agreement",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.005,
+            round=0.001,
+            tooltip="The guidance is not evaluated any more once it changes the prediction by less than this "
+            "fraction: 0 is never.",
+        ),
     ]
 
 
 def forecast_inputs() -> list[io.Input]:
     """When the model is evaluated at all."""
     return [
-        advanced(entry)
-        for entry in (
-            io.Int.Input(
-                "evaluate_every",
-                default=1,
-                min=1,
-                max=1000,
-                optional=True,
-                tooltip="Steps from one evaluation of the model to the next; its prediction is forecast in between.",
-            ),
-            io.Int.Input(
-                "order",
-                default=1,
-                min=0,
-                max=3,
-                optional=True,
-                tooltip="Degree of the polynomial in log-SNR that forecasts the prediction: 0 keeps the last.",
-            ),
-            io.Float.Input(
-                "gate",
-                default=0.0,
-                min=0.0,
-                max=1.0,
-                step=0.005,
-                round=0.001,
-                optional=True,
-                tooltip="A forecast that changes the prediction by more than this fraction is replaced by an "
-                "evaluation: 0 is no limit.",
-            ),
-        )
+        part(
+            io.Int,
+            "evaluate_every",
+            default=1,
+            min=1,
+            max=1000,
+            tooltip="Steps from one evaluation of the model to the next; its prediction is forecast in between.",
+        ),
+        part(
+            io.Int,
+            "order",
+            default=1,
+            min=0,
+            max=3,
+            tooltip="Degree of the polynomial in log-SNR that forecasts the prediction: 0 keeps the last.",
+        ),
+        part(
+            io.Float,
+            "gate",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.005,
+            round=0.001,
+            tooltip="A forecast that changes the prediction by more than this fraction is replaced by an "
+            "evaluation: 0 is no limit.",
+        ),
     ]

@@ -17,7 +17,7 @@ from ...diffusion.schedule import timesteps
 from ...models.clip import CLIP
 from ...models.info import ModelInfo
 from ...models.unet import UNet
-from ...weights.checkpoint import load_unet, save_network
+from ...weights.checkpoint import load_unet, read_info, save_network
 from ...weights.lora import save_lora
 from ..checkpoint import fingerprint, trainable
 from ..data.clips import Pool
@@ -126,5 +126,5 @@ def main(config: DistillTraining) -> None:
     """Distils on captions, first frames and cues of videos."""
     torch.manual_seed(config.seed)
     vae, clip = frozen_networks(config)
-    info = load_unet(config.init).info
+    info = read_info(config.init)
     run(config, clip, video_data_set(config, vae, clip, info).clips, info)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ...weights.checkpoint import load_unet
+from ...weights.checkpoint import read_info
 from ..data.clips import LatentEncoder
 from ..denoiser import frozen_networks
 from ..distillation.student import run
@@ -17,7 +17,7 @@ def main(config: SpriteDistillTraining) -> None:
     """Each file of trajectories is drawn from one file of clips more than the file before it."""
     torch.manual_seed(config.seed)
     vae, clip = frozen_networks(config)
-    info = load_unet(config.init).info
+    info = read_info(config.init)
     encoder = LatentEncoder(vae, clip, MOTION_SCALE, info.similarity_floor or 0.0)
     clips = SpriteClips(
         config.out / "clips",

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch._dynamo
 
 from higen_core import compile_layers, load_unet
 
@@ -10,7 +11,8 @@ from .. import golden
 
 @torch.no_grad()
 @pytest.mark.medium
-def test_compiled_layers_give_the_same_output(monkeypatch):
+@torch._dynamo.config.patch(fail_on_recompile_limit_hit=True)  # torch would run further layers without compiling them
+def test_compiled_layers_give_the_same_output():
     unet = load_unet(golden.path("unet_small_weights"))
     inputs = golden.cases("unet_small_cases", "temporal.")
     inputs.pop("out")

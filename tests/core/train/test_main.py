@@ -44,7 +44,7 @@ def test_what_is_wrong_is_printed_without_a_traceback(tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_a_full_disk_is_told_without_a_traceback(tmp_path, monkeypatch, capsys):
+def test_a_full_disk_is_an_error_without_a_traceback(tmp_path, monkeypatch, capsys):
     def run(training, config):
         raise not_written(tmp_path / "state.pt", OSError("No space left on device"))
 
@@ -56,7 +56,7 @@ def test_a_full_disk_is_told_without_a_traceback(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("flags", "told", "status"),
+    ("flags", "message", "status"),
     [
         ({"height": 36}, "height must be multiples of 8, got 32x36", 2),
         ({"frames": None}, "frames is needed: it is not set", 2),
@@ -68,7 +68,7 @@ def test_a_full_disk_is_told_without_a_traceback(tmp_path, monkeypatch, capsys):
         ({"lr": 1e30, "steps": 3}, "the last checkpoint is kept", 1),
     ],
 )
-def test_errors_of_a_training_are_one_line_without_a_traceback(flags, told, status, tmp_path, monkeypatch, capsys):
+def test_errors_of_a_training_are_one_line_without_a_traceback(flags, message, status, tmp_path, monkeypatch, capsys):
     """Bad options and data that only the training notices, and a run that fails."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
@@ -83,7 +83,7 @@ def test_errors_of_a_training_are_one_line_without_a_traceback(flags, told, stat
         cli.main(["denoiser", "--config", str(config), "--out", str(tmp_path), *given])
     assert exit.value.code == status
     [line] = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
-    assert told in line and line.startswith("python -m higen_core.train: error: ")
+    assert message in line and line.startswith("python -m higen_core.train: error: ")
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch):
@@ -130,7 +130,7 @@ def test_without_the_package_of_a_data_set_the_error_says_where_it_is(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_optional_package_is_told_with_the_command_that_installs_it(tmp_path, monkeypatch, capsys):
+def test_a_missing_optional_package_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch, capsys):
     def run(training, config):
         raise ModuleNotFoundError("base = 'int8' needs torchao: pip install torchao", name="torchao")
 

@@ -11,7 +11,6 @@ from higen_core.train.lora.adapters import (
     add_lora,
     lora_tensors,
     target_layers,
-    without_lora,
 )
 from higen_core.train.lora.config import TARGETS
 from higen_core.weights.lora import save_lora
@@ -47,10 +46,8 @@ def test_the_file_gives_the_trained_network(path, tmp_path, target, dora):
     before = call(unet)
     add_lora(unet, target, rank=2, alpha=3, dora=dora)
     assert torch.allclose(call(unet), before, atol=1e-6)
-    after = call(trained(unet)).detach()
-    assert not torch.allclose(after, before, atol=2e-5)
-    with without_lora(unet):
-        assert torch.allclose(call(unet), before, atol=1e-6)
+    after = call(trained(unet, steps=20)).detach()
+    assert not torch.allclose(after, before, atol=1e-3)
     save_lora(tmp_path / "lora.safetensors", lora_tensors(unet), torch.float32)
     torch.testing.assert_close(call(hg.load_lora(hg.load_unet(path), tmp_path / "lora.safetensors")), after)
 

@@ -83,8 +83,8 @@ def test_entries_go_to_another_tracker_of_accelerate_by_its_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tracker", "told"), [("notes", "tracker must be one of .*wandb"), ("aim", "aim.* is not installed")]
+    ("tracker", "message"), [("notes", "tracker must be one of .*wandb"), ("aim", "aim.* is not installed")]
 )
-def test_a_tracker_that_cannot_be_used_is_named(tmp_path, tracker, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_tracker_that_cannot_be_used_is_named(tmp_path, tracker, message):
+    with pytest.raises(ValueError, match=message):
         run(tmp_path, tracker=tracker)
