@@ -7,7 +7,7 @@ frame, as these layers return it unchanged.
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,6 @@ from ...models.embedding import FrameEmbedding
 from ...models.temporal import TemporalConv, TemporalTransformer
 from ...models.unet import UNet
 from .config import TARGETS
-
-Module = TypeVar("Module", bound=nn.Module)
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 

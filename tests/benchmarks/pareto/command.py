@@ -75,7 +75,7 @@ def wall_ratios(sampler: Sampler, timed: list[Case], ways: list[Way]) -> dict[Wa
     video, decoding. All are sampled anew, in turn, so that they meet the same machine; medians over the prompts."""
     seconds: dict[Way, list[float]] = {}
     for case in timed:
-        prior = sampler.prior(case)[1]
+        prior = sampler.sample_prior(case)[1]  # not the one that was kept, which met another machine
         whole = prior + sum(sampler.sample(case, sampler.released).seconds)
         for way in ways:
             seconds.setdefault(way, []).append(whole / (prior + sum(sampler.sample(case, way).seconds)))

@@ -126,7 +126,7 @@ class Sampler:
 
     def prior(self, case: Case) -> tuple[Tensor, float]:
         """The latent (1, 4, h, w) of the released procedure, and the seconds it took."""
-        return _kept(self.cache / "prior" / self.released.folder / f"{case.number}.pt", lambda: self._prior(case))
+        return _kept(self.cache / "prior" / self.released.folder / f"{case.number}.pt", lambda: self.sample_prior(case))
 
     def video(self, case: Case, way: Way) -> Sample:
         """The video of a case, from the cache if it is there."""
@@ -154,7 +154,7 @@ class Sampler:
         return Sample(frames.half(), evaluations.count, *times)
 
     @torch.no_grad()
-    def _prior(self, case: Case) -> tuple[Tensor, float]:
+    def sample_prior(self, case: Case) -> tuple[Tensor, float]:
         text, start = self.model.clip.encode_text([case.prompt]), time.perf_counter()
         noise = hg.draw_noise(case.number, (1, 4, 1, self.side, self.side))
         options = self.released.options | {"guidance": self.info.sampling.prior_guidance}
