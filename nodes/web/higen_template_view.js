@@ -10,17 +10,28 @@ import { app } from "../../scripts/app.js";
 import { fittedView } from "./lib/page/template_view.js";
 
 const DRAWN_MS = 400; // the page has fitted the graph itself, and Nodes 2.0 has drawn its nodes where they belong
+const MOVES = ["wheel", "pointerdown", "keydown"]; // the user looks elsewhere, which is left as it is
+
+let opening; // the timer of the template that was opened last
+
+function leave() {
+  clearTimeout(opening);
+  for (const move of MOVES) removeEventListener(move, leave, true);
+}
 
 app.registerExtension({
   name: "HiGen.TemplateView",
 
   afterConfigureGraph() {
+    leave();
     const graph = app.rootGraph;
     if (!graph.extra?.ds?.template) return;
     delete graph.extra.ds.template;
-    setTimeout(() => {
+    opening = setTimeout(() => {
+      leave();
       if (app.canvas.graph === graph) fit(graph);
     }, DRAWN_MS);
+    for (const move of MOVES) addEventListener(move, leave, true);
   },
 });
 

@@ -25,6 +25,7 @@ NO_BANNERS = """
     });
 """
 EMPTY = {"version": 0.4, "nodes": [], "links": [], "groups": [], "last_node_id": 0, "last_link_id": 0}
+TEMPLATE_VIEW_MS = 500  # nodes/web/higen_template_view.js fits the view a moment after it was opened
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -83,6 +84,8 @@ class Editor:
     def load(self, workflow: dict) -> None:
         """Shows a workflow, as opening its file does."""
         self.page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
+        if workflow.get("extra", {}).get("ds", {}).get("template"):
+            self.page.evaluate("ms => new Promise(done => setTimeout(done, ms))", TEMPLATE_VIEW_MS)
         self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def add(self, node_type: str, x: int = 320, y: int = 120) -> int:

@@ -72,6 +72,7 @@ def changes(frames):
     return abs(frames[1:].astype(float) - frames[:-1]).mean(axis=(1, 2, 3))
 
 
+@pytest.mark.slow
 def test_a_long_video_stays_as_it_began(server, finished):
     _, run = finished("long_video")
     assert run.ending == "success", run.error

@@ -59,6 +59,7 @@ def test_the_workflow_has_the_settings_of_the_release(released):
     assert {prior["cfg"], video["cfg"], cues["motion"], cues["appearance"]} == {-1}
 
 
+@pytest.mark.slow
 def test_both_stages_run_and_the_video_is_of_the_released_size(released, capsys):
     server, prompt, sizes = released
     before = len(server.log())
@@ -116,6 +117,7 @@ def test_both_stages_run_in_ksampler_with_a_lora(released, capsys):
     assert peak < MAX_MEMORY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [8, 24, 40])
 def test_other_lengths_work(released, frames):
     server, prompt, sizes = released

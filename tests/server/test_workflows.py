@@ -7,7 +7,16 @@ from ..comfyui.paths import WORKFLOWS
 from ..comfyui.workflow import load_prompt
 
 OTHER_WEIGHTS = ("_released", "stock_sampler_prior")  # test_released.py and test_cue_workflows.py
-RUN_IN_CUE_WORKFLOWS = ("decouple_grid", "long_video", "loop", "motion_transfer", "storyboard")
+RUN_IN_CUE_WORKFLOWS = (
+    "decouple_grid",
+    "image_to_video",
+    "long_video",
+    "loop",
+    "motion_brush",
+    "motion_transfer",
+    "storyboard",
+    "video_to_video",
+)
 BUNDLED = [path for path in sorted(WORKFLOWS.glob("*.json")) if not path.stem.endswith(OTHER_WEIGHTS)]
 
 

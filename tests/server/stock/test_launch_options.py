@@ -12,7 +12,7 @@ LEAST_SIMILARITY = {"--force-fp32": 1.0, "--fp16-unet": 1.0, "--bf16-unet": 0.99
 """
 
 
-SLOW = ("--fp16-unet", "--bf16-unet")
+SLOW = ("--fp16-unet", "--bf16-unet", "--force-fp32")
 OPTIONS = [pytest.param(option, marks=[pytest.mark.slow] * (option in SLOW)) for option in LEAST_SIMILARITY]
 
 

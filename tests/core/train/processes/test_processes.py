@@ -75,6 +75,7 @@ def check_same_losses(folder: Path, expected: Path) -> None:
         assert curve == pytest.approx(expected_curve, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_losses_of_one_with_the_same_global_batch(one_process, videos, tmp_path):
     two_processes = trained(2, tmp_path, videos)
     check_same_losses(two_processes, one_process)
