@@ -5,7 +5,10 @@ import json
 import pytest
 
 from ..comfyui.paths import WORKFLOWS
+from .renderers import MOSTLY_NODES_2
 from .schedule import NODE
+
+pytestmark = MOSTLY_NODES_2
 
 HOSTILE = [1e9, -1e9, 1e308, "1e9", "", "text", None, True, [], [[1]], {"a": 1}]
 CURVES = [

@@ -3,6 +3,9 @@
 import pytest
 
 from ..comfyui.server import PACK_FOLDER
+from .renderers import MOSTLY_CLASSIC
+
+pytestmark = MOSTLY_CLASSIC
 
 PACK, STOCK = f"/extensions/{PACK_FOLDER}/made_up.js", "/assets/made_up.js"
 FILE = """

@@ -3,6 +3,9 @@
 import pytest
 
 from ..comfyui.versions import OLDEST, VERSION
+from .renderers import MOSTLY_CLASSIC
+
+pytestmark = MOSTLY_CLASSIC
 
 SEARCH = """query => {
     const { $pinia } = document.querySelector("#vue-app").__vue_app__.config.globalProperties;

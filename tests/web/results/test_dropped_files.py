@@ -5,7 +5,10 @@ import json
 import pytest
 
 from ...comfyui.paths import WORKFLOWS
+from ..renderers import MOSTLY_CLASSIC
 from .test_player import GRAPH, SHOWN
+
+pytestmark = MOSTLY_CLASSIC
 
 SET_COLOR = """color => { app.graph._nodes.find(node => node.type === "EmptyImage")
     .widgets.find(widget => widget.name === "color").value = color; }"""

@@ -5,6 +5,9 @@ import json
 import pytest
 
 from ...comfyui.paths import WORKFLOWS
+from ..renderers import MOSTLY_CLASSIC
+
+pytestmark = MOSTLY_CLASSIC
 
 SET = """([type, name, value]) => {
     app.graph._nodes.find(node => node.type === type).widgets.find(widget => widget.name === name).value = value;

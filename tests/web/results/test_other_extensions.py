@@ -5,7 +5,10 @@ import json
 import pytest
 
 from ...comfyui.paths import WORKFLOWS
+from ..renderers import MOSTLY_CLASSIC
 from ..schedule import NODE, Curves
+
+pytestmark = MOSTLY_CLASSIC
 
 PATH = "/extensions/earlier/earlier.js"
 ANSWERS_NOTHING = {

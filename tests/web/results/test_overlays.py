@@ -7,7 +7,10 @@ import re
 import pytest
 
 from ...comfyui.paths import WORKFLOWS
+from ..renderers import MOSTLY_NODES_2
 from ..schedule import NODE, Curves
+
+pytestmark = MOSTLY_NODES_2
 
 PULSE = {"points": [[0, 0.05], [0.5, 0.9], [1, 0.05]], "interpolation": "monotone_cubic"}
 # The bundled workflow without its samplers: video -> Cue Extractor -> Cue Schedule -> Preview Image.

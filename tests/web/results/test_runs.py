@@ -7,7 +7,10 @@ import pytest
 
 from ...comfyui.browser import Editor
 from ...comfyui.paths import WORKFLOWS
+from ..renderers import MOSTLY_CLASSIC
 from ..schedule import NODE, Curves
+
+pytestmark = MOSTLY_CLASSIC
 
 WORKFLOW = json.loads((WORKFLOWS / "text_to_video.json").read_text())
 UNUSED_MOTION = itertools.count(300)  # the server answers at once for the inputs of an earlier run
