@@ -31,6 +31,7 @@ LEFT_OUT := ^(torch|torchvision|torchaudio|comfyui-workflow-templates)([^a-zA-Z]
 COMFYUI_VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' $(COMFYUI_PATH)/comfyui_version.py)
 # The build of torch, such as cpu or cu130. A torchaudio of another build does not load.
 TORCH_BUILD = $(shell $(BIN)/python -c 'import torch; print(torch.__version__.partition("+")[2])')
+TORCH_VERSION = $(shell $(BIN)/python -c 'import torch; print(torch.__version__.partition("+")[0])')
 TORCHAUDIO_INDEX = $(or $(TORCH_INDEX_URL),$(if $(filter cpu,$(TORCH_BUILD)),https://download.pytorch.org/whl/cpu))
 
 .PHONY: help setup python system demo comfyui test test-fast test-all lint clean
@@ -80,9 +81,10 @@ $(COMFYUI_STAMP): $(COMFYUI_PATH)/main.py $(wildcard $(COMFYUI_PATH)/requirement
 	$(if $(filter-out 0.3.75,$(COMFYUI_VERSION)),$(INSTALL_TORCHAUDIO))
 	@rm -f $(STAMPS)/comfyui-* && touch $@  # each ComfyUI has its own frontend: another one must install it again
 
-# Without its dependencies, of which old wheels have one: another version of torch.
+# Up to 2.10 a torchaudio works with the torch of its own version only; one since then, with that torch and every later
+# one, for which there may be no torchaudio of the same version. Without its dependencies, since torch must stay.
 define INSTALL_TORCHAUDIO
-	$(PIP) --no-deps $(if $(TORCHAUDIO_INDEX),--extra-index-url $(TORCHAUDIO_INDEX)) torchaudio
+	$(PIP) --no-deps $(if $(TORCHAUDIO_INDEX),--extra-index-url $(TORCHAUDIO_INDEX)) "torchaudio<=$(TORCH_VERSION)"
 	@$(BIN)/python -c 'import torchaudio' || { \
 	  echo "ComfyUI $(COMFYUI_VERSION) needs a torchaudio of the build '$(TORCH_BUILD)' of torch: set TORCH_INDEX_URL to" \
 	    "the index that this torch is from, such as https://download.pytorch.org/whl/$(TORCH_BUILD)" >&2; exit 1; }
