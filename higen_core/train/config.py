@@ -75,8 +75,8 @@ class LoopConfig:
         if self.optimizer == "prodigy" and self.lr < 0.1:
             raise ValueError(f"lr is a factor of the learning rate that prodigy finds: set lr = 1, got {self.lr}")
         check_range(self, 0, 1, "ema")
-        check_range(self, 0, float("inf"), "steps", "warmup", "lr", "weight_decay", "workers")
-        check_range(self, 0, float("inf"), "sample_every", "eval_every")
+        names = ("steps", "warmup", "lr", "weight_decay", "workers", "sample_every", "eval_every")
+        check_range(self, 0, float("inf"), *names)
         check_range(self, 1, float("inf"), "accumulate", "every", "log_every")
 
     @property
@@ -201,6 +201,11 @@ class ClipTraining(ClipOptions, LoopConfig):
         self.check_clips()
         check_range(self, 0, 0.9, "held_out")
 
+    def take_from_mini(self) -> None:
+        """With mini's denoiser, the other networks are mini's if none are named."""
+        for name in ("vae", "clip") if self.init == "mini" else ():
+            object.__setattr__(self, name, getattr(self, name) or "mini")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation(ClipOptions):
@@ -232,11 +237,9 @@ class DenoiserTraining(ClipTraining):
         "fp32", "of what is trained: fp32, or bf16, with randomly rounded updates (torchao)", "refuse"
     )
     checkpointing: bool = option(False, "compute activations twice: much less memory, more time")
-
     videos: int = option(4, "clips per batch")
     images: int = option(16, "images per batch, for the spatial stage; 0: none")
     spatial_warmup_steps: int = option(1000, "first steps, on twice as many images and no clips")
-
     caption_dropout: float = option(0.1, "probability of an empty caption, for classifier-free guidance")
     cue_dropout: float = option(0.05, "probability of a null motion cue, and of a null appearance cue")
     prior_dropout: float = option(0.05, "probability of a prior faded by a random strength")
@@ -253,7 +256,6 @@ class DenoiserTraining(ClipTraining):
     )
     high_noise_prob: float = option(0.0, "probability of a clip at a time step of 600 or more, where motion is decided")
     timestep_power: float = option(0.7, "time steps are 1000 u^power, u uniform in 0..1; under 1: more noise")
-
     prompts: tuple[str, ...] = option((), "prompts of the samples while training; none: captions of the data")
     sample_steps: int = option(12, "denoising steps of a sample, with DPM-Solver++(2M)")
     sample_guidance: float = option(4.0, "guidance scale of a sample")
@@ -263,10 +265,8 @@ class DenoiserTraining(ClipTraining):
         check_choice(self, "weights", ("fp32", "bf16"))
         check_range(self, 0, 1, "caption_dropout", "cue_dropout", "prior_dropout")
         check_range(self, 0, 1, "static_clip_prob", "pause_prob", "high_noise_prob")
-        if self.static_clip_prob + self.pause_prob > 1:
-            raise ValueError(
-                f"static_clip_prob + pause_prob must be at most 1, got {self.static_clip_prob} + {self.pause_prob}"
-            )
+        if (total := self.static_clip_prob + self.pause_prob) > 1:
+            raise ValueError(f"static_clip_prob + pause_prob must be at most 1, got {total:g}")
         check_range(self, 0, float("inf"), "noise_correlation", "appearance_guidance")
         if self.timestep_spacing is not None:
             check_choice(self, "timestep_spacing", SPACINGS)

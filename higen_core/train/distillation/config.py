@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from ...diffusion.sampling import SAMPLERS
 from ..config import ClipTraining, check_choice, check_range, option
-from ..lora.config import take_from_mini
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,7 @@ class DistillTraining(ClipTraining):
     caption_dropout: float = option(0.03, "probability of an empty caption", "refuse")
 
     def __post_init__(self) -> None:
-        take_from_mini(self)
+        self.take_from_mini()
         super().__post_init__()
         for name in ("held_out", "eval_every", "sample_every"):
             if getattr(self, name):

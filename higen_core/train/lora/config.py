@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..config import ClipTraining, DenoiserTraining, check_choice, check_range, option
+from ..config import DenoiserTraining, check_choice, check_range, option
 
 TARGETS = ("motion", "appearance", "all")
 """What a LoRA changes: temporal layers; spatial layers and the text resampler; those and the per-frame embedding.
@@ -13,13 +13,6 @@ A DoRA leaves temporal convolutions as they are."""
 
 
 BASES = ("fp32", "bf16", "int8", "fp8")
-
-
-def take_from_mini(config: ClipTraining) -> None:
-    """With mini's denoiser, the other networks are mini's if none are named."""
-    if config.init == "mini":
-        for name in ("vae", "clip"):
-            object.__setattr__(config, name, getattr(config, name) or "mini")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +47,7 @@ class LoraTraining(DenoiserTraining):
     )
 
     def __post_init__(self) -> None:
-        take_from_mini(self)
+        self.take_from_mini()
         if self.target == "motion" and self.spatial_warmup_steps:
             raise ValueError("spatial_warmup_steps must be 0 with target motion, which does not change single images")
         if self.target == "motion":  # temporal layers have no gradients from single images

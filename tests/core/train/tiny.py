@@ -63,10 +63,10 @@ def trained_denoiser(path: Path, **info) -> Path:
 
 
 def toml(path: Path, network: dict | None = None, **options) -> Path:
-    """Writes a file of options and of the network's sizes."""
+    """Writes a file of options and, if there are any, of the network's sizes."""
     lines = [f"{name} = {_value(value)}" for name, value in options.items()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines + _table("network", network or {})) + "\n")
+    path.write_text("\n".join(lines + (_table("network", network) if network else [])) + "\n")
     return path
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..scenes import FPS, FRAMES, SIZE, Scene, caption, is_held_out, render, sample_content, sample_scene
 
-KINDS = ("zigzag", "turtle")
-ADVANCE, HEIGHT, PERIOD = 1.0, 4.5, 8
+KINDS = ("zigzag", "heart")
+ADVANCE, HEIGHT, PERIOD = 1.0, 6.0, 16
 """Of the zigzag: pixels to the right a frame, pixels above and below the start, frames from turn to equal turn."""
 
 
@@ -53,18 +53,18 @@ def zigzag_clip(rng: random.Random, held_out: bool = False) -> Clip:
     return Clip(replace(scene, start=(float(start[0]), float(start[1]))), text, start + way)
 
 
-def turtle_clip(rng: random.Random, held_out: bool = False) -> Clip:
+def heart_clip(rng: random.Random, held_out: bool = False) -> Clip:
     """The new object in a scene without a change of appearance."""
     while (scene := sample_scene(rng, held_out)).change != "none":
         pass
-    scene = replace(scene, object="turtle")
+    scene = replace(scene, object="heart")
     return Clip(scene, caption(scene, rng))
 
 
 def clips(kind: str, count: int, seed: int = 0, held_out: bool = False) -> list[Clip]:
     """The first clips of a kind, one of KINDS."""
     rng = random.Random(f"lora {kind} {seed} {held_out}")
-    make = {"zigzag": zigzag_clip, "turtle": turtle_clip}[kind]
+    make = {"zigzag": zigzag_clip, "heart": heart_clip}[kind]
     return [make(rng, held_out) for _ in range(count)]
 
 

@@ -20,7 +20,7 @@ from ..evaluation.template_matching import ALL_OBJECTS, match_frame, track_sprit
 from ..scenes import FPS, FRAMES
 from .clips import clips, zigzag
 
-GALLERY = "a turtle moving in a zigzag on a yellow background"
+GALLERY = "a heart moving in a zigzag on a yellow background"
 ZOOM = 2
 COMBINATIONS = {"mini": (), "motion": ("motion",), "appearance": ("appearance",), "both": ("motion", "appearance")}
 
@@ -48,10 +48,10 @@ def measure(bench: Bench, count: int) -> dict[str, float]:
     """The path and the new object that LoRAs teach, and on prompts without them, what mini could do before."""
     fidelity, _ = prompt_fidelity(bench, count)
     kept = {name: fidelity[name] for name in ("object_in_prior", "object_in_video", "background", "direction")}
-    taught = clips("turtle", count, bench.seed, held_out=True)
+    taught = clips("heart", count, bench.seed, held_out=True)
     priors = bench.decode(bench.priors([clip.caption for clip in taught]))
-    found = sum(match_frame(image, ALL_OBJECTS).object == "turtle" for image in priors)
-    return {"path_error_px": path_error(bench, count), "turtle": found / count} | kept
+    found = sum(match_frame(image, ALL_OBJECTS).object == "heart" for image in priors)
+    return {"path_error_px": path_error(bench, count), "heart": found / count} | kept
 
 
 def path_error(bench: Bench, count: int) -> float:

@@ -16,7 +16,7 @@ EMOJI = {
     "sunflower": "🌻", "cactus": "🌵", "rocket": "🚀", "car": "🚗", "balloon": "🎈", "basketball": "🏀",
     "pumpkin": "🎃", "ghost": "👻", "robot": "🤖", "burger": "🍔", "donut": "🍩", "snowman": "⛄",
 }  # fmt: skip
-NEW_EMOJI = {"turtle": "🐢"}
+NEW_EMOJI = {"heart": "❤"}
 """Emoji that mini does not know, for LoRAs that teach them."""
 SHAPES = ("circle", "square", "triangle", "star")
 COLORS = {

@@ -152,3 +152,25 @@ def test_a_lora_of_sharded_weights_is_that_of_whole_ones(lora_of_one_process, vi
     for steps in (2, 4):
         lora_trained(2, tmp_path, videos, "tests.core.train.processes.sharded", steps=steps)
     check_same_lora(tmp_path / "lora.safetensors", lora_of_one_process)
+
+
+def distilled(processes: int, folder: Path, videos: Path, **options) -> Path:
+    """The LoRA of a distillation that has ended."""
+    tiny.networks(folder)
+    info = {"motion_scale": 40_000.0, "appearance_guidance": 3.0, "timestep_spacing": "trailing"}
+    init = tiny.trained_denoiser(folder / "init.safetensors", frames=4, fps=8, width=32, height=32, **info)
+    few = {"student_steps": 2, "teacher_steps": 4, "file_size": 2, "batch": 2, "rank": 2, "steps": 4, "grow": 2}
+    common = {name: OPTIONS[name] for name in ("lr", "warmup", "shard_frames", "precision", "log_every")}
+    config = tiny.toml(folder / "options.toml", **common | few | {"data": videos, "init": init} | options)
+    finish(start(processes, "higen_core.train", "distill", "--config", config, "--out", folder))
+    return folder / "distilled.safetensors"
+
+
+@pytest.mark.slow
+def test_two_processes_distil_what_one_does(videos, tmp_path):
+    one, two = distilled(1, tmp_path / "one", videos, accumulate=2), distilled(2, tmp_path / "two", videos)
+    expected = load_file(one)
+    for name, value in load_file(two).items():
+        torch.testing.assert_close(value, expected[name], atol=2e-3, rtol=0)
+    curves = [scalars(file.parent / "distill", "loss/video") for file in (two, one)]
+    assert len(curves[0]) == 4 and curves[0] == pytest.approx(curves[1], rel=1e-4)
