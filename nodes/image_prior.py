@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 import torch
@@ -115,10 +116,10 @@ def unfamiliar(images: torch.Tensor, priors: list[dict], vae: Any) -> list[dict[
     if (known := getattr(vae, "pictures", None)) is None:
         return []
     decoded = torch.cat([vae.decode(prior["samples"]) for prior in priors]).to(images)
-    least = psnr(decoded, images).min()
+    least = psnr(decoded, images).min().item()
     if least >= known.psnr:
         return []
-    values = {"psnr": f"{least:.0f}", "least": f"{known.psnr:.0f}", "pictures": known.description}
+    values = {"psnr": str(math.floor(least)), "least": f"{known.psnr:.0f}", "pictures": known.description}
     logging.warning("HiGen: %s", UNFAMILIAR.format(**values))
     return [{"text": UNFAMILIAR, "values": values}]
 

@@ -8,7 +8,10 @@ from higen_pack.nodes.image_prior import HiGenImagePrior
 from higen_pack.nodes.models import folders
 from higen_pack.nodes.models.model import load_model
 from higen_pack.nodes.models.vae import load_vae
+from PIL import Image
+from torchvision.transforms.functional import to_tensor
 
+from ..comfyui.paths import EXAMPLE_INPUTS
 from . import networks
 from .test_samplers import sample_video
 
@@ -83,6 +86,21 @@ def test_a_picture_unlike_those_of_the_training_gets_a_note(caplog):
         assert float(note["values"]["psnr"]) < 24
         assert "an emoji or a simple shape" in note["text"].format(**note["values"])
     assert "unlike those that the model was trained on" in caplog.text
+
+
+def test_the_note_never_states_the_least_as_too_little(monkeypatch):
+    """23.7 dB where others have 24 or more reads as 23, not as 24."""
+    mini, picture = load_vae(folders.bundled("vae")), flat_and_noisy()[0]
+    monkeypatch.setattr("higen_pack.nodes.image_prior.psnr", lambda *_: torch.tensor([mini.pictures.psnr - 0.3]))
+    (note,) = HiGenImagePrior.execute(picture, mini, **WIDGETS).ui["higen_notes"]
+    assert note["values"] == {"psnr": "23", "least": "24", "pictures": mini.pictures.description}
+
+
+@pytest.mark.parametrize("name", ["higen_panda.png", "higen_panda_and_cat.png"])
+def test_the_pictures_of_the_example_workflows_are_like_those_of_the_training(name):
+    picture = to_tensor(Image.open(EXAMPLE_INPUTS / name).convert("RGBA")).permute(1, 2, 0)[None]
+    sizes = WIDGETS | {"width": 64, "height": 64, "background": "#78c878"}
+    assert HiGenImagePrior.execute(picture, load_vae(folders.bundled("vae")), **sizes).ui == {"higen_notes": []}
 
 
 def test_a_vae_that_does_not_state_its_pictures_gives_no_note(vae):

@@ -15,8 +15,11 @@ LAYOUT = """() => {
         const [width, height] = element ? [element.offsetWidth, element.offsetHeight - title] : node.size;
         return { name: `${node.type} ${node.id}`, box: [x, y - title, x + width, y + height] };
     });
-    const groups = app.graph._groups.map(({ title: name, pos: [x, y], size: [width, height] }) =>
-        ({ name, box: [x, y, x + width, y + height] }));
+    const context = document.createElement("canvas").getContext("2d");
+    const groups = app.graph._groups.map(({ title: name, pos: [x, y], size: [width, height], font_size: font }) => {
+        context.font = `${font}px Arial`;
+        return { name, box: [x, y, x + width, y + height], titleWidth: context.measureText(name).width };
+    });
     return { nodes, groups };
 }"""
 SCREEN_BOX = """box => {
@@ -82,6 +85,7 @@ def misplaced(nodes: list[dict], groups: list[dict]) -> list[str]:
 def test_a_template_opens_in_view_with_each_node_in_its_group(editor, file):
     nodes, groups = open_template(editor, file)
     assert misplaced(nodes, groups) == []
+    assert [group["name"] for group in groups if group["titleWidth"] > group["box"][2] - group["box"][0]] == []
     free = editor.page.evaluate(FREE)
     assert free[0] > 0 and free[1] > 0
     boxes = [editor.page.evaluate(SCREEN_BOX, part["box"]) for part in (*nodes, *groups)]

@@ -17,6 +17,7 @@ from ...comfyui.server import ComfyServer
 from ...comfyui.workflow import load_prompt
 
 OTHER_WEIGHTS = ("text_to_video_released", "stock_sampler_prior")
+SETTINGS = {"Comfy.NodeBadge.NodeSourceBadgeMode": "None", "Comfy.Workflow.ShowMissingModelsWarning": False}
 MAX_WIDTH = 1500  # pixels of an image; at this size a node's text can be read
 LEFT, TOP, RIGHT, BOTTOM = 80, 150, 40, 80  # pixels that the frontend's panels cover
 MARGIN = 16  # pixels around the graph
@@ -68,7 +69,7 @@ def main() -> None:
         ComfyServer(Path(folder)) as server,
         sync_playwright() as playwright,
     ):
-        server.post("/settings", json={"Comfy.NodeBadge.NodeSourceBadgeMode": "None"}).raise_for_status()
+        server.post("/settings", json=SETTINGS).raise_for_status()
         for name in names:
             browser = launch(playwright.chromium)
             page = browser.new_page(viewport={"width": MAX_WIDTH, "height": 1200})
