@@ -62,6 +62,11 @@ PLOT_BOXES = """() => {
     return [shades, [...grid.querySelectorAll("line.hc-major")].map(line => box(line).y)];
 }"""
 
+IN_FRONT = """selectors => {
+    const [front, back] = selectors.map(selector => document.querySelector(selector));
+    return Boolean(back.compareDocumentPosition(front) & Node.DOCUMENT_POSITION_FOLLOWING);
+}"""
+
 
 def test_motion_beyond_the_reach_of_the_model_is_shaded(editor):
     reach = motion_reach(read_info("mini"))
@@ -75,6 +80,9 @@ def test_motion_beyond_the_reach_of_the_model_is_shaded(editor):
     assert high["y"] == pytest.approx(top, abs=1.5)
     assert low["y"] + low["height"] == pytest.approx(bottom, abs=1.5)
     assert low["height"] == pytest.approx(reach[0] / 1000 * (bottom - top), abs=1.5)
+    box = label.bounding_box()
+    assert top <= box["y"] and box["y"] + box["height"] < high["y"] + high["height"] / 2, "clear of curves within reach"
+    assert editor.page.evaluate(IN_FRONT, [".hc-beyond-label", ".hc-overlay"])
     editor.screenshot("beyond-reach")
 
     editor.page.evaluate(SET, ["HiGenLoader", "weights", "no such file"])

@@ -26,7 +26,7 @@ NODES = {
     "stock_ksampler": ("HiGenApplyCues",),
     "custom_sampler": ("HiGenVideoNoise", "HiGenGuider"),
 }
-MOTION_CURVE = '{"points": [[0, 0.05], [0.4, 0.2], [0.66667, 0.85], [1, 0.1]], "interpolation": "monotone_cubic"}'
+MOTION_CURVE = '{"points": [[0, 0.05], [0.4, 0.2], [0.66667, 0.6], [1, 0.1]], "interpolation": "monotone_cubic"}'
 CORNER = (300, 140)  # pixels of the page, beside the frontend's panels
 MARGIN = 12  # pixels
 

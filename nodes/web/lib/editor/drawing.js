@@ -15,10 +15,11 @@ export class Drawing {
     this.id = id;
     this.grid = layer("grid");
     this.overlay = layer("overlay");
+    this.labels = layer("labels");
     this.cursor = makeCursor();
     this.tracks = Object.fromEntries(Object.keys(TRACKS).map((name) => [name, makeTrack(name)]));
     this.lines = svg("g", {}, ...Object.values(this.tracks).map(({ group }) => group));
-    this.element = svg("svg", { class: "hc-plot" }, this.grid, this.overlay, this.lines, this.cursor.group);
+    this.element = svg("svg", { class: "hc-plot" }, this.grid, this.overlay, this.labels, this.lines, this.cursor.group);
   }
 
   /**
@@ -50,8 +51,8 @@ export class Drawing {
     }
     elements.push(text("hc-frame", plot.left - 10, plot.bottom + 24, translate("frame"), "end"));
     elements.push(text("hc-small", plot.left - 10, plot.bottom + 34, translate("time"), "end"));
-    elements.push(...beyondLabel(reach, plot));
     this.grid.replaceChildren(...elements);
+    this.labels.replaceChildren(...beyondLabel(reach, plot));
   }
 
   /** Curves, their points and the values of the frames. The active curve is in front, with handles on its points. */
@@ -182,10 +183,11 @@ function beyondReach([least, most], plot) {
   return elements;
 }
 
+/** At the top of the shading, where few curves are, and in front of those that were measured. */
 function beyondLabel([, most], plot) {
   if (most >= MOTION_MAX) return [];
   const label = translate("motion beyond the reach of the model ({most})", { most: Math.round(most) });
-  return [text("hc-small hc-beyond-label", plot.right - 4, plot.py(most / MOTION_MAX) - 4, label, "end")];
+  return [text("hc-small hc-beyond-label", plot.right - 4, plot.top + 10, label, "end")];
 }
 
 const line = (kind, x1, y1, x2, y2) => svg("line", { class: kind, x1, y1, x2, y2 });
