@@ -39,7 +39,9 @@ function fit(graph) {
   const boxes = [...graph.nodes, ...graph.groups].map(({ boundingRect, pos, size }) =>
     boundingRect?.[2] ? [...boundingRect] : [...pos, ...size],
   );
-  const { scale, offset } = fittedView(boxes, app.canvas.canvas.getBoundingClientRect());
+  const canvas = app.canvas.canvas.getBoundingClientRect();
+  const run = document.querySelector("[data-testid=queue-button]")?.getBoundingClientRect();
+  const { scale, offset } = fittedView(boxes, canvas, run ? run.bottom - canvas.top : 0);
   app.canvas.ds.scale = scale;
   app.canvas.ds.offset[0] = offset[0];
   app.canvas.ds.offset[1] = offset[1];

@@ -92,6 +92,18 @@ def test_a_template_opens_in_view_with_each_node_in_its_group(editor, file):
     assert [box for box in boxes if not inside(box, free)] == []
 
 
+def test_a_template_opens_below_bars_that_a_banner_moves_down(editor):
+    run = editor.page.get_by_test_id("queue-button")
+    run.evaluate("button => button.style.transform = 'translateY(40px)'")
+    try:
+        _, groups = open_template(editor, WORKFLOWS / "text_to_video.json")
+        free = editor.page.evaluate(FREE)
+    finally:
+        run.evaluate("button => button.style.transform = ''")
+    boxes = [editor.page.evaluate(SCREEN_BOX, group["box"]) for group in groups]
+    assert [box for box in boxes if not inside(box, free)] == []
+
+
 def test_a_run_shows_moving_previews_and_nodes_stay_in_their_groups(editor):
     open_template(editor, WORKFLOWS / "text_to_video.json")
     editor.page.evaluate(FEW_STEPS, SEEDS[editor.renderer])

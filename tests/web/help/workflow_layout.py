@@ -1,7 +1,8 @@
 """`python -m tests.web.help.workflow_layout [NAME ...]` arranges the nodes of the workflows in their groups.
 
-Each node gets the height that it needs in both renderers, with room for its results; nodes with the same x are a column
-from top to bottom, as far apart as their titles need. ComfyUI 0.3.75 makes a graph larger for Nodes 2.0, so use a later
+Each node gets the height that it needs in both renderers, with room for its results; nodes of a group with the same x
+are a column from top to bottom, as far apart as their titles need; groups with the same x stand below each other, and
+all end at one height. ComfyUI 0.3.75 makes a graph larger for Nodes 2.0, so use a later
 one: `COMFYUI_PATH=... python -m tests.web.help.workflow_layout`.
 """
 
@@ -28,7 +29,7 @@ RESULTS = {
     "HiGenTemporalSampler": PREVIEW,
     "KSampler": PREVIEW,
     "SamplerCustomAdvanced": PREVIEW,
-    "PreviewImage": 340,
+    "PreviewImage": 220,
     "HiGenVideoCombine": 390,  # a square video and its controls
     "HiGenImagePrior": 30,  # notes
     "LoadImage": 90,  # in Nodes 2.0 of 0.3.75
@@ -65,21 +66,37 @@ def arrange(workflow: dict, heights: dict[int, float]) -> None:
         least = node["size"][1] if node["type"] in WRITTEN else 0
         needed = heights[node["id"]] + RESULTS.get(node["type"], 0)
         node["size"][1] = max(least, -(-needed // 10) * 10)
-    columns = {x: [n for n in workflow["nodes"] if n["pos"][0] == x] for x in {n["pos"][0] for n in workflow["nodes"]}}
-    bottom = max(stack(sorted(column, key=lambda node: node["pos"][1])) for column in columns.values())
-    for group in workflow["groups"]:
-        group["bounding"] = [group["bounding"][0], GROUP_TOP, group["bounding"][2], bottom + GAP - GROUP_TOP]
+    nodes, groups = workflow["nodes"], sorted(workflow["groups"], key=lambda group: group["bounding"][1])
+    members = {group["id"]: [node for node in nodes if inside(node, group["bounding"])] for group in groups}
+    lowest = {}
+    for group in groups:
+        x, _, width, _ = group["bounding"]
+        top = lowest[x]["bounding"][1] + lowest[x]["bounding"][3] + GAP if x in lowest else GROUP_TOP
+        bottom = stack(members[group["id"]], top + NODES_TOP - GROUP_TOP)
+        group["bounding"] = [x, top, width, bottom + GAP - top]
         group["font_size"] = FONT_SIZE
+        lowest[x] = group
+    bottom = max(box[1] + box[3] for box in (group["bounding"] for group in groups))
+    for group in lowest.values():
+        group["bounding"][3] = bottom - group["bounding"][1]
     workflow["extra"]["ds"] = view([group["bounding"] for group in workflow["groups"]])
 
 
-def stack(column: list[dict]) -> float:
-    """Puts nodes below each other. Returns the bottom of the last one."""
-    top = NODES_TOP
-    for node in column:
-        node["pos"][1] = top
-        top += node["size"][1] + TITLE + GAP
-    return top - TITLE - GAP
+def inside(node: dict, bounding: list[float]) -> bool:
+    """Whether the left upper corner of a node is in a group's box."""
+    return all(0 <= node["pos"][i] - bounding[i] <= bounding[i + 2] for i in (0, 1))
+
+
+def stack(nodes: list[dict], top: float) -> float:
+    """Puts the nodes of each column below each other, from `top`. Returns the bottom of the lowest one."""
+    bottoms = []
+    for x in {node["pos"][0] for node in nodes}:
+        y = top
+        for node in sorted((node for node in nodes if node["pos"][0] == x), key=lambda node: node["pos"][1]):
+            node["pos"][1] = y
+            y += node["size"][1] + TITLE + GAP
+        bottoms.append(y - TITLE - GAP)
+    return max(bottoms)
 
 
 def view(boxes: list[list[float]]) -> dict:

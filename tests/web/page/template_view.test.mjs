@@ -21,3 +21,10 @@ test("a tall graph fills the height beside the panels", () => {
 test("a small graph is not enlarged", () => {
   assert.equal(fittedView([[0, 0, 100, 100]], { width: 1280, height: 900 }).scale, 1);
 });
+
+test("a banner that moves the bars down moves the graph down", () => {
+  const boxes = [[-20, -20, 400, 1410]];
+  const { scale, offset } = fittedView(boxes, { width: 1280, height: 900 }, 125);
+  near(scale, (900 - 155 - 70) / 1410);
+  near((-20 + offset[1]) * scale, 155);
+});
