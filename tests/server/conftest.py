@@ -16,9 +16,3 @@ def info(server):
 def text_to_video(server):
     """API prompt and workflow of text_to_video.json."""
     return load_prompt(WORKFLOWS / "text_to_video.json", server.object_info())
-
-
-@pytest.fixture(params=sorted(WORKFLOWS.glob("*.json")), ids=lambda path: path.stem)
-def workflow_file(request):
-    """The path of each workflow of the pack."""
-    return request.param

@@ -3,7 +3,7 @@
 import pytest
 
 from ..comfyui.demo import saved_files
-from ..comfyui.workflow import load_prompt, only
+from ..comfyui.workflow import only
 
 PLAYING_VIDEO = """() => {
     const videos = [...document.querySelectorAll("video")];
@@ -15,27 +15,6 @@ def nodes_and_links(workflow):
     """Types and values of the nodes by id, and the links; without layout."""
     nodes = {node["id"]: (node["type"], node.get("widgets_values", [])) for node in workflow["nodes"]}
     return nodes, {tuple(link[1:5]) for link in workflow["links"]}
-
-
-def without_displays(prompt, info):
-    """A prompt without inputs that the editor's display widgets add, such as the preview of Load Video."""
-
-    def schema_inputs(node):
-        groups = info[node["class_type"]]["input"]
-        names = {*groups.get("required", {}), *groups.get("optional", {})}
-        return {name: value for name, value in node["inputs"].items() if name in names}
-
-    return {key: node | {"inputs": schema_inputs(node)} for key, node in prompt.items()}
-
-
-def test_a_workflow_loads_with_no_missing_node_and_no_error(editor, server, workflow_file):
-    prompt, workflow = load_prompt(workflow_file, server.object_info())
-    editor.load(workflow)
-    editor.fit()
-    editor.screenshot(f"loaded-{workflow_file.stem}")
-    assert editor.missing_types() == []
-    assert editor.errors == []
-    assert without_displays(editor.prompt(), server.object_info()) == prompt
 
 
 def test_a_queued_run_finishes_and_its_video_plays_on_the_node_and_restores_the_graph(editor, server, text_to_video):

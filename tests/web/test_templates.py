@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ..comfyui.paths import WORKFLOWS
+from ..comfyui.workflow import load_prompt
 
 OPEN = "([graph, name]) => app.loadGraphData(graph, true, true, name, { openSource: 'template' })"
 LAYOUT = """() => {
@@ -81,9 +82,22 @@ def misplaced(nodes: list[dict], groups: list[dict]) -> list[str]:
     return outside + [f"{a['name']} over {b['name']}" for a, b in pairs]
 
 
+def without_displays(prompt, info):
+    """A prompt without inputs that the editor's display widgets add, such as the preview of Load Video."""
+
+    def schema_inputs(node):
+        groups = info[node["class_type"]]["input"]
+        names = {*groups.get("required", {}), *groups.get("optional", {})}
+        return {name: value for name, value in node["inputs"].items() if name in names}
+
+    return {key: node | {"inputs": schema_inputs(node)} for key, node in prompt.items()}
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_template_opens_in_view_with_each_node_in_its_group(editor, file):
+def test_a_template_opens_in_view_with_each_node_in_its_group_and_queues_what_its_file_says(editor, server, file):
     nodes, groups = open_template(editor, file)
+    assert editor.missing_types() == []
+    assert without_displays(editor.prompt(), server.object_info()) == load_prompt(file, server.object_info())[0]
     assert misplaced(nodes, groups) == []
     assert [group["name"] for group in groups if group["titleWidth"] > group["box"][2] - group["box"][0]] == []
     free = editor.page.evaluate(FREE)
