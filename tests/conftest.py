@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import sync_playwright
 
 from .comfyui.browser import RENDERERS, Editor, launch
-from .comfyui.paths import ROOT
+from .comfyui.paths import ROOT, WORKFLOWS
 from .comfyui.server import ComfyServer
+from .comfyui.workflow import load_prompt
 
 FAILED = pytest.StashKey[bool]()
 PACKAGES = {"higen_core": ROOT / "higen_core", "higen_pack": ROOT}
@@ -46,6 +47,12 @@ def server(tmp_path_factory):
     """A running ComfyUI with this pack, the same for all tests of the session."""
     with ComfyServer(tmp_path_factory.mktemp("comfyui")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def text_to_video(server):
+    """API prompt and workflow of text_to_video.json."""
+    return load_prompt(WORKFLOWS / "text_to_video.json", server.object_info())
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import pytest
 
 from ...comfyui.browser import Editor
 from ...comfyui.paths import WORKFLOWS
+from ...comfyui.workflow import with_inputs
 from ..renderers import MOSTLY_CLASSIC
 from ..schedule import NODE, Curves
 
@@ -15,8 +16,8 @@ pytestmark = MOSTLY_CLASSIC
 WORKFLOW = json.loads((WORKFLOWS / "text_to_video.json").read_text())
 UNUSED_MOTION = itertools.count(300)  # the server answers at once for the inputs of an earlier run
 RESULTS = """() => [".hc-measured", ".higen-preview video", ".hp-text"].filter(part => document.querySelector(part))"""
-MORE_STEPS = """() => { app.graph._nodes.find(n => n.comfyClass === "HiGenTemporalSampler")
-    .widgets.find(w => w.name === "steps").value = 30; }"""
+FEW_STEPS = """() => { app.graph._nodes.find(n => n.comfyClass === "HiGenTemporalSampler")
+    .widgets.find(w => w.name === "steps").value = 3; }"""
 (LOADER,) = (node for node in WORKFLOW["nodes"] if node["type"] == "HiGenLoader")
 SEND_DURING_NEXT_LOAD = """node => {
     let sent = false;
@@ -39,18 +40,21 @@ def curves(editor):
     node = editor.page.evaluate("type => app.graph._nodes.find(n => n.comfyClass === type).id", NODE)
     curves = Curves(editor, node)
     curves.set_widget("motion", next(UNUSED_MOTION))
-    editor.page.evaluate(MORE_STEPS)
+    editor.page.evaluate(FEW_STEPS)
     return curves
 
 
-def test_a_run_that_ends_while_another_tab_is_open(curves, editor):
-    """The other workflow has nodes of the same types and ids."""
+def test_a_run_that_ends_while_another_tab_is_open(curves, editor, text_to_video):
+    """The other workflow has nodes of the same types and ids. A long run before it in the queue keeps it waiting."""
     first = editor.page.evaluate(TAB)
+    prompt, workflow = text_to_video
+    editor.server.submit(with_inputs(prompt, "HiGenTemporalSampler", steps=500, seed=next(UNUSED_MOTION)), workflow)
     prompt_id = editor.queue()
     editor.load(WORKFLOW)
     second = editor.page.evaluate(TAB)
     assert second != first
-    assert editor.server.get(f"/history/{prompt_id}").json() == {}  # it is still running
+    assert editor.server.get(f"/history/{prompt_id}").json() == {}
+    editor.server.interrupt()
     assert editor.wait_for(prompt_id)["status"]["status_str"] == "success"
     editor.page.wait_for_timeout(1000)
     assert editor.page.evaluate(RESULTS) == []

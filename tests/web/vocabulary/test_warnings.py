@@ -36,7 +36,7 @@ def warned(editor):
     spaces = " " * next(NEW)
     editor.page.evaluate(GRAPH, [f"a red car and a dragon, красный кот{spaces}", f"a panda's{spaces}(red:1.2) star"])
     assert editor.run()["status"]["status_str"] == "success"
-    editor.page.wait_for_function("() => document.querySelectorAll('.hv-warning').length === 2", timeout=10_000)
+    editor.page.wait_for_function("() => document.querySelectorAll('.hv-warning').length === 2")
     return editor
 
 
@@ -73,5 +73,5 @@ def test_warnings_are_no_edit_of_the_graph(warned):
     assert "dragon, " not in str([node.get("properties") for node in before["nodes"]])
     assert {len(node["widgets_values"]) for node in before["nodes"] if node["type"] == "CLIPTextEncode"} == {1}
     warned.reload()
-    warned.page.wait_for_function("() => document.querySelectorAll('.hv-warning').length === 2", timeout=10_000)
+    warned.page.wait_for_function("() => document.querySelectorAll('.hv-warning').length === 2")
     assert len(warnings(warned)) == 3

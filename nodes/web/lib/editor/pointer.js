@@ -11,7 +11,6 @@ import { otherTrack } from "./tracks.js";
 const REACH = { mouse: 11, pen: 16, touch: 24 }; // pixels from a point in which it is hit
 const CLICK_TOLERANCE = 3; // pixels that a click may move
 const LONG_PRESS_MS = 550;
-const DOUBLE_CLICK_MS = 500;
 const LEFT = 0;
 const MIDDLE = 1;
 const RIGHT = 2;
@@ -32,7 +31,7 @@ export function attachPointer(element, editor) {
 
 class Pointer {
   #gesture = null; // from press to release: {id, before, from, start, index, moved, timer?}
-  #addedAt = Number.NEGATIVE_INFINITY; // time of the last press that added a point
+  #added = [false, false]; // whether each of the last two presses added a point, as a double click is two presses
 
   constructor(element, editor) {
     this.element = element;
@@ -50,12 +49,9 @@ class Pointer {
     const from = this.#locate(event);
     const before = editor.snapshot;
     const target = this.#hit(from);
-    if (target) {
-      editor.select(target.name, target.index);
-    } else {
-      this.#add(from, event.altKey);
-      this.#addedAt = event.timeStamp;
-    }
+    if (target) editor.select(target.name, target.index);
+    else this.#add(from, event.altKey);
+    this.#added = [this.#added[1], target === null];
     this.#gesture = { id: event.pointerId, before, from, start: editor.point, index: editor.selected, moved: false };
     if (event.pointerType === "touch") this.#gesture.timer = setTimeout(() => this.#openMenu(event), LONG_PRESS_MS);
   }
@@ -96,7 +92,7 @@ class Pointer {
   doubleClick(event) {
     event.stopPropagation();
     const target = this.#hit(this.#locate(event));
-    if (target === null || event.timeStamp - this.#addedAt < DOUBLE_CLICK_MS) return; // its first click added the point
+    if (target === null || this.#added.includes(true)) return;
     this.editor.select(target.name, target.index);
     this.editor.removeSelected();
   }
