@@ -8,8 +8,9 @@ from .renderers import MOSTLY_CLASSIC
 pytestmark = MOSTLY_CLASSIC
 
 SEARCH = """query => {
+    const limit = 64; // as many as the page lists; dozens of partner nodes have "video" in their names
     const { $pinia } = document.querySelector("#vue-app").__vue_app__.config.globalProperties;
-    return $pinia._s.get("nodeDef").nodeSearchService.searchNode(query).slice(0, 20).map(node => node.display_name);
+    return $pinia._s.get("nodeDef").nodeSearchService.searchNode(query, [], { limit }).map(node => node.display_name);
 }"""
 BY_NAME = [
     ("cue", "HiGen Cue Schedule"),
