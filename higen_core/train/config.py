@@ -165,7 +165,6 @@ class ClipOptions:
     init: str = option("", "weights to start from: mini, or a denoiser's file; none: train from scratch", "refuse")
     vae: str = option("", "the autoencoder: mini, or a file; none: vae.safetensors in out", "refuse")
     clip: str = option("", "the text and image towers: mini, or a file; none: clip.safetensors in out", "refuse")
-
     frames: int | None = option(None, "frames of a clip", "refuse")
     fps: float | None = option(None, "frames per second of a clip", "refuse")
     width: int | None = option(None, "pixels; videos are resized and cropped to it", "refuse")
@@ -265,8 +264,9 @@ class DenoiserTraining(ClipTraining):
         check_choice(self, "weights", ("fp32", "bf16"))
         check_range(self, 0, 1, "caption_dropout", "cue_dropout", "prior_dropout")
         check_range(self, 0, 1, "static_clip_prob", "pause_prob", "high_noise_prob")
-        if (total := self.static_clip_prob + self.pause_prob) > 1:
-            raise ValueError(f"static_clip_prob + pause_prob must be at most 1, got {total:g}")
+        probs = f"{self.static_clip_prob} + {self.pause_prob}"
+        if self.static_clip_prob + self.pause_prob > 1:
+            raise ValueError(f"static_clip_prob + pause_prob must be at most 1, got {probs}")
         check_range(self, 0, float("inf"), "noise_correlation", "appearance_guidance")
         if self.timestep_spacing is not None:
             check_choice(self, "timestep_spacing", SPACINGS)
