@@ -11,7 +11,7 @@ from .examples.inputs import provide_inputs
 from .image_prior import HiGenImagePrior, HiGenPriorTrack
 from .loader import HiGenLoader
 from .models.folders import register_loras, register_model_folder
-from .models.info_route import register_route
+from .models.routes import register_routes
 from .samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
 from .sampling.accelerate import HiGenAccelerate
 from .stock_sampling import HiGenApplyCues, HiGenGuider, HiGenVideoNoise
@@ -40,6 +40,6 @@ class HiGenExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         register_model_folder()  # ComfyUI 0.3.75 does not call `on_load`
         register_loras()
-        register_route()
+        register_routes()
         provide_inputs()
         return list(NODES)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
+from comfy.sd1_clip import escape_important, token_weights, unescape_important
 from comfy_execution.utils import get_executing_context
 
-from ...higen_core.models.prompts import Finding
+from ... import higen_core as hg
+from ...higen_core.models.prompts import Finding, unknown_words
 
 EVENT = "higen.prompt"
 UNKNOWN = "This model was not trained on: {words}"
@@ -22,9 +23,18 @@ TEXTS = {
 """By kind of a finding, and whether it states what is allowed. The page translates them."""
 
 
-def notes_of(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Texts with the values of their placeholders, and the words of the prompt that they are about."""
-    return [_note(finding) for finding in findings]
+def prompt_notes(info: hg.ModelInfo, prompt: str) -> dict[str, list]:
+    """What to warn of in a prompt: "unknown" words, and "notes", texts with the values of their placeholders and the
+    words of the prompt that they are about."""
+    plain = without_weights(prompt)
+    notes = [_note(finding) for finding in info.prompts.findings(plain)]
+    return {"unknown": unknown_words(plain, info.vocabulary), "notes": notes}
+
+
+def without_weights(prompt: str) -> str:
+    """The prompt without the parentheses and the numbers of ComfyUI's weights, such as those of `(red:1.2)`."""
+    parts = token_weights(escape_important(prompt), 1.0)
+    return unescape_important("".join(text for text, _ in parts))
 
 
 def _note(finding: Finding) -> dict[str, Any]:
@@ -37,17 +47,17 @@ def _note(finding: Finding) -> dict[str, Any]:
     return {"text": TEXTS[finding.kind, bool(allowed)], "values": values, "words": list(words)}
 
 
-def log_and_show(unknown: list[str], notes: list[dict[str, Any]]) -> None:
-    """Logs warnings and sends them to the page, for the node that is running. Nothing to warn of clears the node's."""
-    if unknown:
-        logging.warning("HiGen: %s", UNKNOWN.format(words=", ".join(unknown)))
-    for note in notes:
+def log_and_show(warnings: dict[str, list]) -> None:
+    """Logs `prompt_notes` and sends them to the page, for the node that is running. Nothing to warn of clears the
+    node's."""
+    if warnings["unknown"]:
+        logging.warning("HiGen: %s", UNKNOWN.format(words=", ".join(warnings["unknown"])))
+    for note in warnings["notes"]:
         logging.warning("HiGen: %s", note["text"].format(**note["values"]))
     if not (context := get_executing_context()):
         return
     from server import PromptServer  # not importable outside a running ComfyUI
 
     server = PromptServer.instance
-    output = {"higen_prompt": [{"unknown": unknown, "notes": notes}]}
-    message = {"node": context.node_id, "output": output, "prompt_id": context.prompt_id}
+    message = {"node": context.node_id, "output": {"higen_prompt": [warnings]}, "prompt_id": context.prompt_id}
     server.send_sync(EVENT, message, server.client_id)

@@ -10,18 +10,17 @@ import comfy.ops
 import comfy.sd
 import comfy.utils
 import folder_paths
-from comfy.sd1_clip import SD1ClipModel, SDClipModel, escape_important, token_weights, unescape_important
+from comfy.sd1_clip import SD1ClipModel, SDClipModel
 from comfy.text_encoders.sd2_clip import SD2Tokenizer
 
 from ... import higen_core as hg
 from ...higen_core.models.config import RELEASED_CLIP, CLIPConfig
-from ...higen_core.models.prompts import unknown_words
 from ...higen_core.weights.checkpoint import read_config
 from ...higen_core.weights.detection import describe_checkpoint
 from ...higen_core.weights.files import open_weights
 from .auto_select import is_text_tower
 from .folders import naming
-from .prompt_notes import log_and_show, notes_of
+from .prompt_notes import log_and_show, prompt_notes
 
 UNUSED_TENSORS = ("text_model.encoder.layers.23.", "text_projection.")
 """Prefixes of tensors of ViT-H-14 that the states before the last block do not depend on."""
@@ -124,12 +123,5 @@ class VocabularyTokenizer(SD2Tokenizer):
         self.info = info
 
     def tokenize_with_weights(self, text: str, return_word_ids: bool = False, **options: Any) -> dict:
-        plain = without_weights(text)
-        log_and_show(unknown_words(plain, self.info.vocabulary), notes_of(self.info.prompts.findings(plain)))
+        log_and_show(prompt_notes(self.info, text))
         return super().tokenize_with_weights(text, return_word_ids, **options)
-
-
-def without_weights(prompt: str) -> str:
-    """The prompt without the parentheses and the numbers of ComfyUI's weights, such as those of `(red:1.2)`."""
-    parts = token_weights(escape_important(prompt), 1.0)
-    return unescape_important("".join(text for text, _ in parts))

@@ -59,3 +59,24 @@ def test_weights_that_are_not_there_have_no_values(server, weights):
     response = requests.get(f"{server.url}/higen/model_info", params={"weights": weights}, timeout=60)
     assert response.status_code == 404
     assert response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", "{}", '{"weights": 1, "text": ""}', '{"weights": "", "text": null}', "[" * 9999]
+)
+def test_a_question_about_a_prompt_in_another_form_is_refused(server, body):
+    response = requests.post(f"{server.url}/higen/prompt_notes", data=body, timeout=60)
+    assert response.status_code == 400
+    assert response.json()["error"].startswith('expected {"weights": name, "text": prompt')
+
+
+def test_the_editor_is_told_what_to_warn_of_in_a_prompt(server):
+    def ask(weights, text):
+        return requests.post(f"{server.url}/higen/prompt_notes", json={"weights": weights, "text": text}, timeout=60)
+
+    assert ask("bundled: mini", "a zebra").json() == {"unknown": ["zebra"], "notes": []}
+    assert ask("no such file", "a zebra").status_code == 404
+    assert ask("bundled: mini", "(" * 9999).status_code in (
+        200,
+        404,
+    )  # ComfyUI reads weights in parentheses recursively

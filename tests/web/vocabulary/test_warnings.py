@@ -27,6 +27,13 @@ WRITE = """([index, text]) => {
     widget.value = text;
     widget.callback?.(text);
 }"""
+THROUGH_ANOTHER = """() => {
+    const nodeOf = type => app.graph.nodes.find(node => node.comfyClass === type);
+    const between = LiteGraph.createNode("CLIPSetLastLayer");
+    app.graph.add(between);
+    nodeOf("HiGenLoader").connect(1, between, "clip");
+    between.connect(0, nodeOf("CLIPTextEncode"), "clip");
+}"""
 WARNING = ".hv-warning"
 
 
@@ -66,6 +73,21 @@ def test_a_warning_goes_when_its_words_go(warned):
     assert warned.run()["status"]["status_str"] == "success"
     page.wait_for_timeout(500)
     assert warnings(warned) == []
+
+
+def test_warnings_come_as_a_prompt_is_written(editor):
+    """The server encodes nothing for them, and a second tab has them too, where it would answer from its cache."""
+    page = editor.page
+    page.evaluate(GRAPH, ["a panda", "a panda"])
+    page.evaluate(THROUGH_ANOTHER)
+    page.evaluate(WRITE, [0, "a red car and a zebra"])
+    page.wait_for_function("() => document.querySelector('.hv-warning')?.innerText.includes('zebra')")
+    assert len(warnings(editor)) == 2
+    page.evaluate(WRITE, [0, "a red car"])
+    assert [line for line in warnings(editor) if "zebra" in line] == []  # before the server has answered again
+    page.evaluate(WRITE, [0, "a {unicorn|panda}"])  # the page chooses one as it queues the prompt
+    page.wait_for_timeout(1000)
+    assert warnings(editor) == []
 
 
 def test_warnings_are_no_edit_of_the_graph(warned):

@@ -19,7 +19,15 @@ export class Drawing {
     this.cursor = makeCursor();
     this.tracks = Object.fromEntries(Object.keys(TRACKS).map((name) => [name, makeTrack(name)]));
     this.lines = svg("g", {}, ...Object.values(this.tracks).map(({ group }) => group));
-    this.element = svg("svg", { class: "hc-plot" }, this.grid, this.overlay, this.labels, this.lines, this.cursor.group);
+    this.element = svg(
+      "svg",
+      { class: "hc-plot" },
+      this.grid,
+      this.overlay,
+      this.labels,
+      this.lines,
+      this.cursor.group,
+    );
   }
 
   /**

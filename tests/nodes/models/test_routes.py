@@ -6,7 +6,7 @@ import folder_paths
 import pytest
 from higen_pack import higen_core as hg
 from higen_pack.nodes.models.folders import MINI
-from higen_pack.nodes.models.info_route import info_of
+from higen_pack.nodes.models.routes import info_of, notes_of
 
 from .. import networks
 
@@ -29,3 +29,10 @@ def test_a_file_that_was_replaced_is_read_again(tmp_path, monkeypatch):
 def test_a_missing_file_is_an_error():
     with pytest.raises(FileNotFoundError):
         info_of("missing.safetensors")
+
+
+def test_a_prompt_is_warned_of_without_its_weights():
+    notes = notes_of(MINI, "a (red:1.2) car and a zebra")
+    assert notes["unknown"] == ["zebra"]
+    assert [note["words"] for note in notes["notes"]] == [["red", "car"]]
+    assert notes_of(MINI, "a panda moving right") == {"unknown": [], "notes": []}

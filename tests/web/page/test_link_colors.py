@@ -2,8 +2,8 @@
 
 import pytest
 
-from ..comfyui.browser import Editor
-from .schedule import add_schedule
+from ...comfyui.browser import Editor
+from ..schedule import add_schedule
 
 COLORS = """() => ({
     link: app.canvas.constructor.link_type_colors.HIGEN_CUES,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ..comfyui.server import PACK_FOLDER
-from .renderers import MOSTLY_CLASSIC
+from ...comfyui.server import PACK_FOLDER
+from ..renderers import MOSTLY_CLASSIC
 
 pytestmark = MOSTLY_CLASSIC
 
