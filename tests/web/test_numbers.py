@@ -23,5 +23,6 @@ def test_decimals_are_kept(editor, node, name, value):
     editor.page.evaluate(ENTER, [number, name, value])
     assert editor.prompt()[str(number)]["inputs"][name] == value
     if editor.renderer == "vue":
-        field = editor.page.locator(f"[data-node-id='{number}']").get_by_label(name, exact=True)
+        labelled = editor.page.locator(f"[data-node-id='{number}']").get_by_label(name, exact=True)
+        field = labelled.locator("xpath=descendant-or-self::input")  # later frontends label an element around it
         assert float(field.input_value(timeout=10_000)) == value
