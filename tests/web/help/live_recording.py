@@ -1,7 +1,8 @@
 """`python -m tests.web.help.live_recording` records the README's first picture: the workflow *live* while it is used.
 
-Points of the motion curve are dragged, and each new video plays on its node. Of the time in between, at most WAIT
-seconds are kept: that is how long it takes where nothing else runs (tests/benchmarks/README.md), such as a recording.
+Points of the motion curve are dragged, and each new video plays on its node. It is recorded in slow motion, as taking
+the pictures takes time. Of the time from letting go to the new video, WAIT seconds are kept: that is how long it takes
+where nothing else runs (tests/benchmarks/README.md).
 """
 
 import base64
@@ -23,6 +24,8 @@ from .workflow_screenshots import BOTTOM, LEFT, RIGHT, SHOW, TITLE, TOP
 
 FILE = WORKFLOWS / "live.webp"
 FPS = 12
+SLOW = 4
+"""How many times slower than it is played."""
 WAIT = 1.0
 SCALE = 0.78  # pixels of the page per unit of the graph
 MARGIN = 10  # pixels
@@ -35,6 +38,11 @@ BOUNDS = """types => {
     const nodes = app.graph._nodes.filter(node => types.includes(node.comfyClass) && node.pos[0] > 800);
     const ends = nodes.map(({ pos: [x, y], size: [width, height] }) => [x, y, x + width, y + height]);
     return [0, 1, 2, 3].map(i => Math[i < 2 ? "min" : "max"](...ends.map(end => end[i])));
+}"""
+SLOWER = """rate => {
+    const slow = video => Object.assign(video, { defaultPlaybackRate: rate, playbackRate: rate });
+    document.querySelectorAll("video").forEach(slow);
+    document.addEventListener("play", ({ target }) => slow(target), true);
 }"""
 MOMENTS = "() => [live.released, live.shown].map(time => (performance.timeOrigin + time) / 1000)"
 CURSOR = """() => {
@@ -56,7 +64,7 @@ class Screencast:
         self.times: list[float] = []
         self.pictures: list[bytes] = []
         self.session.on("Page.screencastFrame", self.add)
-        self.session.send("Page.startScreencast", {"format": "jpeg", "quality": 95, "everyNthFrame": 5})
+        self.session.send("Page.startScreencast", {"format": "jpeg", "quality": 95})
 
     def add(self, event: dict) -> None:
         self.times.append(event["metadata"]["timestamp"])
@@ -67,26 +75,27 @@ class Screencast:
         self.session.send("Page.stopScreencast")
 
     def frames(self, fps: float, box: tuple[int, int, int, int], waits: list[tuple[float, float]]) -> list[Image.Image]:
-        """The pictures at a constant rate, cropped to left, top, right and bottom.
+        """The pictures at a constant rate of the slow recording, cropped to left, top, right and bottom.
 
-        Of each of the waits, begin and end in seconds, WAIT seconds are kept.
+        Of each of the waits, begin and end in seconds, SLOW * WAIT seconds are kept.
         """
         moments, moment = [], self.times[0]
         while moment < self.times[-1]:
             moments.append(moment)
-            moment = next((end for begin, end in waits if begin + WAIT <= moment < end), moment + 1 / fps)
+            moment = next((end for begin, end in waits if begin + SLOW * WAIT <= moment < end), moment + 1 / fps)
         shown = [bisect.bisect_right(self.times, moment) - 1 for moment in moments]
         opened = {i: Image.open(io.BytesIO(self.pictures[i])).convert("RGB").crop(box) for i in set(shown)}
         return [opened[i] for i in shown]
 
 
 def move(page: Page, start: tuple[float, float], end: tuple[float, float], seconds: float) -> None:
-    """Moves the mouse as a hand does: slowly at both ends."""
+    """Moves the mouse as a hand does, slowly at both ends; `seconds` of the film."""
+    seconds *= SLOW
     begin = time.monotonic()
     while (u := (time.monotonic() - begin) / seconds) < 1:
         eased = u * u * (3 - 2 * u)
         page.mouse.move(*(a + eased * (b - a) for a, b in zip(start, end, strict=True)))
-        page.wait_for_timeout(1000 / FPS / 2)
+        page.wait_for_timeout(1000 / FPS)
     page.mouse.move(*end)
 
 
@@ -98,7 +107,7 @@ def use(editor: Editor, curves: Curves) -> list[tuple[float, float]]:
     waits = []
     page, mouse = editor.page, curves.place(0.75, 0.75)
     page.mouse.move(*mouse)
-    page.wait_for_timeout(800)
+    page.wait_for_timeout(800 * SLOW)
     for heights in DRAGS:
         x, height = curves.points()[1]
         page.evaluate(FORGET)
@@ -114,7 +123,7 @@ def use(editor: Editor, curves: Curves) -> list[tuple[float, float]]:
         begin, end = page.evaluate(MOMENTS)
         print(f"{end - begin:.2f} s from letting go to the new video", flush=True)
         waits.append((begin, end))
-        page.wait_for_timeout(2000)
+        page.wait_for_timeout(2000 * SLOW)
     return waits
 
 
@@ -157,6 +166,7 @@ def main() -> None:
         page.evaluate(WATCH)
         page.evaluate(RUN_ON_CHANGE)
         page.evaluate(CURSOR)
+        page.evaluate(SLOWER, 1 / SLOW)
         (node,) = (n["id"] for n in editor.workflow()["nodes"] if n["type"] == "HiGenCueSchedule")
         curves = Curves(editor, node)
         curves.drag((0.5, 0.6), (0.5, 0.61))  # what the first run in this mode prepares
@@ -165,7 +175,7 @@ def main() -> None:
         cast = Screencast(page)
         waits = use(editor, curves)
         cast.stop()
-        frames = cast.frames(FPS, box, waits)
+        frames = cast.frames(FPS / SLOW, box, waits)
     save(frames, FILE)
     print(f"{FILE.relative_to(ROOT)}: {len(frames)} frames of {frames[0].size}, {FILE.stat().st_size} bytes")
 
