@@ -262,11 +262,17 @@ def same_look(images: torch.Tensor) -> torch.Tensor:
 
 
 def progress_callback(total: int | None) -> Callable[[int, int | None], None]:
-    """A function for `on_progress` of `extract_cues` that updates the progress bar and raises if the user cancels."""
+    """A function for `on_progress` of `extract_cues` that updates the progress bar and raises if the user cancels, or
+    if a video whose length is not given is too long."""
     bar = comfy.utils.ProgressBar(total or 1)
 
     def update(measured: int, samples: int | None) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
+        if total is None and max(measured, samples or 0) > FRAMES_MAX:
+            raise ValueError(
+                f"frames is 0, as many as the video has, and that is more than {FRAMES_MAX}: set frames, and span to "
+                f"{WHOLE} for all of the video"
+            )
         bar.update_absolute(measured, samples or total or measured + 1)
 
     return update

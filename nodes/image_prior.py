@@ -201,6 +201,9 @@ def prior_track(priors: dict[str, dict[str, Any]], times: str, keep: bool = True
         ValueError: priors of several sizes or that are no pictures, or times that are no numbers, do not rise or are
             not as many as the priors.
     """
+    for name, prior in priors.items():
+        if TIMES in prior:
+            raise ValueError(f"{name} is a prior track, whose times would be lost: connect its priors to one track")
     samples = {name: check_pictures(name, prior) for name, prior in priors.items()}
     sizes = {name: value.shape[2:] for name, value in samples.items()}
     (first, size), *others = sizes.items()

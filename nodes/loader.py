@@ -9,6 +9,7 @@ from comfy_api.latest import io
 
 from .models import folders
 from .models.auto_select import text_encoder_path, vae_path, weights_path
+from .models.image_encoders import has_image_tower
 from .models.model import HigenModel, load_model
 from .models.precision import DTYPES
 from .models.text_encoder import load_text_encoder
@@ -73,7 +74,7 @@ class HiGenLoader(io.ComfyNode):
         source = weights_path(weights)
         towers = text_encoder_path(text_encoder, weights)
         vae_file = vae_path(vae, weights)
-        model = load_model(source, dtype, towers, vae=vae_file)
+        model = load_model(source, dtype, towers if has_image_tower(towers) else "", vae=vae_file)
         clip = load_text_encoder(towers, model.model.info)
         name = weights if weights != folders.AUTO else Path(source).name
         text = describe(name, model.model, model.load_device)

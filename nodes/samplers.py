@@ -27,7 +27,7 @@ from .schema import (
     size_inputs,
     window_inputs,
 )
-from .validation import validated
+from .validation import validated, validated_lazily
 
 
 class HiGenSpatialPriorSampler(io.ComfyNode):
@@ -90,6 +90,7 @@ class HiGenTemporalSampler(io.ComfyNode):
         )
 
     @classmethod
+    @validated_lazily
     def check_lazy_status(
         cls, model, prior=None, cues=None, context_length=0, context_overlap=0, loop=False, match=0, vae=None, **_
     ) -> list[str]:

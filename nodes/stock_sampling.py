@@ -27,7 +27,7 @@ from .schema import (
     prompt_inputs,
     seed_input,
 )
-from .validation import validated
+from .validation import validated, validated_lazily
 
 
 class HiGenApplyCues(io.ComfyNode):
@@ -61,6 +61,7 @@ class HiGenApplyCues(io.ComfyNode):
         )
 
     @classmethod
+    @validated_lazily
     def check_lazy_status(cls, prior=None, cues=None, model=None, **_) -> list[str]:
         """Checks the cues before the prior is sampled."""
         frames = cues_of_input(cues, model).frames

@@ -44,15 +44,24 @@ def validated(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOut
     its bounds, NaN and infinity, and for values of another kind, such as None for an input that is required.
     """
 
-    signature = inspect.signature(execute)
+    return _checking(execute, lambda spec, value: check_input(spec, value))
 
-    @functools.wraps(execute)
-    def run(cls: type[io.ComfyNode], *args: Any, **kwargs: Any) -> io.NodeOutput:
+
+def validated_lazily(check: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """As `validated`, for a node's `check_lazy_status`, where lazy inputs may have no value yet."""
+    return _checking(check, lambda spec, value: value is None and spec.lazy or check_input(spec, value))
+
+
+def _checking(method: Callable[..., Any], check: Callable[[io.Input, Any], object]) -> Callable[..., Any]:
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def run(cls: type[io.ComfyNode], *args: Any, **kwargs: Any) -> Any:
         inputs = signature.bind(cls, *args, **kwargs).arguments
         for spec in cls.define_schema().inputs:
             if spec.id in inputs:
-                check_input(spec, inputs[spec.id])
-        return execute(cls, *args, **kwargs)
+                check(spec, inputs[spec.id])
+        return method(cls, *args, **kwargs)
 
     return run
 

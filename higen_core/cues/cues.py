@@ -265,7 +265,7 @@ def blend_cues(
         motion_strength, appearance_strength: 0..1; 0 keeps the cue, 1 replaces it.
 
     Raises:
-        ValueError: a strength out of range, or cues of a single frame.
+        ValueError: a strength out of range, or cues to take of a single frame or with a mask.
     """
     motion, appearance = cues.motion, cues.appearance
     if motion_from is not None:
@@ -282,6 +282,10 @@ def blend_cues(
 def _check_blended(cue: str, cues: Cues, strength: float) -> None:
     if cues.frames < 2:
         raise ValueError(f"{cue}_from must be cues of at least 2 frames, got {cues.frames}")
+    if cues.mask is not None:
+        raise ValueError(
+            f"{cue}_from must be cues without a mask, which cannot be blended: set the mask where they are blended"
+        )
     if not 0 <= strength <= 1:
         raise ValueError(f"{cue}_strength must be between 0 and 1, got {strength}")
 

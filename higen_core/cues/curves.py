@@ -214,7 +214,7 @@ def fit_factors(appearance: Tensor) -> Tensor:
     change c_ij = 1 - a_ij, gives f equations. Of two frames only the mean of the factors is determined.
     """
     frames = _at_least_two(len(appearance))
-    change = (1 - appearance.double()).triu(1)
+    change = (1 - appearance.cpu().double()).triu(1)  # not all devices have this type
     change = change + change.T
     if frames == 2:
         return change[0, 1].clamp(0, 1).expand(2).clone()

@@ -18,6 +18,8 @@ SILENCE = -60.0
 """dB of full scale; a sound that is nowhere louder is silence."""
 HOP = 0.01
 """Seconds between the spectra that onsets are found in."""
+MARGIN = 8 * HOP
+"""Seconds after the last step that onsets in it may depend on, at most."""
 BANDS = 24
 """Frequency bands from 30 Hz up, of equal width in octaves."""
 LEAST_RISE = 3.0
@@ -58,7 +60,7 @@ def sound_motion(
     samples = _check(waveform, rate, frames, fps, start, measure, low, high, decay)
     first = min(round(start * rate), samples.shape[1])
     if frames is None:
-        frames = max(2, math.ceil((samples.shape[1] - first) / rate * fps) + 1)
+        frames = sound_frames(samples.shape[1], rate, fps=fps, start=start)
     steps = frames - 1
     edges = first + np.rint(np.arange(steps + 1) / fps * rate).astype(int)
     levels = _levels(samples, rate, edges)
@@ -67,6 +69,12 @@ def sound_motion(
     strength = 1 + (levels - levels.max()) / QUIET if measure == "loudness" else _onsets(samples, rate, edges)
     strength = _decaying(strength.clip(0, 1), math.exp(-1 / (fps * decay)) if decay else 0.0)
     return torch.from_numpy(np.rint(low + (high - low) * strength).astype(np.int64))
+
+
+def sound_frames(samples: int, rate: float, *, fps: float, start: float = 0.0) -> int:
+    """The number of frames, at least 2, of a video that lasts as long as a sound of so many samples after `start`."""
+    first = min(round(start * rate), samples)
+    return max(2, math.ceil((samples - first) / rate * fps) + 1)
 
 
 def _levels(samples: np.ndarray, rate: int, edges: np.ndarray) -> np.ndarray:
@@ -134,6 +142,8 @@ def _check(
     _check_numbers({"rate": rate, "fps": fps}, "a positive number", lambda value: 0 < value < math.inf)
     _check_numbers({"start": start, "decay": decay}, "0 or more", lambda value: 0 <= value < math.inf)
     _check_numbers({"low": low, "high": high}, f"between 0 and {MOTION_MAX}", lambda value: 0 <= value <= MOTION_MAX)
+    if frames is not None:
+        waveform = waveform[:, : math.ceil((start + frames / fps + MARGIN) * rate)]
     return waveform.detach().double().cpu().numpy()
 
 

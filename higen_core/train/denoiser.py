@@ -217,7 +217,8 @@ def run(
     save: Callable[[Any, UNet, int], None] = export_network,
 ) -> None:
     """Trains `unet` on the batches; `save` writes it at every checkpoint; the config may ask for samples."""
-    unet.info = replace(batches.info, training=config.to_metadata(), motion_response=())  # that of other weights
+    measured = {"motion_response": (), "schedules": {}}  # with the weights that the training starts from
+    unet.info = replace(batches.info, training=config.to_metadata(), **measured)
     prompts = list(config.prompts) or data_set.prompts
 
     def export(model: Denoise, step: int) -> None:

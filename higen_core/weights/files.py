@@ -11,6 +11,7 @@ import json
 import math
 import pickle
 import re
+import threading
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -149,7 +150,7 @@ def _json(value: str) -> Any:
 def _unpickled(path: Path, format: str) -> dict[str, Tensor]:
     """The tensors in a file of torch.save, mapped if the format is "zip"."""
     try:
-        with torch.serialization.safe_globals(_PLACEHOLDERS):
+        with _READING_PICKLE, torch.serialization.safe_globals(_PLACEHOLDERS):
             if format == "zip":
                 content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
             else:
@@ -191,6 +192,8 @@ def _placeholder(name: str) -> type:
     return type(class_name, (), methods)
 
 
+_READING_PICKLE = threading.Lock()
+"""What a pickle may contain is a setting of the whole process."""
 _PLACEHOLDERS: list[Any] = [
     _placeholder("pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"),
     _placeholder("numpy.core.multiarray.scalar"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from comfy_api.latest import io
 
 from ... import higen_core as hg
 from ...higen_core.cues.curves import MOTION_MAX, Curve, appearance_matrix
-from ...higen_core.cues.sound import MEASURES
+from ...higen_core.cues.sound import MARGIN, MEASURES, sound_frames
 from ..models.model import higen_model
 from ..output.curve_value import CurveType, CurveValue
 from ..output.sound import full_scale, read_audio
@@ -89,13 +91,14 @@ class HiGenAudioMotion(io.ComfyNode):
             raise ValueError("frames must be 0, or at least 2, got 1")
         frames = frames or (info.frames if info else None)
         waveform, rate = read_audio(audio)
-        waveform = waveform.double() / full_scale(waveform)
-        options = {"measure": measure, "start": start, "low": low, "high": high, "decay": decay}
-        motion = hg.sound_motion(waveform, round(rate), frames=frames, fps=fps, **options)
-        if len(motion) >= FRAMES_MAX:
+        length = frames or sound_frames(waveform.shape[1], rate, fps=fps, start=start)
+        if length > FRAMES_MAX:
             raise ValueError(
-                f"audio is {len(motion) + 1} frames long at {fps:g} fps, a video has at most {FRAMES_MAX}: set frames"
+                f"audio is {length} frames long at {fps:g} fps, a video has at most {FRAMES_MAX}: set frames"
             )
+        heard = waveform[:, : math.ceil((start + length / fps + MARGIN) * rate)]
+        options = {"measure": measure, "start": start, "low": low, "high": high, "decay": decay}
+        motion = hg.sound_motion(heard.double() / full_scale(heard), round(rate), frames=length, fps=fps, **options)
         cues = hg.Cues(motion, appearance_matrix(torch.zeros(len(motion) + 1)))
         plot = torch.from_numpy(hg.plot_cues(cues, fps=fps))[None]
         return io.NodeOutput(cues, CurveValue(curve_through(motion)), plot, ui={"text": [describe(motion, low)]})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -20,12 +20,10 @@ def held_weights(layer: nn.Module) -> Iterator[None]:
     to the device once a chunk. What is held is the memory of the weights of `layer`.
     """
     operations = [module for module in layer.modules() if isinstance(module, CastWeightBiasOp) and casts(module)]
-    held = [HeldOperation(operation) for operation in operations]
-    try:
+    with ExitStack() as held:
+        for operation in operations:
+            held.callback(HeldOperation(operation).release)
         yield
-    finally:
-        for operation in held:
-            operation.release()
 
 
 def casts(operation: Any) -> bool:
@@ -37,21 +35,21 @@ class HeldOperation:
     """An operation of ComfyUI whose weights are replaced by the cast ones from its first call until `release`."""
 
     def __init__(self, operation: Any):
-        self.operation, self.replaced = operation, {}
+        self.operation, self.replaced, self.attributes = operation, {}, {}
         self.hook = operation.register_forward_pre_hook(self.cast)
 
     def cast(self, operation: Any, inputs: tuple[torch.Tensor, ...]) -> None:
         """Replaces the weights by a copy of what ComfyUI makes of them for this input; its buffers are used again."""
         self.hook.remove()
         weight, bias, state = cast_bias_weight(operation, inputs[0], offloadable=True)
-        names = ("weight", "bias")
-        self.replaced = {name: operation._parameters[name] for name in names}
+        replaced = {name: operation._parameters[name] for name in ("weight", "bias")}
         copies = {
             name: value if value is None or value is own else nn.Parameter(value.clone(), requires_grad=False)
-            for (name, own), value in zip(self.replaced.items(), (weight, bias), strict=True)
-        }
+            for (name, own), value in zip(replaced.items(), (weight, bias), strict=True)
+        }  # there may be no memory for them
         uncast_bias_weight(operation, weight, bias, state)
         self.attributes = {name: operation.__dict__[name] for name in CAST_ATTRIBUTES if name in operation.__dict__}
+        self.replaced = replaced
         operation._parameters.update(copies)
         operation.comfy_cast_weights, operation.weight_function, operation.bias_function = False, [], []
 

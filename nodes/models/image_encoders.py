@@ -12,6 +12,7 @@ from comfy.model_patcher import ModelPatcher
 from torch import nn
 
 from ... import higen_core as hg
+from ...higen_core.weights.files import open_weights
 from .folders import files, find, log_once
 
 FOLDERS = ("clip_vision",)
@@ -39,6 +40,11 @@ class ImageTower:
         """Images (b, h, w, 3) in [0, 1] -> embeddings (b, d), on ComfyUI's device for intermediate results."""
         comfy.model_management.load_models_gpu([self.patcher])
         return self.clip.encode_image(images).to(comfy.model_management.intermediate_device())
+
+
+def has_image_tower(source: str) -> bool:
+    """Whether a file of a text encoder has one too: those in OpenCLIP's tensor names do."""
+    return "visual.conv1.weight" in open_weights(source).shapes
 
 
 def image_tower(source: str) -> ImageTower:

@@ -59,5 +59,7 @@ def log_and_show(warnings: dict[str, list]) -> None:
     from server import PromptServer  # not importable outside a running ComfyUI
 
     server = PromptServer.instance
+    if server.client_id is None:  # of a prompt that no page has queued; it would be sent to all of them
+        return
     message = {"node": context.node_id, "output": {"higen_prompt": [warnings]}, "prompt_id": context.prompt_id}
     server.send_sync(EVENT, message, server.client_id)

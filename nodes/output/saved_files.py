@@ -114,8 +114,11 @@ def publish(place: Destination, files: Sequence[Path]) -> list[str]:
                 _name_new(file, final)
                 named.append(final)
         except BaseException as error:
-            for final in named:
-                final.unlink()
+            for file, final in zip(files, named, strict=False):
+                if file.exists():
+                    final.unlink()
+                else:  # it was moved, where there are no hard links
+                    final.replace(file)
             if not isinstance(error, FileExistsError):
                 raise
             continue

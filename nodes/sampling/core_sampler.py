@@ -22,6 +22,8 @@ class CoreSampler(Sampler):
     """One of `hg.SAMPLERS` at given time steps, or the one of a fitted schedule. It starts from noise alone."""
 
     def __init__(self, name: str, timesteps: Sequence[int], schedule: hg.FittedSchedule | None = None):
+        if schedule is None and name not in hg.SAMPLERS:
+            raise ValueError(f"sampler must be one of {', '.join(hg.SAMPLERS)}, got {name!r}, as the model says")
         self.name, self.timesteps, self.schedule = name, list(timesteps), schedule
 
     def sigmas(self, patcher: Any) -> torch.Tensor:

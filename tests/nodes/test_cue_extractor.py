@@ -134,6 +134,13 @@ def test_an_edited_video_is_measured_as_comfyui_reads_it(model, clip, tmp_path, 
     torch.testing.assert_close(cues.appearance, expected.appearance, atol=1e-3, rtol=0)
 
 
+def test_without_a_model_a_video_that_is_too_long_is_refused():
+    long = torch.zeros(1, 8, 8, 3).expand(1100, -1, -1, -1)
+    with pytest.raises(ValueError, match="frames is 0, as many as the video has, and that is more than 1024"):
+        HiGenCueExtractor.execute(**(WIDGETS | {"images": long}))
+    assert HiGenCueExtractor.execute(**(WIDGETS | {"images": long, "frames": 1024}))[0].frames == 1024
+
+
 def test_a_video_that_other_nodes_made_is_measured(model, tower, clip):
     video = InputImpl.VideoFromComponents(Types.VideoComponents(images=clip, audio=None, frame_rate=16))
     check_same(extract(model, video=video, frames=8)[0], core_cues(model, tower, clip, source_fps=16, frames=8))

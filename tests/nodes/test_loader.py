@@ -4,8 +4,10 @@ import folder_paths
 import pytest
 import torch
 from higen_pack import higen_core as hg
+from higen_pack.higen_core.weights import files
 from higen_pack.nodes.loader import HiGenLoader
 from higen_pack.nodes.models import folders
+from higen_pack.nodes.models.image_encoders import has_image_tower
 from higen_pack.nodes.samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
 
 from nodes import CLIPTextEncode, VAEDecode
@@ -27,6 +29,18 @@ def loaded(tmp_path_factory):
             monkeypatch.setitem(folder_paths.folder_names_and_paths, folder, entry)
         monkeypatch.setattr(folder_paths, "filename_list_cache", {})
         yield HiGenLoader.execute(*SIZES.names, "bf16").args
+
+
+def test_a_text_encoder_alone_has_no_image_tower(loaded, tmp_path):
+    """The text encoder of Stable Diffusion 2 is such a file; the cues' appearance then needs Load CLIP Vision."""
+    assert loaded[0].model.image_tower
+    towers = folder_paths.get_full_path("text_encoders", SIZES.names[1])
+    file = files.open_weights(towers)
+    torch.save(
+        dict(file.tensors(name for name in file.shapes if not name.startswith("visual."))), tmp_path / "text.bin"
+    )
+    assert has_image_tower(towers)
+    assert not has_image_tower(str(tmp_path / "text.bin"))
 
 
 def test_the_model_has_the_requested_precision(loaded):

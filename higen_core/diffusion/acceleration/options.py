@@ -104,4 +104,6 @@ class Acceleration:
         """
         if name not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}")
-        return cls() if name == "exact" else cls(info.schedules.get(name), STEPS[name], guidance_every=2)
+        if name == "exact":
+            return cls()
+        return cls(info.schedules.get(name), min(STEPS[name], info.sampling.steps), guidance_every=2)

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...cues.extraction import cue_options
 from ...models.clip import CLIP
 from ...models.info import ModelInfo
+from ...models.prompts import PromptGuide
 from ...models.vae import VAE
 from ..checkpoint import fingerprint
 from ..config import ClipOptions, ClipTraining
@@ -100,6 +101,7 @@ def video_data_set(config: ClipTraining, vae: VAE, clip: CLIP, info: ModelInfo) 
         pools = _pools(config, maker.folder, len(planned.parts))
         properties = asdict(maker.formats[0])
         properties |= {"motion_scale": encoder.motion_scale, "similarity_floor": encoder.similarity_floor}
+    properties |= {"vocabulary": (), "prompts": PromptGuide()}  # captions may have any words
     info = replace(info, **properties, **rgb_factors(vae, images.to(own_device())))
     clips, held_out = pools
     return DataSet(Stills(clips), clips, info, clips.captions(4), held_out=held_out)

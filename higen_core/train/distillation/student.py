@@ -119,7 +119,8 @@ def distilled_info(info: ModelInfo, config: DistillTraining) -> ModelInfo:
     """How the student is sampled: in its steps, which are trailing, with DDIM, without guidance of videos."""
     sampling = replace(info.sampling, steps=config.student_steps, sampler=SAMPLER, video_guidance=1.0)
     training: dict[str, Any] = config.to_metadata()
-    return replace(info, sampling=sampling, timestep_spacing=SPACING, appearance_guidance=1.0, training=training)
+    sampled = {"sampling": sampling, "timestep_spacing": SPACING, "appearance_guidance": 1.0}
+    return replace(info, **sampled, training=training, motion_response=(), schedules={})
 
 
 def main(config: DistillTraining) -> None:

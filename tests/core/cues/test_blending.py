@@ -1,5 +1,7 @@
 """Cues resampled to another number of frames, and blended by strength."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -68,6 +70,13 @@ def test_invalid_arguments_are_refused():
         blend_cues(cues, appearance_from=cues, appearance_strength=-1)
     with pytest.raises(ValueError, match="at least 2 frames, got 1"):
         resample_cues(cues, 1)
+
+
+@pytest.mark.parametrize("name", ["motion_from", "appearance_from"])
+def test_cues_with_a_mask_are_refused_by_name(name):
+    painted = replace(Cues.constant(4), mask=torch.ones(1, 8, 8), outside=Cues.constant(4, motion=0))
+    with pytest.raises(ValueError, match=f"{name} must be cues without a mask"):
+        blend_cues(Cues.constant(4), **{name: painted})
 
 
 @pytest.mark.parametrize("name", ["motion_from", "appearance_from"])

@@ -8,6 +8,8 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import higen_core as hg
+from higen_core.cues.cues import similarity
+from higen_core.cues.curves import fit_factors
 from higen_core.diffusion.schedule import alphas_and_sigmas, alphas_cumprod
 from higen_core.models.clip import CLIP
 from higen_core.models.config import MINI, MINI_CLIP, MINI_VAE
@@ -88,6 +90,11 @@ def test_text_is_encoded_on_the_device_of_the_towers(cuda, monkeypatch):
     clip = networks(cuda)[2]
     monkeypatch.setattr(clip, "tokenize", lambda prompts: torch.zeros(len(prompts), 77, dtype=torch.long))
     assert clip.encode_text(["a cat"]).device.type == "cuda"
+
+
+def test_factors_are_fitted_on_the_cpu(cuda):
+    """In a type that MPS lacks."""
+    assert fit_factors(similarity(torch.rand(4, 8, device=cuda), 0.0)).device.type == "cpu"
 
 
 def test_fake_tensors_on_two_devices_are_refused(cuda):

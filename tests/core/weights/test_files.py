@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import numpy as np
@@ -83,6 +84,15 @@ def test_classes_of_lightning_and_numpy_in_a_checkpoint_are_ignored(tmp_path, va
             while_saving.setitem(sys.modules, name, module)
         torch.save(content, tmp_path / "sd.ckpt")
     assert files.open_weights(tmp_path / "sd.ckpt").shapes.keys() == vae_tensors.keys()
+
+
+def test_pickles_are_read_in_several_threads(tmp_path, vae_tensors):
+    """What a pickle may contain is a setting of the process, which no thread may take from another."""
+    for i in range(8):
+        torch.save(vae_tensors | {"best": np.float64(0.5)}, tmp_path / f"{i}.ckpt")
+    with ThreadPoolExecutor(4) as pool:
+        shapes = list(pool.map(lambda i: files.open_weights(tmp_path / f"{i % 8}.ckpt").shapes, range(64)))
+    assert all(found.keys() == vae_tensors.keys() for found in shapes)
 
 
 class TouchesFile:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from higen_pack import higen_core as hg
 from higen_pack.higen_core.cues.curves import EvaluatedCurve, motion_values
+from higen_pack.higen_core.cues.sound import MEASURES
 from higen_pack.nodes.cue_schedule import HiGenCueSchedule
 from higen_pack.nodes.cues.audio_motion import HiGenAudioMotion
 from higen_pack.nodes.models.model import load_model
@@ -70,6 +71,18 @@ def test_a_schedule_takes_the_cues_and_the_curve():
     assert by_cues[0].motion.equal(cues.motion)
     assert by_cues.ui["higen_curves"][0]["motion"] == cues.motion.tolist()
     assert schedule.make_cues(16, 200, 0.0, motion_curve_from=curve)[0].motion.equal(cues.motion)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_only_what_is_heard_counts(measure):
+    """A long sound is not converted as a whole."""
+    long = audio(60.0)
+    expected = execute(audio(4.0), measure=measure, frames=16, start=1.0)[0]
+    assert execute(long, measure=measure, frames=16, start=1.0)[0].motion.equal(expected.motion)
+    sound = long["waveform"][0].double()
+    assert hg.sound_motion(sound, RATE, measure=measure, frames=16).equal(
+        hg.sound_motion(sound[:, : 3 * RATE], RATE, measure=measure, frames=16)
+    )
 
 
 def test_silence_is_the_lowest_motion_and_the_node_says_so():

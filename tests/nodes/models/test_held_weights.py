@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import partial
+from unittest.mock import Mock
 
 import comfy.ops
 import pytest
@@ -73,3 +74,15 @@ def test_afterwards_the_weights_are_those_of_before(casts):
         raise RuntimeError
     assert unet.conv_out.weight.dtype == torch.bfloat16
     assert counts["conv_out"] == 2
+
+
+def test_without_memory_for_the_copies_all_layers_are_those_of_before(casts, monkeypatch):
+    unet, _ = casts
+    layers = [module for module in unet.modules() if isinstance(module, CastWeightBiasOp)]
+    functions = [layer.weight_function for layer in layers]
+    monkeypatch.setattr(torch.Tensor, "clone", Mock(side_effect=torch.OutOfMemoryError("no memory")))
+    with pytest.raises(torch.OutOfMemoryError, match="no memory"):
+        call(unet, chunk=1)
+    assert [layer.weight_function for layer in layers] == functions
+    assert all(layer.comfy_cast_weights and not layer._forward_pre_hooks for layer in layers)
+    assert {weight.dtype for weight in unet.parameters()} == {torch.bfloat16}

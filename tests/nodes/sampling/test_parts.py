@@ -220,6 +220,7 @@ def test_each_frame_follows_its_own_prior(model, sample):
         ({"times": "0, end"}, "times must be numbers from 0 to 1 such as 0, 0.5, 1, got '0, end'"),
         ({"prior_2": {"samples": torch.zeros(1, 4, 8, 16)}}, "prior_2 is for 128x64 pixels, prior_1 for 64x64"),
         ({"prior_2": {"samples": torch.zeros(1, 16, 8, 8)}}, "prior_2 must be a picture's latent"),
+        ({"prior_2": HiGenPriorTrack.execute(prior_1=prior(1), prior_2=prior(2))[0]}, "prior_2 is a prior track"),
     ],
 )
 def test_priors_that_do_not_fit_are_errors(inputs, message):

@@ -155,6 +155,15 @@ def test_cues_are_checked_before_the_prior_is_sampled(model, node):
     assert node.check_lazy_status(model=model, cues=good, prior=PRIOR, positive=None) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [("model", None, "model must be a model"), ("cues", 5, "cues must be cues"), ("match", "8", "match must be ")],
+)
+def test_inputs_from_links_are_checked_before_the_prior_is_sampled(model, name, value, message):
+    with pytest.raises(ValueError, match=message):
+        HiGenTemporalSampler.check_lazy_status(**{"model": model, "cues": None, "prior": None, name: value})
+
+
 def test_windows_are_checked_before_the_prior_is_sampled(model):
     long = hg.Cues.constant(5)
     with pytest.raises(ValueError, match="cues are for 5 frames, this model was trained on 4: lower frames"):

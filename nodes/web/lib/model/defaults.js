@@ -97,16 +97,21 @@ export function infoOf(weights) {
   return infos.get(weights);
 }
 
-/** Ask the server again for weights that it had no info of: there may be a file now. */
+/** Ask the server again for weights that it had no info of, and for the selected ones: there may be another file now. */
 export function askAgain() {
   for (const [weights, info] of infos) if (info?.error) infos.delete(weights);
+  infos.delete(selectedWeights());
   notify();
 }
 
 async function ask(weights) {
   infos.set(weights, null);
-  const response = await api.fetchApi(`/higen/model_info?${new URLSearchParams({ weights })}`);
-  infos.set(weights, await response.json()); // {error} for a file that is gone, for example
+  try {
+    const response = await api.fetchApi(`/higen/model_info?${new URLSearchParams({ weights })}`);
+    infos.set(weights, await response.json()); // {error} for a file that is gone, for example
+  } catch (error) {
+    infos.set(weights, { error: String(error) }); // a server that starts anew
+  }
   notify();
 }
 
