@@ -75,10 +75,22 @@ function removeImages(node) {
   if (preview) node.removeWidget(preview);
 }
 
-/** Keep the page from showing an animation a second time; it looks at this flag once, right after the message. */
+/** Keep Nodes 2.0 from showing an animation a second time; it looks at this flag once, right after the message. */
 function hideSecondPreview({ output, node: ran, display_node }) {
   const node = nodeAt(app.rootGraph, display_node ?? ran);
   if (node?.comfyClass === "HiGenVideoCombine") node.hideOutputImages = Boolean(output?.higen_video);
+}
+
+/** Keep the canvas from drawing an animation a second time; it looks at the images, which it loads later. */
+function hideImages(node) {
+  let images;
+  Object.defineProperty(node, "imgs", {
+    configurable: true,
+    get: () => (node.hideOutputImages ? undefined : images),
+    set: (loaded) => {
+      images = loaded;
+    },
+  });
 }
 
 /** Show the result of a node. A subgraph node has no view until there is a video to show. */
@@ -89,6 +101,7 @@ function refresh(node) {
 
 function attach(node, view) {
   followLanguage();
+  hideImages(node);
   const element = html("div", "higen-preview widget-expands");
   const onWheel = (event) => (scrolls(event.target) ? event.stopPropagation() : forward(event));
   element.addEventListener("wheel", onWheel, { passive: false });

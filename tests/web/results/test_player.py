@@ -143,7 +143,7 @@ def test_the_loaders_text_scrolls_inside_its_node(editor):
 
 
 STOCK_PREVIEWS = """() => {
-    const drawn = app.graph._nodes.flatMap(node => node.hideOutputImages ? [] : (node.imgs ?? [])).length;
+    const drawn = app.graph._nodes.flatMap(node => node.imgs ?? []).length;
     const shown = [...document.querySelectorAll(":is([data-node-id], .dom-widget) :is(img, video):not(.hp-media)")]
         .filter(media => media.src.includes("/view?"));
     return [drawn, shown.length];
