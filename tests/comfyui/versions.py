@@ -48,3 +48,6 @@ HAS_PANELS = pytest.mark.skipif(OLD_FRONTEND, reason="frontend 1.32 has no side 
 
 NODES_SCROLL_WITH_FOCUS = not OLD_FRONTEND
 """Whether the wheel scrolls a text on a node of Nodes 2.0 only after a click; otherwise it zooms the canvas."""
+
+ADVANCED_ARE_FOLDED = VERSION > OLDEST
+"""Whether the page shows advanced inputs only after a click."""
