@@ -49,5 +49,5 @@ HAS_PANELS = pytest.mark.skipif(OLD_FRONTEND, reason="frontend 1.32 has no side 
 NODES_SCROLL_WITH_FOCUS = not OLD_FRONTEND
 """Whether the wheel scrolls a text on a node of Nodes 2.0 only after a click; otherwise it zooms the canvas."""
 
-ADVANCED_ARE_FOLDED = VERSION > OLDEST
+ADVANCED_ARE_FOLDED = not OLD_FRONTEND
 """Whether the page shows advanced inputs only after a click."""
