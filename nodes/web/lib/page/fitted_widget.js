@@ -24,6 +24,10 @@ export function addFitted(node, name, element, height, most = height) {
     setValue: () => {},
   });
   widget.serialize = false;
+  if (most === height) {
+    widget.computeLayoutSize = undefined; // or Nodes 2.0 gives it an equal part of the height that a node has to spare
+    widget.computeSize = (width) => [width, height()];
+  }
   placeBefore(node, widget, FILLING);
   keepOnNode(node, name, element);
   const fit = () => {
