@@ -70,19 +70,7 @@ def test_dragging_the_corner_of_the_node_resizes_the_plot(schedule):
 
 def test_a_wider_node_has_a_wider_plot(schedule):
     before = schedule.plot.bounding_box()["width"]
-    x, y = schedule.page.evaluate(
-        """id => {
-            const node = app.graph.getNodeById(id);
-            const box = app.canvas.canvas.getBoundingClientRect();
-            return [box.left + node.pos[0] + node.size[0] - 2, box.top + node.pos[1] + node.size[1] - 2];
-        }""",
-        schedule.node,
-    )
-    schedule.page.mouse.move(x, y)
-    schedule.page.mouse.down()
-    schedule.page.mouse.move(x + 250, y + 60, steps=5)
-    schedule.page.mouse.up()
-    schedule.page.wait_for_timeout(300)
+    schedule.editor.drag_corner(schedule.node, 250, 60)
     assert schedule.plot.bounding_box()["width"] > before + 200
     schedule.click(0.6, 0.25)
     assert schedule.points()[1] == [0.6, pytest.approx(0.25, abs=0.02)]
