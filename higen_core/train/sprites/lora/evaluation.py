@@ -25,17 +25,19 @@ ZOOM = 2
 COMBINATIONS = {"mini": (), "motion": ("motion",), "appearance": ("appearance",), "both": ("motion", "appearance")}
 
 
-def evaluate(motion: Path, appearance: Path, out: Path, count: int = 32, seed: int = 0) -> None:
+def evaluate(
+    motion: Path, appearance: Path, out: Path, count: int = 32, seed: int = 0, appearance_strength: float = 1.0
+) -> None:
     """Measures mini without and with each LoRA on held-out scenes: writes lora.json and gallery.webp in `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    files = {"motion": motion, "appearance": appearance}
-    figures: dict[str, Any] = {"count": count}
+    files = {"motion": (motion, 1.0), "appearance": (appearance, appearance_strength)}
+    figures: dict[str, Any] = {"count": count, "appearance_strength": appearance_strength}
     videos = []
     with tqdm(desc="measuring", unit="video") as progress:
         for name, loras in COMBINATIONS.items():
             bench = bench_of("mini", seed, progress)
             for lora in loras:
-                load_lora(bench.model.unet, files[lora])
+                load_lora(bench.model.unet, *files[lora])
             if name != "both":
                 figures[name] = measure(bench, count)
                 print(json.dumps({name: figures[name]}), flush=True)
