@@ -6,13 +6,15 @@ import { openCurveMenu } from "./menu.js";
 const HEIGHT_STEP = 0.01;
 
 export function attachKeys(element, editor) {
-  // On Ctrl+Z ComfyUI undoes a change of the graph, unless the focused element's type says that it has its own history.
+  // On Ctrl+Z ComfyUI undoes a change of the graph, unless the focused element's type says that it has its own history
+  // (frontends up to 1.49), or the key is none of undo in the frame after the event (later ones).
   element.type = "textarea";
   element.addEventListener("keydown", (event) => {
     const action = actionOf(event, editor);
     if (!action) return;
     event.preventDefault();
     event.stopPropagation();
+    Object.defineProperty(event, "key", { value: "" });
     action();
   });
 }
