@@ -227,7 +227,7 @@ def trim_of(video: Any) -> tuple[float, float] | None:
     """Start and duration, in seconds, of the part of its file that a video shows; duration 0 is up to the end.
 
     ComfyUI 0.3.75 cannot trim, and the first versions that can do not state the part. None stands for such a trim and
-    for a cropped picture, where only ComfyUI itself can read the video.
+    for a cropped image, where only ComfyUI itself can read the video.
     """
     file = InputImpl.VideoFromFile(video.get_stream_source())
     if hasattr(video, "as_cropped") and video.get_dimensions() != file.get_dimensions():
@@ -257,7 +257,7 @@ def image_encoder(model: HigenModel | None, clip_vision: Any, encoder: str) -> A
 
 
 def same_look(images: torch.Tensor) -> torch.Tensor:
-    """An encoder for motion alone: every picture (b, h, w, 3) looks the same, (b, 1)."""
+    """An encoder for motion alone: every image (b, h, w, 3) looks the same, (b, 1)."""
     return images.new_ones(len(images), 1)
 
 

@@ -12,7 +12,7 @@ from comfy_api.latest import io
 from .. import higen_core as hg
 from ..higen_core.diffusion.prior_track import check_times
 from ..higen_core.media.image import FITS, psnr
-from .latents import KEEP, TIMES, check_pictures, check_size
+from .latents import KEEP, TIMES, check_image_latent, check_size
 from .models.model import HigenModel, higen_model
 from .schema import known_fields
 from .validation import check_mask, parse_color, validated
@@ -24,7 +24,7 @@ UNFAMILIAR = (
     "it has a PSNR of {psnr} dB, others have {least} or more. The model knows {pictures}."
 )
 PRIORS_MAX = 6
-"""Inputs of HiGen Prior Track; each takes several pictures."""
+"""Inputs of HiGen Prior Track; each takes several images."""
 
 
 class HiGenImagePrior(io.ComfyNode):
@@ -111,9 +111,9 @@ class HiGenImagePrior(io.ComfyNode):
 def unfamiliar(images: torch.Tensor, priors: list[dict], vae: Any) -> list[dict[str, Any]]:
     """A note for images (b, h, w, 3) that are unlike those of the VAE's training: their priors are no longer them.
 
-    Returns [] for a VAE that does not state its pictures, such as Stable Diffusion's.
+    Returns [] for a VAE that does not state its images, such as Stable Diffusion's.
     """
-    if (known := getattr(vae, "pictures", None)) is None:
+    if (known := getattr(vae, "image_range", None)) is None:
         return []
     decoded = torch.cat([vae.decode(prior["samples"]) for prior in priors]).to(images)
     least = psnr(decoded, images).min().item()
@@ -193,31 +193,31 @@ def prior_track(priors: dict[str, dict[str, Any]], times: str, keep: bool = True
     """The LATENT of several priors, (n, 4, h, w), that knows the times at which they hold.
 
     Args:
-        priors: LATENTs of one or more pictures in the order of time, by the name of their input.
-        times: a number for each picture, 0 at the first frame and 1 at the last; "" spaces them evenly.
-        keep: whether the frames at these times show exactly their pictures.
+        priors: LATENTs of one or more images in the order of time, by the name of their input.
+        times: a number for each image, 0 at the first frame and 1 at the last; "" spaces them evenly.
+        keep: whether the frames at these times show exactly their images.
 
     Raises:
-        ValueError: priors of several sizes or that are no pictures, or times that are no numbers, do not rise or are
+        ValueError: priors of several sizes or that are no images, or times that are no numbers, do not rise or are
             not as many as the priors.
     """
     for name, prior in priors.items():
         if TIMES in prior:
             raise ValueError(f"{name} is a prior track, whose times would be lost: connect its priors to one track")
-    samples = {name: check_pictures(name, prior) for name, prior in priors.items()}
+    samples = {name: check_image_latent(name, prior) for name, prior in priors.items()}
     sizes = {name: value.shape[2:] for name, value in samples.items()}
     (first, size), *others = sizes.items()
     for name, other in others:
         if other != size:
             pixels, expected = (f"{8 * w}x{8 * h}" for h, w in (other, size))
             raise ValueError(f"{name} is for {pixels} pixels, {first} for {expected}: give all priors one size")
-    pictures = torch.cat(list(samples.values()))
+    images = torch.cat(list(samples.values()))
     try:
-        values = [float(text) for text in times.replace(",", " ").split()] or evenly_spaced(len(pictures))
+        values = [float(text) for text in times.replace(",", " ").split()] or evenly_spaced(len(images))
     except ValueError:
         raise ValueError(f"times must be numbers from 0 to 1 such as 0, 0.5, 1, got {times!r}") from None
-    check_times(values, len(pictures))
-    return {"samples": pictures, TIMES: values, KEEP: keep}
+    check_times(values, len(images))
+    return {"samples": images, TIMES: values, KEEP: keep}
 
 
 def evenly_spaced(count: int) -> list[float]:

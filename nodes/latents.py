@@ -27,7 +27,7 @@ def frames_and_size(shape: Sequence[int]) -> tuple[int, int, int]:
     """Frames, height and width of a LATENT of this shape, in latent cells.
 
     Raises:
-        ValueError: it is not that of pictures, (frames, 4, height, width).
+        ValueError: it is not that of images, (frames, 4, height, width).
     """
     if len(shape) != 4 or shape[1] != LATENT_CHANNELS:
         raise ValueError(
@@ -48,7 +48,7 @@ def check_prior(latent: dict[str, Any], step: int = 8, frames: int = 1) -> torch
     Raises:
         ValueError: several images without times, a wrong shape, or NaN or infinite values.
     """
-    samples = check_pictures("prior", latent, step)
+    samples = check_image_latent("prior", latent, step)
     if TIMES in latent:
         return samples if len(samples) == 1 else blend_priors(samples, latent[TIMES], frames)
     if len(samples) != 1:
@@ -70,8 +70,8 @@ def kept_frames(latent: dict[str, Any], frames: int) -> torch.Tensor | None:
     return torch.zeros(frames, dtype=torch.bool).index_fill(0, keys, True)
 
 
-def check_pictures(name: str, latent: dict[str, Any], step: int = 8) -> torch.Tensor:
-    """The samples of a LATENT of pictures, (n, 4, h, w), float32. `name` is what error messages call it."""
+def check_image_latent(name: str, latent: dict[str, Any], step: int = 8) -> torch.Tensor:
+    """The samples of a LATENT of images, (n, 4, h, w), float32. `name` is what error messages call it."""
     samples = latent["samples"]
     if samples.ndim != 4 or samples.shape[1] != LATENT_CHANNELS:
         raise ValueError(

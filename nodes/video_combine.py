@@ -157,7 +157,7 @@ class HiGenVideoCombine(io.ComfyNode):
 
 
 def single_frame_note() -> dict[str, list]:
-    """The ui entry and a line in the log that say that the video is a still picture."""
+    """The ui entry and a line in the log that say that the video is a still image."""
     text = (
         "images has a single frame, so the video is a still picture. A bypassed HiGen Temporal Sampler passes on the "
         "prior alone"

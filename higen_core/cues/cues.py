@@ -1,7 +1,7 @@
 """The motion and appearance cues, which control the temporal stage (Qing et al. 2024, section 3.3).
 
 Motion is how much pixels change from one frame to the next, appearance how similar any two frames look. A mask says
-where in the picture they hold.
+where in the image they hold.
 """
 
 from __future__ import annotations

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from ..models.clip import CLIP
 
 MAX_SAMPLES = 1_000_000
-"""Pictures that are measured at most: 35 hours at 8 fps."""
+"""Images that are measured at most: 35 hours at 8 fps."""
 REPORT_EVERY = 1000
-"""Pictures after which progress is reported, even if they all are of one frame of the source."""
+"""Images after which progress is reported, even if they all are of one frame of the source."""
 ImageEncoder = Callable[[Tensor], Tensor]
 """Images (b, h, w, 3) in [0, 1] -> embeddings (b, d)."""
 
@@ -139,21 +139,21 @@ def extract_cues(
 
 @dataclass
 class _Measurement:
-    """Measures pictures one by one and keeps none but the last."""
+    """Measures images one by one and keeps none but the last."""
 
     encode: ImageEncoder
     blur: float
     indices: frozenset[int] | None
-    """Pictures to embed; None for all."""
+    """Images to embed; None for all."""
     count: int = 0
     changes: list[float] = field(default_factory=list)
-    """Mean absolute change of a pixel from each picture to the next."""
+    """Mean absolute change of a pixel from each image to the next."""
     embeddings: dict[int, Tensor] = field(default_factory=dict)
     previous: Shown | None = None
     image: Tensor | None = None
-    """The blurred previous picture, once it is needed."""
+    """The blurred previous image, once it is needed."""
     change_between: float | None = None
-    """Mean change from one frame to the next, between which the previous picture lies, once it is needed."""
+    """Mean change from one frame to the next, between which the previous image lies, once it is needed."""
 
     def add(self, shown: Shown) -> None:
         if self.indices is None or self.count in self.indices:
@@ -164,7 +164,7 @@ class _Measurement:
         self.count += 1
 
     def _change(self, before: Shown, now: Shown) -> float:
-        """Between two frames pictures change evenly, so that each pair of frames is compared once, however long a
+        """Between two frames images change evenly, so that each pair of frames is compared once, however long a
         frame is held."""
         if now.lies_between_the_frames_of(before):
             if now.weight == before.weight:
@@ -178,7 +178,7 @@ class _Measurement:
         return mean_change(earlier, self.image)
 
     def embedded(self, indices: Sequence[int] | None) -> Tensor:
-        """Embeddings of the pictures at `indices`, None for all: (f, d)."""
+        """Embeddings of the images at `indices`, None for all: (f, d)."""
         return torch.stack([self.embeddings[i] for i in indices or range(self.count)])
 
 
@@ -227,7 +227,7 @@ def _sample_count(video: VideoReader, frames: int | None, fps: float, start: flo
 
 
 def _check_count(video: VideoReader, samples: int, fps: float) -> int:
-    """The number of pictures to measure; raises ValueError for more than any footage has."""
+    """The number of images to measure; raises ValueError for more than any video has."""
     if samples > MAX_SAMPLES:
         raise ValueError(
             f"{video.name}: its time stamps make it more than {MAX_SAMPLES / fps / 3600:,.0f} hours long, which is too "

@@ -13,7 +13,7 @@ from ..media.video_reader import TIME_TOLERANCE, TimedFrame
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """The picture at one time: `weight`, 0..1, of the way from frame `first` to frame `second`, both (h, w, 3).
+    """The image at one time: `weight`, 0..1, of the way from frame `first` to frame `second`, both (h, w, 3).
 
     While a frame is held, `second` is the frame itself.
     """
@@ -36,7 +36,7 @@ def shown_at(
     blend: bool,
     tolerance: float = TIME_TOLERANCE,
 ) -> Iterator[Shown]:
-    """The picture on screen at each of the rising times, in seconds.
+    """The image on screen at each of the rising times, in seconds.
 
     Args:
         frames: with the times at which they appear.

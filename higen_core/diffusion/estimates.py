@@ -14,8 +14,8 @@ from .schedule import alpha_sigma
 def hold_still(x0: Tensor, mask: Tensor) -> Tensor:
     """Estimates of clean frames with those outside of a mask replaced by their mean over the frames.
 
-    The embedding of the cues asks for stillness there, but layers that look at the whole picture carry motion over from
-    inside. A picture that does not change equals its mean, so the mean keeps what the estimates agree on.
+    The embedding of the cues asks for stillness there, but layers that look at the whole image carry motion over from
+    inside. An image that does not change equals its mean, so the mean keeps what the estimates agree on.
 
     Args:
         x0: (b, c, f, h, w).

@@ -11,7 +11,7 @@ def center_square(images: Tensor, size: int) -> Tensor:
     """Images (b, h, w, c) with the shorter side resized to `size` and the longer one cropped -> (b, c, size, size).
 
     As `kornia.geometry.transform.resize` with antialiasing, but rows are filtered and shrunk in one step: blurring an
-    8K picture at its full size would take a hundred times as long.
+    8K image at its full size would take a hundred times as long.
     """
     from kornia.geometry.transform import resize
 

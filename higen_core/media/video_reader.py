@@ -36,7 +36,7 @@ class VideoReader:
         duration: seconds, as the source states it; None if it is only known after the last frame.
         read: `read(start)` yields the frames in order, from the one on screen at `start` seconds or from an earlier
             one. No frame is kept. It raises the errors of `open_video` that concern a frame.
-        length: seconds up to the end of the last picture, where the stated duration may include longer sound; None if
+        length: seconds up to the end of the last image, where the stated duration may include longer sound; None if
             it is only known after the last frame. It may read the whole file, without decoding it.
         tolerance: seconds by which a frame may be late, since the file rounds its times.
     """
@@ -132,7 +132,7 @@ def _open_file(source: Any) -> VideoReader:
         return _as_images(name, _decoded(source, name, rate, start))
 
     def length() -> float:
-        return exact or _end_of_pictures(source, name, rate)
+        return exact or _end_of_images(source, name, rate)
 
     return VideoReader(name, rate, duration, read, length, tolerance)
 
@@ -167,8 +167,8 @@ def _stated_duration(container: Any, stream: Any, rate: float) -> float | None:
     return stream.frames / rate if stream.frames else None
 
 
-def _end_of_pictures(source: Any, name: str, rate: float) -> float:
-    """Seconds at which the last picture ends, from the packets of the file; nothing is decoded."""
+def _end_of_images(source: Any, name: str, rate: float) -> float:
+    """Seconds at which the last image ends, from the packets of the file; nothing is decoded."""
     with _opened(source, name) as (container, stream):
         origin, end, count = stream.start_time or 0, 0, 0
         for packet in container.demux(stream):

@@ -54,5 +54,5 @@ def sample_sheet(
     cues = Cues.constant(unet.info.frames, motion=300, appearance=0.0)
     prior, video = sample_prompts(unet, vae, clip, prompts, cues, steps, guidance, seed)
     frames = vae.decode_video(torch.cat([prior[:, :, None], video], dim=2), chunk=1)
-    pictures = (tile(torch.stack([frames[:, 0], frames[:, i]], dim=1)) for i in range(1, frames.shape[1]))
-    return Film(torch.stack(list(pictures)), unet.info.fps)
+    images = (tile(torch.stack([frames[:, 0], frames[:, i]], dim=1)) for i in range(1, frames.shape[1]))
+    return Film(torch.stack(list(images)), unet.info.fps)

@@ -1,4 +1,4 @@
-"""Puts the pictures and videos of the example workflows where Load Image and Load Video find them."""
+"""Puts the images and videos of the example workflows where Load Image and Load Video find them."""
 
 from __future__ import annotations
 

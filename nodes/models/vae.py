@@ -25,12 +25,12 @@ RELEASED_GROUPS = 32
 
 
 @dataclass(frozen=True)
-class PictureRange:
-    """Pictures that a VAE was trained on.
+class ImageRange:
+    """Images that a VAE was trained on.
 
     Attributes:
-        psnr: dB of the decoded picture compared with itself; below it, a picture is unlike those of the training.
-        description: of the pictures, in a few words.
+        psnr: dB of the decoded image compared with itself; below it, an image is unlike those of the training.
+        description: of the images, in a few words.
     """
 
     psnr: float
@@ -40,7 +40,7 @@ class PictureRange:
 class HigenVAE(comfy.sd.VAE):
     """ComfyUI's VAE with a limit on the frames that it decodes at a time. ComfyUI itself fills all free memory."""
 
-    pictures: PictureRange | None = None  # those that it was trained on; None if it is not stated
+    image_range: ImageRange | None = None  # those that it was trained on; None if it is not stated
 
     def decode(self, samples_in: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Latents (f, 4, h, w) -> frames (f, 8 h, 8 w, 3) in [0, 1]. The plan is logged."""
@@ -101,18 +101,18 @@ def load_vae(path: str) -> HigenVAE:
         if isinstance(module, nn.GroupNorm):
             module.num_groups = groups
     if stated := metadata_of(file).get("pictures"):
-        vae.pictures = picture_range(path, stated)
+        vae.image_range = read_image_range(path, stated)
     if missing := sorted(set(vae.first_stage_model.state_dict()) - set(weights)):
         raise ValueError(f"{path} is not a complete VAE: {len(missing)} tensors are missing, the first is {missing[0]}")
     return vae
 
 
-def picture_range(path: str, stated: Any) -> PictureRange:
+def read_image_range(path: str, stated: Any) -> ImageRange:
     """The value of `pictures` in the metadata of a file; raises ValueError, with the file, for another one."""
     if isinstance(stated, dict) and stated.keys() == {"psnr", "description"}:
         psnr, description = stated["psnr"], stated["description"]
         if isinstance(psnr, int | float) and isinstance(description, str):
-            return PictureRange(psnr, description)
+            return ImageRange(psnr, description)
     raise ValueError(
         f"{path}: pictures in its metadata must have a psnr in dB and a description, got {short_repr(stated)}"
     )

@@ -21,10 +21,10 @@ MAX_SIZE = 256
 
 
 class DecodedLatents:
-    """Latents (b, 4, h, w) -> latents (b, 4, 8 h, 8 w) whose colors are those of the decoded pictures.
+    """Latents (b, 4, h, w) -> latents (b, 4, 8 h, 8 w) whose colors are those of the decoded images.
 
     It takes the place of `latent_rgb_factors_reshape`, which ComfyUI's previews call before they apply the linear map
-    from latents to colors; so KSampler, too, shows decoded pictures. Previews of other extensions that know only the
+    from latents to colors; so KSampler, too, shows decoded images. Previews of other extensions that know only the
     linear map apply it to the latents themselves.
     """
 
@@ -35,8 +35,8 @@ class DecodedLatents:
 
     @torch.no_grad()
     def __call__(self, latents: torch.Tensor) -> torch.Tensor:
-        pictures = decoder(self.source, latents.device).decode(latents).clamp(-1, 1)
-        colors = pictures.movedim(1, -1).to(latents) - self.bias.to(latents)
+        images = decoder(self.source, latents.device).decode(latents).clamp(-1, 1)
+        colors = images.movedim(1, -1).to(latents) - self.bias.to(latents)
         return (colors @ torch.linalg.pinv(self.factors).to(latents)).movedim(-1, 1)
 
 
@@ -59,8 +59,8 @@ def preview_callback(patcher: Any, steps: int, fps: float) -> Callable:
 
     def callback(step: int, x0: torch.Tensor, x: torch.Tensor, total: int) -> None:
         chosen = frame_indices(len(x0))
-        pictures = [previewer.decode_latent_to_preview_image("JPEG", x0[i : i + 1]) for i in chosen]
-        preview = pictures[0] if len(chosen) == 1 else animation(pictures, step, len(x0) / fps)
+        images = [previewer.decode_latent_to_preview_image("JPEG", x0[i : i + 1]) for i in chosen]
+        preview = images[0] if len(chosen) == 1 else animation(images, step, len(x0) / fps)
         bar.update_absolute(step + 1, total, preview)
 
     return callback
@@ -72,19 +72,19 @@ def frame_indices(frames: int) -> list[int]:
     return [frames * i // count for i in range(count)]
 
 
-def animation(pictures: list[tuple], first: int, seconds: float) -> tuple[str, Image.Image, None]:
+def animation(images: list[tuple], first: int, seconds: float) -> tuple[str, Image.Image, None]:
     """A preview of ComfyUI that is an animated PNG.
 
-    The page of the classic renderer shows only the first picture of an animation. Each step starts with the next
-    picture, so that the video moves there, too.
+    The page of the classic renderer shows only the first image of an animation. Each step starts with the next
+    image, so that the video moves there, too.
 
     Args:
-        pictures: previews (format, image, largest size) of the frames.
-        first: number of the picture to start with, modulo their number.
-        seconds: duration of all pictures.
+        images: previews (format, image, largest size) of the frames.
+        first: number of the image to start with, modulo their number.
+        seconds: duration of all images.
     """
-    start = first % len(pictures)
-    frames = [fitted(image, size) for _, image, size in [*pictures[start:], *pictures[:start]]]
+    start = first % len(images)
+    frames = [fitted(image, size) for _, image, size in [*images[start:], *images[:start]]]
     milliseconds = round(1000 * seconds / len(frames))
     image, *others = frames
     image.save = partial(image.save, save_all=True, append_images=others, duration=milliseconds, loop=0)
@@ -92,6 +92,6 @@ def animation(pictures: list[tuple], first: int, seconds: float) -> tuple[str, I
 
 
 def fitted(image: Image.Image, size: int) -> Image.Image:
-    """The same picture, enlarged or made smaller to the size of an animation."""
+    """The same image, enlarged or made smaller to the size of an animation."""
     side = min(size, MAX_SIZE)
     return ImageOps.contain(image, (side, side), Image.Resampling.BICUBIC)

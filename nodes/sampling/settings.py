@@ -46,7 +46,7 @@ class CueRequest:
         motion, appearance: CURVEs; None for the model's constant.
         motion_from, appearance_from, motion_strength, appearance_strength: see `hg.blend_cues`.
         mask: MASK where these cues hold, (1 or frames, h, w); None for everywhere.
-        outside: cues for the rest of the picture; None is still.
+        outside: cues for the rest of the image; None is still.
     """
 
     frames: int

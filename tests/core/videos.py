@@ -58,11 +58,11 @@ def write(
         sound = container.add_stream("aac", rate=8000, layout="mono") if silence else None
         milliseconds = iter(times) if times else None
         for frame in chain([first], frames):
-            picture = av.VideoFrame.from_ndarray((frame * 255).round().to(torch.uint8).numpy(), format="rgb24")
+            image = av.VideoFrame.from_ndarray((frame * 255).round().to(torch.uint8).numpy(), format="rgb24")
             if milliseconds:
-                stream.codec_context.time_base = picture.time_base = Fraction(1, 1000)
-                picture.pts = next(milliseconds)
-            container.mux(stream.encode(picture))
+                stream.codec_context.time_base = image.time_base = Fraction(1, 1000)
+                image.pts = next(milliseconds)
+            container.mux(stream.encode(image))
         container.mux(stream.encode(None))
         if sound:
             samples = np.zeros((1, 8000 * silence), np.float32)

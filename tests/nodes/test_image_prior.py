@@ -70,13 +70,13 @@ def test_alpha_and_mask_show_the_background(vae):
 
 
 def flat_and_noisy():
-    """A plain picture with a square on it, and one of noise."""
+    """A plain image with a square on it, and one of noise."""
     flat = torch.full((1, 64, 64, 3), 0.94)
     flat[:, 20:44, 20:44] = torch.tensor((0.86, 0.16, 0.16))
     return flat, random_images(1, 64, 64)
 
 
-def test_a_picture_unlike_those_of_the_training_gets_a_note(caplog):
+def test_an_image_unlike_those_of_the_training_gets_a_note(caplog):
     mini = load_vae(folders.bundled("vae"))
     flat, noisy = flat_and_noisy()
     assert HiGenImagePrior.execute(flat, mini, **WIDGETS).ui == {"higen_notes": []}
@@ -90,20 +90,20 @@ def test_a_picture_unlike_those_of_the_training_gets_a_note(caplog):
 
 def test_the_note_never_states_the_least_as_too_little(monkeypatch):
     """23.7 dB where others have 24 or more reads as 23, not as 24."""
-    mini, picture = load_vae(folders.bundled("vae")), flat_and_noisy()[0]
-    monkeypatch.setattr("higen_pack.nodes.image_prior.psnr", lambda *_: torch.tensor([mini.pictures.psnr - 0.3]))
-    (note,) = HiGenImagePrior.execute(picture, mini, **WIDGETS).ui["higen_notes"]
-    assert note["values"] == {"psnr": "23", "least": "24", "pictures": mini.pictures.description}
+    mini, image = load_vae(folders.bundled("vae")), flat_and_noisy()[0]
+    monkeypatch.setattr("higen_pack.nodes.image_prior.psnr", lambda *_: torch.tensor([mini.image_range.psnr - 0.3]))
+    (note,) = HiGenImagePrior.execute(image, mini, **WIDGETS).ui["higen_notes"]
+    assert note["values"] == {"psnr": "23", "least": "24", "pictures": mini.image_range.description}
 
 
 @pytest.mark.parametrize("name", ["higen_panda.png", "higen_panda_and_cat.png"])
-def test_the_pictures_of_the_example_workflows_are_like_those_of_the_training(name):
-    picture = to_tensor(Image.open(EXAMPLE_INPUTS / name).convert("RGBA")).permute(1, 2, 0)[None]
+def test_the_images_of_the_example_workflows_are_like_those_of_the_training(name):
+    image = to_tensor(Image.open(EXAMPLE_INPUTS / name).convert("RGBA")).permute(1, 2, 0)[None]
     sizes = WIDGETS | {"width": 64, "height": 64, "background": "#78c878"}
-    assert HiGenImagePrior.execute(picture, load_vae(folders.bundled("vae")), **sizes).ui == {"higen_notes": []}
+    assert HiGenImagePrior.execute(image, load_vae(folders.bundled("vae")), **sizes).ui == {"higen_notes": []}
 
 
-def test_a_vae_that_does_not_state_its_pictures_gives_no_note(vae):
+def test_a_vae_that_does_not_state_its_images_gives_no_note(vae):
     assert HiGenImagePrior.execute(flat_and_noisy()[1], vae, **WIDGETS).ui == {"higen_notes": []}
 
 

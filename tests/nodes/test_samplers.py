@@ -221,7 +221,7 @@ def test_comfyui_reserves_the_memory_of_the_chunks_beside_the_weights(model, mon
     monkeypatch.setattr(comfy.model_management, "get_total_memory", lambda *_, **__: total)
     sample_video(model, prior)
     assert [options["memory_required"] for options in needed[1:]] == in_chunks
-    sample_prior(model)  # one picture has no chunks
+    sample_prior(model)  # one image has no chunks
     assert needed[-1]["memory_required"] == hg.activations(networks.UNET, 2, 4, 8, torch.float32)
 
 

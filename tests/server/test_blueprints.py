@@ -16,7 +16,7 @@ TEXT, IMAGE = "HiGen Text to Video", "HiGen Image to Video"
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)
 def workflow(request):
-    """A workflow whose only node is a blueprint; where it needs a picture, with Load Image."""
+    """A workflow whose only node is a blueprint; where it needs an image, with Load Image."""
     workflow = json.loads(request.param.read_text())
     (node,) = workflow["nodes"]
     if node["inputs"][0]["type"] == "IMAGE":

@@ -43,21 +43,21 @@ def test_a_workflow_makes_its_video(server, finished, name, size):
 
 
 def test_only_what_is_painted_moves(server, finished):
-    """The painted half of the bundled picture is the left one; the decoder lets a little through at the border."""
+    """The painted half of the bundled image is the left one; the decoder lets a little through at the border."""
     frames = video(server, finished("motion_brush")[1])
     assert frames.shape == (16, 64, 64, 3)
     assert motion(frames[:, :, :32]) > 3 * motion(frames[:, :, 36:])
 
 
-def test_the_frames_of_a_storyboard_show_its_pictures(server, finished):
+def test_the_frames_of_a_storyboard_show_its_images(server, finished):
     prompt, run = finished("storyboard")
     assert run.ending == "success", run.error
     (previewed,) = (run.outputs[key]["images"] for key, node in prompt.items() if node["class_type"] == "PreviewImage")
     frames = video(server, run)
     assert len(previewed) == 3
     for i, entry in zip((0, 8, 15), previewed, strict=True):
-        with Image.open(server.output_path(entry)) as picture:
-            expected = np.asarray(picture.convert("RGB"), dtype=np.float32)
+        with Image.open(server.output_path(entry)) as image:
+            expected = np.asarray(image.convert("RGB"), dtype=np.float32)
         assert np.abs(frames[i] - expected).mean() < 8, f"frame {i}, in the colors of a compressed video"
 
 

@@ -1,4 +1,4 @@
-"""Whether what lies under final names is whole: every frame of every video, picture and file of weights can be read."""
+"""Whether what lies under final names is whole: every frame of every video, image and file of weights can be read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-PICTURES = (".png", ".gif", ".webp")
+IMAGES = (".png", ".gif", ".webp")
 VIDEOS = (".mp4", ".webm")
 
 
@@ -27,7 +27,7 @@ def broken(folder: Path) -> str:
 
 def read(path: Path) -> None:
     """Reads all of a file; raises an error if it is not whole."""
-    if path.suffix in PICTURES:
+    if path.suffix in IMAGES:
         with Image.open(path) as image:
             for i in range(getattr(image, "n_frames", 1)):
                 image.seek(i)

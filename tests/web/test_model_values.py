@@ -140,7 +140,7 @@ def test_a_run_without_a_schedule_says_which_cues_it_used(editor, mode):
 
 
 @pytest.mark.medium
-def test_a_bypassed_temporal_sampler_does_not_end_in_a_still_picture_without_a_word(editor):
+def test_a_bypassed_temporal_sampler_does_not_end_in_a_still_image_without_a_word(editor):
     editor.load(WORKFLOW)
     editor.page.evaluate(MODE, ["HiGenTemporalSampler", BYPASSED])
     assert editor.run()["status"]["status_str"] == "success"

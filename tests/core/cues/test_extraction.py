@@ -242,7 +242,7 @@ def test_a_truncated_file_is_named(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "flv"])
-def test_the_whole_footage_ends_with_its_pictures_and_not_with_its_sound(tmp_path, suffix):
+def test_the_whole_video_ends_with_its_images_and_not_with_its_sound(tmp_path, suffix):
     frames = square(torch.arange(24))
     path = videos.write(tmp_path / f"clip.{suffix}", frames, silence=6)
     assert torch.equal(
@@ -254,9 +254,9 @@ def test_the_whole_footage_ends_with_its_pictures_and_not_with_its_sound(tmp_pat
 @pytest.mark.parametrize("durations", [[130, 120], [120, 130]])
 def test_the_rounded_times_of_a_gif_show_each_frame_once(tmp_path, durations):
     frames = square(STEADY)
-    pictures = [Image.fromarray((255 * frame).round().to(torch.uint8).numpy()) for frame in frames]
+    images = [Image.fromarray((255 * frame).round().to(torch.uint8).numpy()) for frame in frames]
     path = tmp_path / "clip.gif"
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations * 8)
+    images[0].save(path, save_all=True, append_images=images[1:], duration=durations * 8)
     motion = extract_cues(path, mean_color, frames=16).motion
     torch.testing.assert_close(motion, extract_cues(frames, mean_color).motion, atol=3, rtol=0)
 
@@ -281,12 +281,12 @@ def test_a_gap_between_time_stamps_is_refused(tmp_path):
         extract_cues(path, mean_color)
 
 
-def test_slow_footage_is_measured_as_its_pictures_would_be():
-    """Frames at 2 fps for a model of 8 fps: the pictures between them are not compared one by one."""
+def test_slow_video_is_measured_as_its_images_would_be():
+    """Frames at 2 fps for a model of 8 fps: the images between them are not compared one by one."""
     frames = square(torch.arange(6) * 5)
-    pictures = torch.cat([torch.lerp(a, b, w)[None] for a, b in pairwise(frames) for w in (0, 0.25, 0.5, 0.75)])
+    images = torch.cat([torch.lerp(a, b, w)[None] for a, b in pairwise(frames) for w in (0, 0.25, 0.5, 0.75)])
     for blur in (0.0, 1.5):
         cues = extract_cues(frames, mean_color, frames=20, source_fps=2, blur=blur)
-        expected = extract_cues(pictures, mean_color, blur=blur)
+        expected = extract_cues(images, mean_color, blur=blur)
         torch.testing.assert_close(cues.motion, expected.motion, atol=1, rtol=0)
         torch.testing.assert_close(cues.appearance, expected.appearance)

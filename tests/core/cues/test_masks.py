@@ -13,7 +13,7 @@ def left(frames=1, height=4, width=8):
     return mask
 
 
-def test_the_rest_of_the_picture_is_still_by_default():
+def test_the_rest_of_the_image_is_still_by_default():
     cues = Cues.constant(6, 300, 0.5).masked(left())
     assert cues.outside.motion.tolist() == [0] * 5
     assert (cues.outside.appearance == 1).all()

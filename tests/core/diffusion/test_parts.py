@@ -1,4 +1,4 @@
-"""Parts of the picture and of the clip: cues with a mask, and several priors."""
+"""Parts of the image and of the clip: cues with a mask, and several priors."""
 
 import pytest
 import torch
@@ -47,7 +47,7 @@ def test_a_mask_of_zeros_gives_the_video_of_the_cues_outside(sample):
 
 
 def test_each_side_of_a_mask_follows_its_own_cue(unet):
-    """The embedding of one position is that of its cue, before layers that look at the whole picture."""
+    """The embedding of one position is that of its cue, before layers that look at the whole image."""
     case = golden.cases("unet_small_cases", "temporal.")
     case.pop("out")
     (b, _, f, h, w), motion, appearance = case["x"].shape, case["motion"], case["appearance"]

@@ -54,7 +54,7 @@ def test_reading_starts_at_or_before_the_requested_time(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts", "mpg", "flv", "h264"])
-def test_in_every_container_the_picture_at_the_start_is_read(tmp_path, suffix):
+def test_in_every_container_the_image_at_the_start_is_read(tmp_path, suffix):
     """Where there is no index, seeking lands after the start."""
     path = videos.write(tmp_path / f"clip.{suffix}", FRAMES, g="5")
     video = open_video(path, 8.0)
@@ -66,7 +66,7 @@ def test_in_every_container_the_picture_at_the_start_is_read(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "flv"])
 @pytest.mark.parametrize("silence", [0, 5])
-def test_the_length_is_that_of_the_pictures(tmp_path, suffix, silence):
+def test_the_length_is_that_of_the_images(tmp_path, suffix, silence):
     path = videos.write(tmp_path / f"clip.{suffix}", FRAMES, silence=silence)
     video = open_video(path, 8.0)
     assert video.length() == pytest.approx(20 / 8, abs=2e-3)

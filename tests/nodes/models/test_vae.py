@@ -119,8 +119,8 @@ def test_a_config_that_is_not_one_of_a_vae_is_refused_with_the_file(tmp_path, co
         load_vae(str(tmp_path / "wrong.safetensors"))
 
 
-@pytest.mark.parametrize("pictures", ["sprites", {"psnr": 30}, {"psnr": "30", "description": "sprites"}, [1]])
-def test_wrong_metadata_of_the_pictures_is_refused_with_the_file(tmp_path, pictures):
-    save_network(tmp_path / "wrong.safetensors", random_vae(MINI_VAE), pictures=pictures)
+@pytest.mark.parametrize("images", ["sprites", {"psnr": 30}, {"psnr": "30", "description": "sprites"}, [1]])
+def test_wrong_metadata_of_the_images_is_refused_with_the_file(tmp_path, images):
+    save_network(tmp_path / "wrong.safetensors", random_vae(MINI_VAE), pictures=images)
     with pytest.raises(ValueError, match=r"wrong\.safetensors: pictures in its metadata must have"):
         load_vae(str(tmp_path / "wrong.safetensors"))

@@ -269,7 +269,7 @@ def test_sound_of_any_rate_is_saved_at_its_length_and_pitch(name, rate, tmp_path
 
 @pytest.mark.parametrize("name", ["h264-mp4", "vp9-webm"])
 @pytest.mark.parametrize("fps", [1, 8, 30])
-def test_sound_lies_within_a_second_of_its_pictures(name, fps, tmp_path):
+def test_sound_lies_within_a_second_of_its_images(name, fps, tmp_path):
     images = moving_square(8) * (4 * fps)
     content = clip.Clip(lambda: iter(images), len(images), Fraction(fps), {}, tone(len(images) / fps))
     seen = {"video": 0.0, "audio": 0.0}

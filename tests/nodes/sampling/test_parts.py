@@ -1,4 +1,4 @@
-"""Parts of the picture and of the clip: masks on cues, prior tracks, noise masks, prompts for some frames."""
+"""Parts of the image and of the clip: masks on cues, prior tracks, noise masks, prompts for some frames."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -195,7 +195,7 @@ def test_a_track_of_one_prior_gives_the_video_of_that_prior_to_the_bit(model, sa
     assert sample(model, schedule(), track(5)).equal(sample(model, schedule(), prior(5)))
 
 
-def test_kept_frames_show_exactly_their_pictures(model):
+def test_kept_frames_show_exactly_their_images(model):
     samples = stock(model, schedule(), track(5, 6))
     torch.testing.assert_close(samples[[0, -1]], track(5, 6)["samples"], atol=1e-4, rtol=1e-4)
     windowed = stock(in_windows(model), schedule(frames=12), track(5, 6))

@@ -1,4 +1,4 @@
-"""Previews while sampling look like the picture that comes, and those of a video move."""
+"""Previews while sampling look like the image that comes, and those of a video move."""
 
 import io
 
@@ -22,7 +22,7 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def picture():
+def image():
     """A panda on green, as mini's VAE decodes it, (1, 3, 64, 64) in [0, 1], and its latent."""
     panda = Image.open(EXAMPLE_INPUTS / "higen_panda.png").convert("RGBA").resize((48, 48))
     canvas = Image.new("RGBA", (64, 64), "#78c878")
@@ -54,35 +54,35 @@ def as_sent(preview: tuple) -> Image.Image:
     return Image.open(file)
 
 
-def psnr(image: Image.Image, picture: torch.Tensor) -> float:
-    shown = to_tensor(image.convert("RGB").resize((64, 64), Image.Resampling.BOX))
-    return float(-10 * (shown - picture[0]).square().mean().log10())
+def psnr(preview: Image.Image, image: torch.Tensor) -> float:
+    shown = to_tensor(preview.convert("RGB").resize((64, 64), Image.Resampling.BOX))
+    return float(-10 * (shown - image[0]).square().mean().log10())
 
 
-def test_the_preview_of_ksampler_is_the_decoded_picture(model, picture, previews):
-    decoded, latent = picture
+def test_the_preview_of_ksampler_is_the_decoded_image(model, image, previews):
+    decoded, latent = image
     latent_preview.prepare_callback(model, 1)(0, latent, latent, 1)
     assert psnr(previews[0], decoded) > 30
 
 
-def test_the_preview_of_our_samplers_is_the_decoded_picture(model, picture, previews):
-    decoded, latent = picture
+def test_the_preview_of_our_samplers_is_the_decoded_image(model, image, previews):
+    decoded, latent = image
     preview_callback(model, 1, fps=8)(0, latent, latent, 1)
     assert psnr(previews[0], decoded) > 30
 
 
-def test_previews_that_know_only_the_linear_map_get_it(model, picture):
+def test_previews_that_know_only_the_linear_map_get_it(model, image):
     """Those of other packs multiply the latents by the factors themselves."""
     format = model.model.latent_format
-    decoded, latent = picture
+    decoded, latent = image
     colors = latent[0].movedim(0, -1) @ torch.tensor(format.latent_rgb_factors)
     colors = (colors + torch.tensor(format.latent_rgb_factors_bias)).movedim(-1, 0) / 2 + 0.5
     small = torch.nn.functional.avg_pool2d(decoded, 8)
     assert (colors - small[0]).abs().mean() < 0.1
 
 
-def test_a_video_moves_and_each_step_starts_with_the_next_frame(model, picture, previews):
-    _, latent = picture
+def test_a_video_moves_and_each_step_starts_with_the_next_frame(model, image, previews):
+    _, latent = image
     video = torch.cat([latent.roll(shift, dims=3) for shift in range(8)]).repeat_interleave(2, dim=0)
     callback = preview_callback(model, 2, fps=8)
     for step in range(2):
@@ -95,11 +95,11 @@ def test_a_video_moves_and_each_step_starts_with_the_next_frame(model, picture, 
     assert first[1] == second[0]
 
 
-def test_previews_that_are_switched_off_stay_off(model, picture, monkeypatch):
+def test_previews_that_are_switched_off_stay_off(model, image, monkeypatch):
     sent = []
     monkeypatch.setattr(latent_preview.args, "preview_method", latent_preview.LatentPreviewMethod.NoPreviews)
     monkeypatch.setattr(comfy.utils, "PROGRESS_BAR_HOOK", lambda value, total, preview, **_: sent.append(preview))
-    preview_callback(model, 1, fps=8)(0, picture[1], picture[1], 1)
+    preview_callback(model, 1, fps=8)(0, image[1], image[1], 1)
     assert sent == [None]
 
 

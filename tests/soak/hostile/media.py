@@ -37,8 +37,8 @@ def video(suffix: str, folder: Path) -> bytes:
         stream.width = stream.height = 32
         stream.pix_fmt = "rgb8" if suffix == "gif" else "yuv420p"
         for i in range(12):
-            picture = np.roll(np.arange(32 * 32 * 3, dtype=np.uint8).reshape(32, 32, 3), 2 * i, axis=1)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+            image = np.roll(np.arange(32 * 32 * 3, dtype=np.uint8).reshape(32, 32, 3), 2 * i, axis=1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
         container.mux(stream.encode(None))
     return path.read_bytes()
 

@@ -1,7 +1,7 @@
-"""`python -m tests.web.help.live_recording` records the README's first picture: the workflow *live* while it is used.
+"""`python -m tests.web.help.live_recording` records the README's first image: the workflow *live* while it is used.
 
 Points of the motion curve are dragged, and each new video plays on its node. It is recorded in slow motion, as taking
-the pictures takes time. Of the time from letting go to the new video, WAIT seconds are kept: that is how long it takes
+the images takes time. Of the time from letting go to the new video, WAIT seconds are kept: that is how long it takes
 where nothing else runs (tests/benchmarks/README.md).
 """
 
@@ -57,25 +57,25 @@ CURSOR = """() => {
 
 
 class Screencast:
-    """The pictures of a page, each with the time at which it was shown, in seconds."""
+    """The images of a page, each with the time at which it was shown, in seconds."""
 
     def __init__(self, page: Page):
         self.session = page.context.new_cdp_session(page)
         self.times: list[float] = []
-        self.pictures: list[bytes] = []
+        self.images: list[bytes] = []
         self.session.on("Page.screencastFrame", self.add)
         self.session.send("Page.startScreencast", {"format": "jpeg", "quality": 95})
 
     def add(self, event: dict) -> None:
         self.times.append(event["metadata"]["timestamp"])
-        self.pictures.append(base64.b64decode(event["data"]))
+        self.images.append(base64.b64decode(event["data"]))
         self.session.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
 
     def stop(self) -> None:
         self.session.send("Page.stopScreencast")
 
     def frames(self, fps: float, box: tuple[int, int, int, int], waits: list[tuple[float, float]]) -> list[Image.Image]:
-        """The pictures at a constant rate of the slow recording, cropped to left, top, right and bottom.
+        """The images at a constant rate of the slow recording, cropped to left, top, right and bottom.
 
         Of each of the waits, begin and end in seconds, SLOW * WAIT seconds are kept.
         """
@@ -84,7 +84,7 @@ class Screencast:
             moments.append(moment)
             moment = next((end for begin, end in waits if begin + SLOW * WAIT <= moment < end), moment + 1 / fps)
         shown = [bisect.bisect_right(self.times, moment) - 1 for moment in moments]
-        opened = {i: Image.open(io.BytesIO(self.pictures[i])).convert("RGB").crop(box) for i in set(shown)}
+        opened = {i: Image.open(io.BytesIO(self.images[i])).convert("RGB").crop(box) for i in set(shown)}
         return [opened[i] for i in shown]
 
 

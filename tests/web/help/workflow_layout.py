@@ -56,7 +56,7 @@ def needed_heights(editor: Editor, workflow: dict) -> dict[int, float]:
         if node["type"] not in WRITTEN:
             node["size"][1] = 10
     editor.load(small)
-    editor.page.wait_for_timeout(3000)  # pictures and videos of the inputs come later
+    editor.page.wait_for_timeout(3000)  # images and videos of the inputs come later
     return {int(key): height for key, height in editor.page.evaluate(HEIGHTS, TITLE).items()}
 
 

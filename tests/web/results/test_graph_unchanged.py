@@ -125,7 +125,7 @@ def prompts_of(editor, graph: str) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [steps_of, prompts_of])
 def test_counts_are_no_more_than_those_of_a_stock_workflow(editor, count):
-    """A stock node that grows with its first picture adds one."""
+    """A stock node that grows with its first image adds one."""
     ours, stock = count(editor, "ours"), count(editor, "stock")
     assert all(own <= other for own, other in zip(ours, stock, strict=True)), (ours, stock)
     assert ours[-1] == stock[-1] == 1

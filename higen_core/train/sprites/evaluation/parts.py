@@ -1,6 +1,6 @@
-"""`python -m higen_core.train.sprites.evaluation.parts [COUNT]` measures parts of the picture and of the clip.
+"""`python -m higen_core.train.sprites.evaluation.parts [COUNT]` measures parts of the image and of the clip.
 
-That is motion inside and outside of a mask, and whether first and last frame show the two pictures of a prior track. It
+That is motion inside and outside of a mask, and whether first and last frame show the two images of a prior track. It
 prints JSON, whose figures are in the README of mini.
 """
 
@@ -32,7 +32,7 @@ RISE = Curve(((0.0, 0.1), (1.0, 0.6)), "linear")
 
 
 def two_objects(background: str, left: str, right: str) -> Tensor:
-    """A picture (h, w, 3) of two objects, one in each half."""
+    """An image (h, w, 3) of two objects, one in each half."""
     image = (torch.tensor(BACKGROUNDS[background]) / 255).view(3, 1, 1).repeat(1, SIZE, SIZE)
     for name, center in ((left, HALF // 2), (right, HALF + HALF // 2)):
         sprite = F.interpolate(texture(name)[None], size=SPRITE, mode="bilinear", antialias=True)[0]
@@ -53,9 +53,9 @@ def motion_brush(bench: Bench, count: int) -> dict[str, float]:
     scenes, _ = held_out_scenes(count, bench.seed + 7, motion=("move",), change=("none",))
     rng = random.Random("brush")
     others = [rng.choice([name for name in EMOJI if name != scene.object]) for scene in scenes]
-    pictures = [two_objects(s.background, s.object, other) for s, other in zip(scenes, others, strict=True)]
+    images = [two_objects(s.background, s.object, other) for s, other in zip(scenes, others, strict=True)]
     prompts = [f"a {s.object} moving down on a {s.background} background" for s in scenes]
-    priors, mask = bench.encode(torch.stack(pictures)), torch.zeros(1, SIZE, SIZE)
+    priors, mask = bench.encode(torch.stack(images)), torch.zeros(1, SIZE, SIZE)
     mask[..., :HALF] = 1
     rise = motion_values(RISE, FRAMES)
     cues = Cues(rise, appearance_matrix(torch.zeros(FRAMES)))
@@ -70,7 +70,7 @@ def motion_brush(bench: Bench, count: int) -> dict[str, float]:
 
 @torch.no_grad()
 def first_and_last(bench: Bench, count: int) -> dict[str, float]:
-    """Pictures of two objects as first and last frame: how often does the oracle find them there?"""
+    """Images of two objects as first and last frame: how often does the oracle find them there?"""
     scenes, named = held_out_scenes(count, bench.seed + 8, motion=("move",), change=("turn",))
     words = random.Random("track")
     unnamed = [caption(replace(scene, change="none", target="", motion="still"), words) for scene in scenes]

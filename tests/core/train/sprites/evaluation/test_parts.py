@@ -1,4 +1,4 @@
-"""The pictures and halves that the motion brush is measured on."""
+"""The images and halves that the motion brush is measured on."""
 
 import pytest
 import torch
@@ -17,12 +17,12 @@ class Network:
             info = Info
 
 
-def test_a_picture_has_an_object_in_each_half():
-    picture = two_objects("green", "panda", "cat")
-    background = picture[0, 0].clone()
+def test_an_image_has_an_object_in_each_half():
+    image = two_objects("green", "panda", "cat")
+    background = image[0, 0].clone()
     for half, name in ((slice(0, HALF), "panda"), (slice(HALF, None), "cat")):
-        alone = background.expand_as(picture).clone()
-        alone[:, half] = picture[:, half]
+        alone = background.expand_as(image).clone()
+        alone[:, half] = image[:, half]
         assert match_frame(alone).object == name
 
 
