@@ -108,7 +108,7 @@ test-all: setup $(STAMPS)/requirements-slow  ## every test
 # Each process has one thread, and a server and a browser of its own. One more than there are cores, since each waits for
 # its browser at times, but at most four.
 PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(4, os.cpu_count() + 1))')
-PARALLEL = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PROCESSES) --dist loadfile
+PARALLEL = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 FAST = $(PARALLEL) -m "not slow"
 SLOW = $(BIN)/pytest -m slow
 NODE_TESTS = find tests/web -name '*.test.*js' -print0 | xargs -0 -r node --test

@@ -89,6 +89,11 @@ def editor(page_of_session, renderer, request):
     assert editor.errors == []
 
 
+def pytest_collection_modifyitems(items):
+    """Files of long tests come first: then the processes of a run end at the same time."""
+    items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").parts[0] not in ("web", "server"))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
     """Notes that a test failed, after which nothing is known of the state of the page."""
