@@ -19,6 +19,7 @@ def nodes_and_links(workflow):
 
 def test_a_queued_run_finishes_and_its_video_plays_on_the_node_and_restores_the_graph(editor, server, text_to_video):
     _, workflow = text_to_video
+    editor.open()  # a page that other tests have used may not open a dropped file
     editor.load(workflow)
     editor.fit()
     record = editor.run()
