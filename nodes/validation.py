@@ -43,13 +43,17 @@ def validated(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOut
     It raises ValueError, with the name of the input, for choices that the schema does not offer, for numbers outside
     its bounds, NaN and infinity, and for values of another kind, such as None for an input that is required.
     """
-
-    return _checking(execute, lambda spec, value: check_input(spec, value))
+    return _checking(execute, check_input)
 
 
 def validated_lazily(check: Callable[..., list[str]]) -> Callable[..., list[str]]:
     """As `validated`, for a node's `check_lazy_status`, where lazy inputs may have no value yet."""
-    return _checking(check, lambda spec, value: value is None and spec.lazy or check_input(spec, value))
+
+    def check_evaluated(spec: io.Input, value: Any) -> None:
+        if value is not None or not spec.lazy:
+            check_input(spec, value)
+
+    return _checking(check, check_evaluated)
 
 
 def _checking(method: Callable[..., Any], check: Callable[[io.Input, Any], object]) -> Callable[..., Any]:

@@ -224,9 +224,7 @@ def compile_layers(unet: UNet, **options: Any) -> None:
         unet: a network with the layers of torch. A host with layers of its own has its own ways to compile.
         options: of `torch.compile`, such as mode="max-autotune-no-cudagraphs".
     """
-    if (
-        "recompile_limit" in signature(torch.compile).parameters
-    ):  # else torch leaves the ninth size and later ones as is
+    if "recompile_limit" in signature(torch.compile).parameters:  # without it, the ninth size and later ones stay as is
         options = {"recompile_limit": sum(1 for _ in unet.modules())} | options
     for layer in unet.modules():
         for kind in CHUNKED:

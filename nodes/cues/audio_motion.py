@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from comfy_api.latest import io
 
 from ... import higen_core as hg
 from ...higen_core.cues.curves import MOTION_MAX, Curve, appearance_matrix
-from ...higen_core.cues.sound import MARGIN, MEASURES, sound_frames
+from ...higen_core.cues.sound import MEASURES, sound_frames
 from ..models.model import higen_model
 from ..output.curve_value import CurveType, CurveValue
 from ..output.sound import full_scale, read_audio
@@ -96,9 +94,10 @@ class HiGenAudioMotion(io.ComfyNode):
             raise ValueError(
                 f"audio is {length} frames long at {fps:g} fps, a video has at most {FRAMES_MAX}: set frames"
             )
-        heard = waveform[:, : math.ceil((start + length / fps + MARGIN) * rate)]
+        if not waveform.is_floating_point():
+            waveform = waveform.double() / full_scale(waveform)
         options = {"measure": measure, "start": start, "low": low, "high": high, "decay": decay}
-        motion = hg.sound_motion(heard.double() / full_scale(heard), round(rate), frames=length, fps=fps, **options)
+        motion = hg.sound_motion(waveform, round(rate), frames=length, fps=fps, **options)
         cues = hg.Cues(motion, appearance_matrix(torch.zeros(len(motion) + 1)))
         plot = torch.from_numpy(hg.plot_cues(cues, fps=fps))[None]
         return io.NodeOutput(cues, CurveValue(curve_through(motion)), plot, ui={"text": [describe(motion, low)]})

@@ -31,9 +31,6 @@ app.registerExtension({
   },
 
   setup() {
-    const refreshAll = () => {
-      for (const node of allNodes()) refresh(node);
-    };
     keepResults(refreshAll);
     onModelValues(refreshAll);
     onResult(({ higen_prompt: [warnings] = [] }, node, executionId) => {
@@ -49,7 +46,7 @@ app.registerExtension({
   },
 
   afterConfigureGraph() {
-    for (const node of allNodes()) refresh(node);
+    refreshAll();
   },
 
   nodeCreated(node) {
@@ -63,6 +60,10 @@ const mayEncode = (node) =>
   (node.inputs?.some(({ type }) => type === "CLIP") && node.widgets?.some(({ value }) => typeof value === "string"));
 
 const refresh = (node) => views.get(node)?.();
+
+function refreshAll() {
+  for (const node of allNodes()) refresh(node);
+}
 
 function lines(node) {
   const { unknown, notes } = written(node) ?? ofRun(node);

@@ -2,7 +2,7 @@
 
 import { app } from "../../scripts/app.js";
 import { translate } from "./lib/language/translate.js";
-import { infoOf, onModelValues, selectedBy } from "./lib/model/defaults.js";
+import { infoOf, LOADER, onModelValues, selectedBy } from "./lib/model/defaults.js";
 import { html } from "./lib/page/elements.js";
 import { addFitted } from "./lib/page/fitted_widget.js";
 import { chain, followLanguage, forward, useStyle } from "./lib/page/mount.js";
@@ -10,7 +10,6 @@ import { vocabularyList } from "./lib/vocabulary/list.js";
 import { fillOrCopy } from "./lib/vocabulary/target.js";
 
 const NAME = "higen_vocabulary";
-const LOADER = "HiGenLoader";
 const MIN_WIDTH = 300; // pixels: the tabs of mini's groups in one row
 const LIST_HEIGHT = 100; // pixels: the tabs and five lines, which scroll
 const WHOLE_LIST_HEIGHT = 220; // pixels: the examples of mini on a loader with room for them

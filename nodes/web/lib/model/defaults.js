@@ -7,7 +7,7 @@ import { api } from "../../../../scripts/api.js";
 import { app } from "../../../../scripts/app.js";
 import { recall, remember } from "../results/store.js";
 
-const LOADER = "HiGenLoader";
+export const LOADER = "HiGenLoader";
 const infos = new Map(); // weights -> info of the model, or {error}; null until the server has answered
 const listeners = [];
 const RUN = "modelValues"; // the result of a node: {weights, values} that its last run used, and {notes}

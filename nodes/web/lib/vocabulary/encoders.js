@@ -1,6 +1,7 @@
 /** Which loader the CLIP of a node comes from. */
 
-const LOADER = "HiGenLoader";
+import { LOADER } from "../model/defaults.js";
+
 const PASSED_ON = ["CLIP", "*"]; // types of inputs that a node in between, such as a LoRA loader or a reroute, may have
 
 /** The HiGen Loader whose CLIP reaches a node, through others such as LoRA loaders; null if there is none in its graph. */
