@@ -10,7 +10,7 @@ PLAYING_VIDEO = """() => {
     return videos.some(v => v.videoWidth > 0 && !v.paused && !v.error && v.currentTime > 0);
 }"""
 
-# ComfyUI answers a prompt that it has run before with the files of then, which may hold no workflow: the API needs none.
+# ComfyUI answers a prompt that it has run before with the files of then, without a workflow if the API sent none.
 SAVE_ANEW = """() => {
   const node = app.graph._nodes.find((node) => node.type === "HiGenVideoCombine");
   node.widgets.find((widget) => widget.name === "filename_prefix").value = "restored/video";
