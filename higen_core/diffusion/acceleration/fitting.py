@@ -51,6 +51,19 @@ class Plan:
         return len(self.timesteps) + sum(map(len, self.evaluated))
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A schedule, and the videos that it gives of those it was fitted to, latents (b, ...)."""
+
+    schedule: FittedSchedule
+    videos: Tensor
+
+    def psnr(self, teacher: Teacher) -> float:
+        """Decibels from the videos to those of the teacher, for a peak of 1: the mean of all videos."""
+        errors = (self.videos - teacher.states[-1]).flatten(1).square().mean(dim=1)
+        return float(-10 * errors.log10().mean())
+
+
 @torch.no_grad()
 def record_teacher(
     velocities: Branches, noise: Tensor, timesteps: Sequence[int], scales: Mapping[str, float]
@@ -78,7 +91,7 @@ def record_teacher(
 
 
 @torch.no_grad()
-def fit_schedule(velocities: Branches, teacher: Teacher, plan: Plan) -> FittedSchedule:
+def fit_schedule(velocities: Branches, teacher: Teacher, plan: Plan) -> Fit:
     """The weights with which the steps of a plan follow a teacher, fitted one step after the other.
 
     Each step is a linear regression (least squares over all values of all videos) of the teacher's next state on the
@@ -88,7 +101,7 @@ def fit_schedule(velocities: Branches, teacher: Teacher, plan: Plan) -> FittedSc
     Args:
         velocities: as in `record_teacher`, of the same videos.
         teacher: its time steps contain those of the plan.
-        plan: see `search.best_plan`.
+        plan: see `search.plans_of`.
     """
     x = noise = teacher.states[0]
     estimates: list[Tensor] = []
@@ -116,7 +129,7 @@ def fit_schedule(velocities: Branches, teacher: Teacher, plan: Plan) -> FittedSc
             rest = rest[len(own[name]) :]
         steps.append(_step(t, of_x, of_estimates, of_noise, nulls, of_terms))
     text, appearance = (teacher.scales.get(name, 1.0) for name in NULLS)
-    return FittedSchedule(tuple(steps), text, appearance)
+    return Fit(FittedSchedule(tuple(steps), text, appearance), x)
 
 
 def ddim_weights(t: int, following: int, counts: Sequence[int], length: int) -> Tensor:

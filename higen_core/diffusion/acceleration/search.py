@@ -1,13 +1,15 @@
-"""Finds the time steps of a schedule, and where its null branches are evaluated, without evaluating the network."""
+"""Finds the time steps of a schedule, and where its null branches are evaluated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from .fitting import HISTORY, Plan, Teacher, solve
+from ...models.schedules import FittedSchedule
+from ..guidance import Branches
+from .fitting import HISTORY, Plan, Teacher, fit_schedule, solve
 
 MOVES = (-4, -2, -1, 1, 2, 4)
 """By how many time steps of the teacher one of the plan is moved at a time."""
@@ -56,8 +58,24 @@ class PlanCost:
         return float(self.gram[target, target] - products @ solve(self.gram[basis][:, basis], products, RIDGE))
 
 
-def best_plan(teacher: Teacher, evaluations: int) -> Plan:
-    """The plan of so many evaluations with the least cost that a local search finds.
+def best_schedule(velocities: Branches, teacher: Teacher, evaluations: int) -> FittedSchedule:
+    """The schedule of so many evaluations whose videos come nearest to the teacher's, of those fitted to all plans.
+
+    A plan's cost counts errors of single steps, so the plan of the least cost need not give the best videos.
+
+    Args:
+        velocities: as in `fitting.record_teacher`, of the same videos.
+        teacher: what is to be followed.
+        evaluations: see `plans_of`.
+    """
+    fits = [fit_schedule(velocities, teacher, plan) for plan in plans_of(teacher, evaluations)]
+    return max(fits, key=lambda fit: fit.psnr(teacher)).schedule
+
+
+def plans_of(teacher: Teacher, evaluations: int) -> list[Plan]:
+    """Different plans of so many evaluations, each the best that a local search finds from its start.
+
+    The network is not evaluated.
 
     Raises:
         ValueError: fewer evaluations than one of each branch, or more than the teacher's.
@@ -67,13 +85,16 @@ def best_plan(teacher: Teacher, evaluations: int) -> Plan:
     if not nulls + 1 <= evaluations <= most:
         raise ValueError(f"evaluations must be {nulls + 1} to {most}, got {evaluations}")
     cost = PlanCost(teacher)
-    found = [_improved(cost, start) for start in _starts(len(teacher.estimates), evaluations, nulls)]
-    best = min(found, key=cost)
+    found = dict.fromkeys(_improved(cost, start) for start in _starts(len(teacher.estimates), evaluations, nulls))
+    return [_plan(candidate, cost.names, teacher.timesteps) for candidate in found]
+
+
+def _plan(candidate: Candidate, names: Sequence[str], timesteps: Sequence[int]) -> Plan:
     evaluated = tuple(
-        tuple(name for name, at in zip(cost.names, best.nulls, strict=True) if position in at)
-        for position in range(len(best.steps))
+        tuple(name for name, at in zip(names, candidate.nulls, strict=True) if position in at)
+        for position in range(len(candidate.steps))
     )
-    return Plan(tuple(teacher.timesteps[step] for step in best.steps), evaluated)
+    return Plan(tuple(timesteps[step] for step in candidate.steps), evaluated)
 
 
 def _starts(available: int, evaluations: int, nulls: int) -> Iterator[Candidate]:

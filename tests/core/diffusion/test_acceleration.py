@@ -8,7 +8,7 @@ import torch
 from higen_core import PRESETS, Acceleration, Cues, FittedSchedule, ModelInfo, draw_noise, load_unet, sample_video
 from higen_core.diffusion.acceleration.fitting import Plan, fit_schedule, record_teacher
 from higen_core.diffusion.acceleration.forecast import AcceleratedRun, History
-from higen_core.diffusion.acceleration.search import best_plan
+from higen_core.diffusion.acceleration.search import best_schedule, plans_of
 from higen_core.diffusion.schedule import timesteps
 from higen_core.models.schedules import FittedStep
 
@@ -144,9 +144,7 @@ def test_a_schedule_follows_the_sampler_it_was_fitted_to(unet, inputs):
     """On the video it was fitted to, far better than as many steps of that sampler."""
     velocities = branches(unet, inputs)
     teacher = record_teacher(velocities, inputs["noise"], timesteps(20), {"text": 3.0, "appearance": 2.0})
-    plan = best_plan(teacher, 15)
-    assert plan.evaluations == 15
-    schedule = fit_schedule(velocities, teacher, plan)
+    schedule = best_schedule(velocities, teacher, 15)
     assert schedule.evaluations == 15
     cues = {"cues": Cues.constant(6, 300, 0.5)}
     exact = sample_video(unet, **inputs | cues, sampler="ddim", steps=20, calibrated=False)
@@ -155,6 +153,20 @@ def test_a_schedule_follows_the_sampler_it_was_fitted_to(unet, inputs):
     fewer = sample_video(unet, **inputs | cues, sampler="ddim", steps=5, calibrated=False)
     error, error_of_fewer = ((video - exact).square().mean() for video in (fitted, fewer))
     assert error < 0.5 * error_of_fewer
+
+
+def test_the_best_schedule_is_the_one_whose_video_is_nearest_to_the_teachers(unet, inputs):
+    velocities = branches(unet, inputs)
+    teacher = record_teacher(velocities, inputs["noise"], timesteps(20), {"text": 3.0, "appearance": 2.0})
+    plans = plans_of(teacher, 9)
+    assert len(set(plans)) == len(plans) > 1
+    assert {plan.evaluations for plan in plans} == {9}
+    fits = [fit_schedule(velocities, teacher, plan) for plan in plans]
+    errors = [(fit.videos - teacher.states[-1]).square().mean().item() for fit in fits]
+    assert best_schedule(velocities, teacher, 9) == fits[errors.index(min(errors))].schedule
+    cues = {"cues": Cues.constant(6, 300, 0.5)}
+    options = {"acceleration": Acceleration(fits[0].schedule), "calibrated": False}
+    torch.testing.assert_close(sample_video(unet, **inputs | cues, **options), fits[0].videos, atol=1e-2, rtol=1e-2)
 
 
 def branches(unet, inputs):
@@ -173,7 +185,8 @@ def branches(unet, inputs):
 def test_a_plan_of_all_time_steps_and_branches_is_the_teacher(unet, inputs):
     velocities = branches(unet, inputs)
     teacher = record_teacher(velocities, inputs["noise"], timesteps(4), {"text": 3.0, "appearance": 2.0})
-    schedule = fit_schedule(velocities, teacher, Plan(tuple(timesteps(4)), (("text", "appearance"),) * 4))
+    plan = Plan(tuple(timesteps(4)), (("text", "appearance"),) * 4)
+    schedule = fit_schedule(velocities, teacher, plan).schedule
     cues = {"cues": Cues.constant(6, 300, 0.5)}
     fitted = sample_video(unet, **inputs | cues, acceleration=Acceleration(schedule), calibrated=False)
     torch.testing.assert_close(fitted, teacher.states[-1], atol=2e-2, rtol=2e-2)

@@ -16,8 +16,8 @@ from tqdm import tqdm
 from ....cues.cues import Cues
 from ....cues.curves import appearance_matrix
 from ....cues.response import calibrate
-from ....diffusion.acceleration.fitting import fit_schedule, record_teacher
-from ....diffusion.acceleration.search import best_plan
+from ....diffusion.acceleration.fitting import record_teacher
+from ....diffusion.acceleration.search import best_schedule
 from ....diffusion.guidance import Branches, branches_of
 from ....diffusion.noise import draw_correlated_noise
 from ....diffusion.schedule import timesteps
@@ -68,7 +68,7 @@ def fit_schedules(bench: Bench, count: int, evaluations: Mapping[str, int], seed
     velocities, noise = examples_as_branches(bench, training_examples(count, seed), list(scales))
     visited = timesteps(TEACHER_STEPS)
     teacher = record_teacher(velocities, noise, visited, scales)
-    return {name: fit_schedule(velocities, teacher, best_plan(teacher, most)) for name, most in evaluations.items()}
+    return {name: best_schedule(velocities, teacher, most) for name, most in evaluations.items()}
 
 
 @torch.no_grad()
