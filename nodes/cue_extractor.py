@@ -13,7 +13,7 @@ from comfy_api.latest import InputImpl, io
 from .. import higen_core as hg
 from ..higen_core.cues.curves import MOTION_MAX
 from .models.folders import AUTO
-from .models.image_encoders import dinov2_folder, dinov2_names
+from .models.image_encoders import dinov2, dinov2_names
 from .models.model import HigenModel, higen_model
 from .schema import FRAMES_MAX, HigenCuesType, advanced, fps_input, known_fields
 from .validation import validated
@@ -248,7 +248,7 @@ def image_encoder(model: HigenModel | None, clip_vision: Any, encoder: str) -> A
     if clip_vision is not None:
         return lambda images: clip_vision.encode_image(images)["image_embeds"].float()
     if encoder != AUTO:
-        return hg.load_dinov2(dinov2_folder(encoder))
+        return dinov2(encoder).encode_image
     if model is None:
         return None
     if not model.image_tower:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import weakref
+from collections.abc import Callable
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 import comfy.model_management
 import torch
@@ -12,6 +13,8 @@ from comfy.model_patcher import ModelPatcher
 from torch import nn
 
 from ... import higen_core as hg
+from ...higen_core.cues.dinov2 import DINOv2
+from ...higen_core.models.clip import CLIP
 from ...higen_core.weights.files import open_weights
 from .folders import files, find, log_once
 
@@ -20,26 +23,32 @@ WEIGHTS = "model.safetensors"
 CONFIG_SIZE = 2**20
 """Bytes; a larger config.json is none."""
 
-_towers: WeakValueDictionary[str, ImageTower] = WeakValueDictionary()
-"""Those that a MODEL has loaded, by their files, for as long as ComfyUI keeps the MODEL."""
+_encoders: weakref.WeakValueDictionary[str, ImageEncoder] = weakref.WeakValueDictionary()
+"""Those that are in use, by their files: a MODEL keeps its image tower, for as long as ComfyUI keeps the MODEL."""
+_kept: list[weakref.finalize] = []
+"""What keeps the DINOv2 that was used last, for as long as ComfyUI has it loaded."""
 
 
-class ImageTower:
-    """The image tower in a file, loaded and unloaded by ComfyUI like its own models."""
+class ImageEncoder:
+    """A network that embeds images, loaded and unloaded by ComfyUI like its own models."""
 
-    def __init__(self, source: str):
-        self.clip = hg.load_clip(source)
+    def __init__(self, network: CLIP | DINOv2):
+        self.network = network
         self.patcher = ModelPatcher(
-            nn.ModuleList([self.clip]),
+            nn.ModuleList([network]),
             load_device=comfy.model_management.text_encoder_device(),
             offload_device=comfy.model_management.text_encoder_offload_device(),
         )
 
+    def load(self) -> None:
+        """Puts it onto its device, as a whole: its layers cannot compute with weights on another device."""
+        comfy.model_management.load_models_gpu([self.patcher], force_full_load=True)
+
     @torch.no_grad()
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
         """Images (b, h, w, 3) in [0, 1] -> embeddings (b, d), on ComfyUI's device for intermediate results."""
-        comfy.model_management.load_models_gpu([self.patcher])
-        return self.clip.encode_image(images).to(comfy.model_management.intermediate_device())
+        self.load()
+        return self.network.encode_image(images).to(comfy.model_management.intermediate_device())
 
 
 def has_image_tower(source: str) -> bool:
@@ -47,11 +56,35 @@ def has_image_tower(source: str) -> bool:
     return "visual.conv1.weight" in open_weights(source).shapes
 
 
-def image_tower(source: str) -> ImageTower:
+def image_tower(source: str) -> ImageEncoder:
     """The image tower in a file; one that is still loaded, if there is one."""
-    tower = _towers.get(source) or ImageTower(source)
-    _towers[source] = tower
-    return tower
+    return _encoder(source, lambda: hg.load_clip(source))
+
+
+def dinov2(name: str) -> ImageEncoder:
+    """DINOv2 of a folder that `dinov2_names` listed; the one that is still loaded, unless its file has changed.
+
+    It is kept until ComfyUI unloads it, as it does to make room and at /free, or until another one is asked for.
+    """
+    folder = dinov2_folder(name)
+    encoder = _encoder(f"{folder} of {(folder / WEIGHTS).stat().st_mtime_ns}", lambda: DINOv2(folder))
+    _keep(encoder)
+    return encoder
+
+
+def _encoder(key: str, load: Callable[[], CLIP | DINOv2]) -> ImageEncoder:
+    encoder = _encoders.get(key) or ImageEncoder(load())
+    _encoders[key] = encoder
+    return encoder
+
+
+def _keep(encoder: ImageEncoder) -> None:
+    """Loads an encoder, and refers to it until ComfyUI, whose own references are weak, has unloaded it."""
+    encoder.load()
+    (entry,) = (entry for entry in comfy.model_management.current_loaded_models if entry.model is encoder.patcher)
+    while _kept:
+        _kept.pop().detach()
+    _kept.append(weakref.finalize(entry, id, encoder))  # it refers to its arguments until the entry is gone
 
 
 def dinov2_names() -> list[str]:

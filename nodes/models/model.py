@@ -23,7 +23,7 @@ from ..sampling.noise import sample_with_video_noise
 from ..sampling.previews import DecodedLatents
 from .denoiser import StockUNet
 from .folders import bundled
-from .image_encoders import ImageTower, image_tower
+from .image_encoders import ImageEncoder, image_tower
 from .precision import compute_dtype, weight_dtype
 
 
@@ -67,7 +67,7 @@ class HigenModel(BaseModel):
         self.model_sampling = HigenSampling(self.model_config)
         self.diffusion_model = unet
         self.image_tower = image_tower
-        self._loaded_tower: ImageTower | None = None
+        self._loaded_tower: ImageEncoder | None = None
 
     @property
     def info(self) -> hg.ModelInfo:

@@ -9,20 +9,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from higen_core import load_dinov2
+from higen_core.cues.dinov2 import DINOv2
 
 from ...comfyui.paths import ROOT
+from ..dinov2 import random_dinov2
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from transformers import Dinov2Config, Dinov2Model
-
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 224, "patch_size": 14}
-    folder = tmp_path_factory.mktemp("dinov2")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        Dinov2Model(Dinov2Config(**sizes, initializer_range=0.3, layerscale_value=1.0)).save_pretrained(folder)
-    return folder
+    return random_dinov2(tmp_path_factory.mktemp("dinov2"))
 
 
 def test_images_of_any_size_become_embeddings(folder):
@@ -32,6 +27,10 @@ def test_images_of_any_size_become_embeddings(folder):
     assert embeddings.shape == (2, 32)
     assert not embeddings.requires_grad
     torch.testing.assert_close(encode(images[1:]), embeddings[1:], atol=1e-4, rtol=1e-4)
+
+
+def test_images_are_encoded_on_the_device_of_the_network(folder):
+    assert DINOv2(folder).to("meta").encode_image(torch.rand(1, 32, 32, 3)).device.type == "meta"
 
 
 def test_other_folders_are_refused(tmp_path):

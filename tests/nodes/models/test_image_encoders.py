@@ -10,12 +10,18 @@ import pytest
 import torch
 from higen_pack import higen_core as hg
 from higen_pack.higen_core.models.clip import CLIP
-from higen_pack.nodes.models.image_encoders import dinov2_names, image_tower
+from higen_pack.nodes.models.image_encoders import dinov2, dinov2_names, image_tower
 from higen_pack.nodes.models.model import load_model
 
+from ...core.dinov2 import random_dinov2
 from .. import networks
 
 DINOV2 = {"model_type": "dinov2", "hidden_size": 384}
+
+
+def is_loaded(encoder) -> bool:
+    """Whether ComfyUI's model management has it loaded."""
+    return any(loaded.model is encoder.patcher for loaded in comfy.model_management.current_loaded_models)
 
 
 @pytest.fixture
@@ -35,10 +41,10 @@ def test_a_tower_is_loaded_by_comfyui_and_lives_as_long_as_its_model(source, tmp
     for model in models:
         assert model.model.encode_image(torch.rand(1, 32, 32, 3)).shape == (1, networks.CLIP.embed_dim)
     tower = image_tower(source)
-    assert tower.patcher in [loaded.model for loaded in comfy.model_management.current_loaded_models]
+    assert is_loaded(tower)
     comfy.model_management.unload_all_models()
-    assert tower.patcher not in [loaded.model for loaded in comfy.model_management.current_loaded_models]
-    alive = weakref.ref(tower.clip)
+    assert not is_loaded(tower)
+    alive = weakref.ref(tower.network)
     del tower, model, models
     gc.collect()
     assert alive() is None
@@ -57,6 +63,65 @@ def clip_vision(tmp_path, monkeypatch):
     monkeypatch.setitem(folder_paths.folder_names_and_paths, "clip_vision", entry)
     monkeypatch.setattr(folder_paths, "filename_list_cache", {})
     return tmp_path
+
+
+@pytest.fixture
+def dino(clip_vision):
+    """The name of a DINOv2 in models/clip_vision."""
+    return random_dinov2(clip_vision / "dinov2").name
+
+
+def test_dinov2_encodes_as_the_core_does_on_the_devices_of_comfyui(dino, clip_vision):
+    images = torch.rand(3, 40, 48, 3)
+    encoder = dinov2(dino)
+    torch.testing.assert_close(encoder.encode_image(images), hg.load_dinov2(clip_vision / dino)(images))
+    assert encoder.patcher.load_device == comfy.model_management.text_encoder_device()
+    assert encoder.patcher.offload_device == comfy.model_management.text_encoder_offload_device()
+
+
+def test_dinov2_stays_loaded_until_comfyui_unloads_it(dino):
+    """Which POST /free does, and ComfyUI itself to make room."""
+    encode = dinov2(dino).encode_image
+    encode(torch.rand(1, 32, 32, 3))
+    alive = weakref.ref(encode.__self__.network)
+    del encode
+    gc.collect()
+    assert dinov2(dino).network is alive()
+    assert is_loaded(dinov2(dino))
+    comfy.model_management.unload_all_models()
+    gc.collect()
+    assert alive() is None
+
+
+def test_dinov2_that_is_unloaded_while_it_is_used_is_loaded_again(dino):
+    images, encoder = torch.rand(1, 32, 32, 3), dinov2(dino)
+    expected = encoder.encode_image(images)
+    comfy.model_management.unload_all_models()
+    assert not is_loaded(encoder)
+    assert torch.equal(encoder.encode_image(images), expected)
+    assert is_loaded(encoder)
+
+
+def test_of_several_dinov2_the_one_that_was_used_last_is_kept(dino, clip_vision, monkeypatch):
+    first = weakref.ref(dinov2(dino).network)
+    random_dinov2(clip_vision / "other", seed=1)
+    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
+    second = weakref.ref(dinov2("other").network)
+    gc.collect()
+    assert first() is None
+    assert second() is not None
+
+
+def test_a_loaded_dinov2_is_unharmed_by_its_file_and_a_new_file_is_read(dino, clip_vision):
+    images, encoder = torch.rand(1, 32, 32, 3), dinov2(dino)
+    expected = encoder.encode_image(images)
+    file = clip_vision / dino / "model.safetensors"
+    with file.open("r+b") as weights:
+        weights.seek(file.stat().st_size // 2)
+        weights.write(bytes(file.stat().st_size // 2))
+    assert torch.equal(encoder.encode_image(images), expected)
+    random_dinov2(clip_vision / dino, seed=1)
+    assert not torch.allclose(dinov2(dino).encode_image(images), expected)
 
 
 def add(folder, config: bytes | None):
