@@ -7,6 +7,7 @@ import pytest
 
 from ...comfyui.browser import Editor
 from ...comfyui.paths import WORKFLOWS
+from ...comfyui.server import PACK_FOLDER
 from ...comfyui.workflow import with_inputs
 from ..renderers import MOSTLY_CLASSIC
 from ..schedule import NODE, Curves
@@ -16,8 +17,11 @@ pytestmark = MOSTLY_CLASSIC
 WORKFLOW = json.loads((WORKFLOWS / "text_to_video.json").read_text())
 UNUSED_MOTION = itertools.count(300)  # the server answers at once for the inputs of an earlier run
 RESULTS = """() => [".hc-measured", ".higen-preview video", ".hp-text"].filter(part => document.querySelector(part))"""
-FEW_STEPS = """() => { app.graph._nodes.find(n => n.comfyClass === "HiGenTemporalSampler")
-    .widgets.find(w => w.name === "steps").value = 3; }"""
+STEPS = """steps => { app.graph._nodes.find(n => n.comfyClass === "HiGenTemporalSampler")
+    .widgets.find(w => w.name === "steps").value = steps; }"""
+PREFIX = """prefix => { app.graph._nodes.find(n => n.comfyClass === "HiGenVideoCombine")
+    .widgets.find(w => w.name === "filename_prefix").value = prefix; }"""
+PROMPTS = f"/extensions/{PACK_FOLDER}/lib/results/prompts.js"
 (LOADER,) = (node for node in WORKFLOW["nodes"] if node["type"] == "HiGenLoader")
 SEND_DURING_NEXT_LOAD = """node => {
     let sent = false;
@@ -40,7 +44,7 @@ def curves(editor):
     node = editor.page.evaluate("type => app.graph._nodes.find(n => n.comfyClass === type).id", NODE)
     curves = Curves(editor, node)
     curves.set_widget("motion", next(UNUSED_MOTION))
-    editor.page.evaluate(FEW_STEPS)
+    editor.page.evaluate(STEPS, 3)
     return curves
 
 
@@ -83,6 +87,29 @@ def test_a_result_that_arrives_while_another_workflow_is_loaded(editor):
     assert editor.page.evaluate(RESULTS) == [".hp-text"]
     show(editor, second)
     assert editor.page.evaluate(RESULTS) == []
+
+
+def test_a_prompt_that_has_ended_keeps_no_workflow(curves, editor):
+    """Whichever way it ends: with success, cancelled, or with an error of a node."""
+    assert editor.wait_for(editor.queue())["status"]["status_str"] == "success"
+    assert kept_prompts(editor) == 0
+    editor.page.evaluate(STEPS, 500)
+    cancelled = editor.queue()
+    assert kept_prompts(editor) == 1
+    while not editor.server.get("/queue").json()["queue_running"]:
+        editor.page.wait_for_timeout(50)
+    editor.server.interrupt()
+    editor.wait_for(cancelled)
+    assert kept_prompts(editor) == 0
+    editor.page.evaluate(STEPS, 3)
+    editor.page.evaluate(PREFIX, "../outside")
+    assert editor.wait_for(editor.queue())["status"]["status_str"] == "error"
+    assert kept_prompts(editor) == 0
+
+
+def kept_prompts(editor: Editor) -> int:
+    editor.page.wait_for_timeout(500)
+    return editor.page.evaluate("async module => (await import(module)).queued.count", PROMPTS)
 
 
 def show(editor: Editor, name: str) -> None:

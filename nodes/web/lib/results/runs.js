@@ -6,11 +6,11 @@
 import { api } from "../../../../scripts/api.js";
 import { app } from "../../../../scripts/app.js";
 import { nodeAt } from "./overlays.js";
+import { ENDS, queued } from "./prompts.js";
 import { isLoading, onOpened, openWorkflow } from "./workflows.js";
 
 const MESSAGES = ["executed", "higen.prompt"]; // the latter is sent by nodes/models/prompt_notes.py
 const receivers = []; // functions that receive results
-const workflows = new Map(); // prompt id -> workflow
 const requests = new Set(); // requests to queue a prompt that the server has not answered yet
 const pending = new WeakMap(); // workflow -> messages that arrived while another one was open
 
@@ -27,7 +27,7 @@ function listen() {
     // called by the promise, so that an error in another extension does not come with this file in its call stack
     const request = Promise.resolve().then(queuePrompt.bind(api, ...args));
     const noted = request.then(
-      (prompt) => prompt?.prompt_id && workflows.set(prompt.prompt_id, workflow),
+      (prompt) => prompt?.prompt_id && queued.add(prompt.prompt_id, workflow),
       () => {}, // whoever has queued the prompt handles it
     );
     requests.add(noted);
@@ -36,11 +36,16 @@ function listen() {
   };
   const onMessage = async ({ detail }) => {
     await Promise.all(requests); // a node may finish before the response with the prompt's id arrives
-    const workflow = workflows.get(detail.prompt_id) ?? openWorkflow(); // unknown if the page was reloaded meanwhile
+    const workflow = queued.workflowOf(detail.prompt_id) ?? openWorkflow(); // unknown if the page was reloaded meanwhile
     pending.set(workflow, [...(pending.get(workflow) ?? []), detail]);
     deliverPending();
   };
+  const onEnd = async ({ detail }) => {
+    await Promise.all(requests);
+    queued.end(detail);
+  };
   for (const event of MESSAGES) api.addEventListener(event, onMessage);
+  for (const event of ENDS) api.addEventListener(event, onEnd);
   onOpened(deliverPending);
 }
 
