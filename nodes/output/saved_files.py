@@ -29,8 +29,8 @@ DAY = 86_400
 """Seconds after which the unfinished files of a process of which nothing is known count as abandoned."""
 EARLIER_PARTIAL = re.compile(r"\..+_\d{5,}_(\d{4,})?\.part\.(mp4|webm|gif|webp|png)")
 """Temporary files of earlier versions of this pack."""
-RECORD = "stem"
-"""File in the hidden folder that says which number its files are getting."""
+RECORD = "names"
+"""File in the hidden folder that says what its files are being named: the name with the number, and the endings."""
 
 _in_use: set[str] = set()
 """Names of the hidden folders that this process is writing into."""
@@ -105,8 +105,8 @@ def publish(place: Destination, files: Sequence[Path]) -> list[str]:
     """
     for number in count(place.counter):
         stem = place.stem(number)
-        if len(files) > 1:
-            (files[0].parent / RECORD).write_bytes(os.fsencode(stem))
+        names = [stem, *(file.name for file in files)]
+        (files[0].parent / RECORD).write_bytes(b"\0".join(map(os.fsencode, names)))
         named: list[Path] = []
         try:
             for file in files:
@@ -170,20 +170,33 @@ def _machine() -> str:
 
 
 def _take_back(folder: Path) -> None:
-    """Removes the final names of a set of which a killed process had named some files only."""
+    """Removes the final names of files that a killed process had named in part: some of a set, or an empty one.
+
+    Where there are no hard links, named files are no longer in the hidden folder. One that has been changed since, and
+    may be a user's, stays.
+    """
     record = folder / RECORD
     if not record.is_file():
         return
-    stem = os.fsdecode(record.read_bytes())
-    finals = [(file, folder.parent / f"{stem}{file.name}") for file in folder.glob("_*")]
-    named = [final for file, final in finals if final.is_file() and final.samefile(file)]
-    if len(named) < len(finals):
-        for final in named:
+    stem, *endings = os.fsdecode(record.read_bytes()).split("\0")
+    finals = {folder / ending: folder.parent / f"{stem}{ending}" for ending in endings}
+    linked = [file for file, final in finals.items() if file.exists() and final.exists() and final.samefile(file)]
+    moved = [file for file in finals if not file.exists()]
+    unnamed = [file for file in finals if file not in linked and file not in moved]
+    if not unnamed:
+        return
+    latest = record.stat().st_mtime_ns
+    for final in [finals[file] for file in moved]:
+        if final.is_file() and final.stat().st_mtime_ns <= latest:
             final.unlink()
+    for final in [finals[file] for file in linked]:
+        final.unlink()
+    if (final := finals[unnamed[0]]).is_file() and not final.stat().st_size:  # claimed by _name_new
+        final.unlink()
 
 
 def _name_new(file: Path, final: Path) -> None:
-    """Gives a file another name, in one step.
+    """Gives a file another name.
 
     Raises:
         FileExistsError: the name is taken.
@@ -193,8 +206,12 @@ def _name_new(file: Path, final: Path) -> None:
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links
-        if os.name != "nt":
-            final.touch(exist_ok=False)
-            os.replace(file, final)
-        else:
+        if os.name == "nt":
             os.rename(file, final)
+            return
+        final.touch(exist_ok=False)
+        try:
+            os.replace(file, final)
+        except BaseException:
+            final.unlink()
+            raise

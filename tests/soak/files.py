@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import av
@@ -51,10 +52,21 @@ def unfinished(folder: Path) -> str:
 
 
 def incomplete_sets(folder: Path) -> str:
-    """Sets of png frames of which some are missing; empty if there are none. Each has to begin at 0, without gaps."""
-    sets: dict[str, set[int]] = {}
+    """Sets of png frames that are not those of a whole video, from 0 on without gaps; empty if there are none."""
+    sets: dict[str, dict[int, Path]] = {}
     for path in folder.rglob("*_????.png"):
         stem, _, number = path.stem.rpartition("_")
-        sets.setdefault(stem, set()).add(int(number))
-    gaps = [stem for stem, numbers in sets.items() if numbers != set(range(len(numbers)))]
-    return f"incomplete set of png frames: {', '.join(gaps)}" if gaps else ""
+        sets.setdefault(stem, {})[int(number)] = path
+    incomplete = [
+        stem for stem, paths in sets.items() if set(paths) != set(range(frames_of(next(iter(paths.values())))))
+    ]
+    return f"incomplete set of png frames: {', '.join(incomplete)}" if incomplete else ""
+
+
+def frames_of(path: Path) -> int:
+    """Frames of the video that a png file is of, by the prompt in it."""
+    with Image.open(path) as image:
+        nodes = json.loads(image.text["prompt"]).values()
+    (frames,) = (node["inputs"]["frames"] for node in nodes if "frames" in node["inputs"])
+    (ping_pong,) = (node["inputs"]["ping_pong"] for node in nodes if "ping_pong" in node["inputs"])
+    return max(frames, 2 * frames - 2) if ping_pong else frames

@@ -37,14 +37,15 @@ def problem_after(folder: Path, rng: random.Random, end: signal.Signals) -> str:
         time.sleep(rng.uniform(0, LAST_MOMENT))
         os.kill(server.process.pid, end)
         server.process.wait()
-    if problem := broken(server.base / "output") or incomplete_sets(server.base / "output"):
+    if problem := broken(server.base / "output"):
         return problem
     with ComfyServer(folder) as server:
         run = server.run(saving(rng, rng.choice(FORMATS)))
         files = [server.output_path(entry) for entry in saved_files(run.outputs)]
     if run.ending != "success" or not files:
         return f"the next run ended with {run.ending}: {run.error}"
-    return unfinished(server.base) or broken(server.base / "output")
+    output = server.base / "output"
+    return unfinished(server.base) or broken(output) or incomplete_sets(output)
 
 
 def saving(rng: random.Random, format: str) -> dict:

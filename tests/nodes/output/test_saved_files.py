@@ -84,30 +84,72 @@ from tests import conftest
 from tests.comfyui.inprocess import enter_comfyui
 enter_comfyui()
 import folder_paths
-folder_paths.output_directory = sys.argv[1]
+folder_paths.output_directory, links, count, named = sys.argv[1], sys.argv[2] == "links", *map(int, sys.argv[3:])
 from higen_pack.nodes.output import saved_files
 place = saved_files.destination("clip", 64, 64, "_0004.png")
-real, named = os.link, []
-def link(source, target):
-    if len(named) == int(sys.argv[2]):
+function = "link" if links else "replace"
+real, done = getattr(os, function), []
+def name(source, target):
+    if len(done) == named:
         os.kill(os.getpid(), signal.SIGKILL)
-    named.append(target)
+    done.append(target)
     real(source, target)
-os.link = link
+def no_links(*_):
+    raise PermissionError("Operation not permitted")
+os.link = no_links
+setattr(os, function, name)
 with saved_files.unfinished(place) as hidden:
-    for i in range(5):
+    for i in range(count):
         (hidden / f"_{i:04}.png").write_bytes(b"killed")
-    saved_files.publish(place, [hidden / f"_{i:04}.png" for i in range(5)])
+    saved_files.publish(place, [hidden / f"_{i:04}.png" for i in range(count)])
+    os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+def kill(output, links: bool, count: int, named: int) -> None:
+    """A process that saves a set of files and is killed after some of them have their final names."""
+    options = [str(output), "links" if links else "no links", str(count), str(named)]
+    assert subprocess.run([sys.executable, "-c", KILLED, *options]).returncode == -9
+    claimed = not links and named < count
+    assert len(list(output.glob("clip_*"))) == named + claimed
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
-@pytest.mark.parametrize("named", [0, 3])
-def test_what_a_killed_run_leaves_is_removed_by_the_next(output, named):
-    assert subprocess.run([sys.executable, "-c", KILLED, str(output), str(named)]).returncode == -9
-    assert len(list(output.glob("clip_*"))) == named
+@pytest.mark.parametrize(("links", "count", "named"), [(1, 5, 0), (1, 5, 3), (0, 5, 0), (0, 5, 3), (0, 1, 0)])
+def test_what_a_killed_run_leaves_is_removed_by_the_next(output, links, count, named):
+    kill(output, links, count, named)
     names = save(PNG)
     assert sorted(os.listdir(output)) == names
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+@pytest.mark.parametrize("links", [True, False])
+def test_a_set_that_was_complete_when_its_run_was_killed_stays(output, links):
+    kill(output, links, count=5, named=5)
+    assert sorted(os.listdir(output))[-5:] == [f"clip_00001{ending}" for ending in PNG]
+    save(PNG)
+    assert [(output / f"clip_00001{ending}").read_bytes() for ending in PNG] == [b"killed"] * 5
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+def test_a_file_of_an_incomplete_set_that_somebody_has_replaced_stays(output):
+    kill(output, links=False, count=5, named=3)
+    replaced = output / "clip_00001_0001.png"
+    replaced.write_bytes(b"of a user")
+    save(PNG)
+    assert sorted(output.glob("clip_00001*")) == [replaced]
+    assert replaced.read_bytes() == b"of a user"
+
+
+def test_a_name_that_a_file_cannot_get_is_given_back(output, monkeypatch):
+    def broken(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(os, "replace", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        save(PNG)
+    assert os.listdir(output) == []
 
 
 def test_only_abandoned_files_are_removed(output):
