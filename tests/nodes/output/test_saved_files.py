@@ -1,8 +1,7 @@
 """Files of a run: complete or absent, never in place of another file, whatever else saves into the folder."""
 
 import os
-import subprocess
-import sys
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -78,43 +77,38 @@ def test_a_full_disk_leaves_nothing(output, monkeypatch):
     assert os.listdir(output) == []
 
 
-KILLED = """
-import os, signal, sys
-from tests import conftest
-from tests.comfyui.inprocess import enter_comfyui
-enter_comfyui()
-import folder_paths
-folder_paths.output_directory, links, count, named = sys.argv[1], sys.argv[2] == "links", *map(int, sys.argv[3:])
-from higen_pack.nodes.output import saved_files
-place = saved_files.destination("clip", 64, 64, "_0004.png")
-function = "link" if links else "replace"
-real, done = getattr(os, function), []
-def name(source, target):
-    if len(done) == named:
-        os.kill(os.getpid(), signal.SIGKILL)
-    done.append(target)
-    real(source, target)
-def no_links(*_):
-    raise PermissionError("Operation not permitted")
-os.link = no_links
-setattr(os, function, name)
-with saved_files.unfinished(place) as hidden:
-    for i in range(count):
-        (hidden / f"_{i:04}.png").write_bytes(b"killed")
-    saved_files.publish(place, [hidden / f"_{i:04}.png" for i in range(count)])
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
 def kill(output, links: bool, count: int, named: int) -> None:
     """A process that saves a set of files and is killed after some of them have their final names."""
-    options = [str(output), "links" if links else "no links", str(count), str(named)]
-    assert subprocess.run([sys.executable, "-c", KILLED, *options]).returncode == -9
+    child = os.fork()
+    if not child:
+        try:
+            save_and_die("link" if links else "replace", count, named)
+        finally:
+            os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     claimed = not links and named < count
     assert len(list(output.glob("clip_*"))) == named + claimed
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+def save_and_die(function: str, count: int, named: int) -> None:
+    real, done = getattr(os, function), []
+
+    def name(source, target):
+        if len(done) == named:
+            os.kill(os.getpid(), signal.SIGKILL)
+        done.append(target)
+        real(source, target)
+
+    os.link = no_links
+    setattr(os, function, name)
+    with unfinished(destination("clip", 64, 64, PNG[-1])) as hidden:
+        for ending in PNG[:count]:
+            (hidden / ending).write_bytes(b"killed")
+        publish(destination("clip", 64, 64, PNG[-1]), [hidden / ending for ending in PNG[:count]])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.parametrize(("links", "count", "named"), [(1, 5, 0), (1, 5, 3), (0, 5, 0), (0, 5, 3), (0, 1, 0)])
 def test_what_a_killed_run_leaves_is_removed_by_the_next(output, links, count, named):
     kill(output, links, count, named)
@@ -122,7 +116,7 @@ def test_what_a_killed_run_leaves_is_removed_by_the_next(output, links, count, n
     assert sorted(os.listdir(output)) == names
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.parametrize("links", [True, False])
 def test_a_set_that_was_complete_when_its_run_was_killed_stays(output, links):
     kill(output, links, count=5, named=5)
@@ -131,7 +125,7 @@ def test_a_set_that_was_complete_when_its_run_was_killed_stays(output, links):
     assert [(output / f"clip_00001{ending}").read_bytes() for ending in PNG] == [b"killed"] * 5
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_file_of_an_incomplete_set_that_somebody_has_replaced_stays(output):
     kill(output, links=False, count=5, named=3)
     replaced = output / "clip_00001_0001.png"
