@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 from typing import IO, Any, TypeAlias
 
 from torch import Tensor
@@ -22,6 +22,8 @@ TIME_TOLERANCE = 4e-4
 """Seconds by which a frame may be late: some containers round times to milliseconds."""
 GIF_TICK = 0.01
 """Seconds to which a GIF rounds its times, up or down."""
+RATE_FRAMES = 100
+"""Frames from which the frame rate is measured where a file does not state it."""
 INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
 """FFmpeg's names of the containers with an index, where seeking finds a key frame at or before the time."""
 
@@ -120,7 +122,7 @@ def _as_images(name: str, frames: Iterable[tuple[float, Any]]) -> Iterator[Timed
 def _open_file(source: Any) -> VideoReader:
     name = str(source) if isinstance(source, str | os.PathLike) else "the video"
     with _opened(source, name) as (container, stream):
-        rate = float(stream.average_rate or stream.guessed_rate or 0)
+        rate, stated = _frame_rate(container, stream)
         if rate <= 0:
             raise ValueError(f"{name} does not state its frame rate")
         duration = _stated_duration(container, stream, rate)
@@ -132,7 +134,7 @@ def _open_file(source: Any) -> VideoReader:
         return _as_images(name, _decoded(source, name, rate, start))
 
     def length() -> float:
-        return exact or _end_of_images(source, name, rate)
+        return exact or _end_of_images(source, name, rate, stated)
 
     return VideoReader(name, rate, duration, read, length, tolerance)
 
@@ -158,6 +160,23 @@ def _opened(source: Any, name: str) -> Iterator[tuple[Any, Any]]:
         raise ValueError(f"{name} cannot be read as a video, or is damaged: {error.strerror}") from error
 
 
+def _frame_rate(container: Any, stream: Any) -> tuple[float, bool]:
+    """Frames per second, 0 if unknown, and whether the file states them.
+
+    What browsers and cameras record live states only the rate of its clock, 1000 for WebM. Then it is that of the first
+    frames.
+    """
+    rate = float(stream.average_rate or stream.guessed_rate or 0)
+    if not rate or rate * stream.time_base < 1:
+        return rate, True
+    packets = islice(container.demux(stream), RATE_FRAMES)
+    times = [packet.pts for packet in packets if packet.pts is not None]
+    if len(set(times)) < 2:
+        return rate, True
+    measured = float((len(times) - 1) / ((max(times) - min(times)) * stream.time_base))
+    return (measured, False) if measured < rate else (rate, True)
+
+
 def _stated_duration(container: Any, stream: Any, rate: float) -> float | None:
     """Seconds, from the stream, the container or the number of frames."""
     if stream.duration:
@@ -167,17 +186,21 @@ def _stated_duration(container: Any, stream: Any, rate: float) -> float | None:
     return stream.frames / rate if stream.frames else None
 
 
-def _end_of_images(source: Any, name: str, rate: float) -> float:
-    """Seconds at which the last image ends, from the packets of the file; nothing is decoded."""
+def _end_of_images(source: Any, name: str, rate: float, stated: bool) -> float:
+    """Seconds at which the last image ends, from the packets of the file; nothing is decoded.
+
+    Where the file does not state its frame rate, it does not state how long a packet lasts either.
+    """
     with _opened(source, name) as (container, stream):
         origin, end, count = stream.start_time or 0, 0, 0
+        usual = round(1 / rate / stream.time_base)
         for packet in container.demux(stream):
             if not packet.size:
                 continue  # the last one, which is empty
             count += 1
             time = packet.dts if packet.pts is None else packet.pts
             if time is not None:
-                end = max(end, time - origin + (packet.duration or round(1 / rate / stream.time_base)))
+                end = max(end, time - origin + ((stated and packet.duration) or usual))
         return float(end * stream.time_base) or count / rate
 
 

@@ -18,6 +18,8 @@ from higen_pack.nodes.models.model import load_model
 
 from ..comfyui.versions import needs
 from ..core import videos
+from ..core.dinov2 import random_dinov2
+from ..core.peak import LiveBytes
 from . import networks
 
 VIDEO = InputImpl.VideoFromComponents(
@@ -134,6 +136,27 @@ def test_an_edited_video_is_measured_as_comfyui_reads_it(model, clip, tmp_path, 
     torch.testing.assert_close(cues.appearance, expected.appearance, atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("inputs", [{}, {"span": WHOLE}, {"frames": 8, "start": 0.5}])
+def test_a_live_recording_is_measured_as_comfyui_reads_it(model, clip, tmp_path, inputs):
+    """ComfyUI takes the ticks of its clock for its frame rate, so the rate of the images is stated here."""
+    video = InputImpl.VideoFromFile(str(videos.write_live(tmp_path / "live.webm", clip)))
+    components = video.get_components()
+    assert (len(components.images), components.frame_rate) == (24, 1000)
+    cues, expected = (
+        extract(model, **source, **inputs)[0] for source in ({"video": video}, {"images": components.images})
+    )
+    assert (cues.motion - expected.motion).abs().max() <= 2  # newer versions than 0.3.75 decode to floats
+    torch.testing.assert_close(cues.appearance, expected.appearance, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_the_frames_are_not_copied_as_a_whole(model, channels):
+    images = torch.rand(32, 256, 256, channels)
+    with LiveBytes(torch.nn.ParameterList([images]).requires_grad_(False)) as live:
+        extract(model, images=images, frames=32)
+    assert live.peak < 0.3 * images.nbytes
+
+
 def test_without_a_model_a_video_that_is_too_long_is_refused():
     long = torch.zeros(1, 8, 8, 3).expand(1100, -1, -1, -1)
     with pytest.raises(ValueError, match="frames is 0, as many as the video has, and that is more than 1024"):
@@ -194,13 +217,7 @@ def test_without_a_model_clip_vision_measures_appearance(clip):
 
 
 def test_dinov2_in_the_model_folder_is_listed_and_used(model, clip, tmp_path, monkeypatch):
-    from transformers import Dinov2Config, Dinov2Model
-
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 224, "patch_size": 14}
-    Dinov2Model(Dinov2Config(**sizes, initializer_range=0.3, layerscale_value=1.0)).save_pretrained(
-        tmp_path / "dinov2-tiny"
-    )
+    random_dinov2(tmp_path / "dinov2-tiny")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "model.safetensors").write_bytes(b"")
     monkeypatch.setitem(folder_paths.folder_names_and_paths, "clip_vision", ([str(tmp_path)], {".safetensors"}))

@@ -73,6 +73,26 @@ def test_the_length_is_that_of_the_images(tmp_path, suffix, silence):
     assert trimmed(video, 0.5, 0.0).length() == pytest.approx(2.0, abs=2e-3)
 
 
+@pytest.mark.parametrize("milliseconds", [125, 40, 300])
+def test_a_live_recording_has_the_rate_and_length_of_its_frames(tmp_path, milliseconds):
+    path = videos.write_live(tmp_path / "live.webm", FRAMES, milliseconds)
+    with av.open(str(path)) as container:
+        assert (container.streams.video[0].average_rate, container.duration) == (1000, None)
+    video = open_video(path, 8.0)
+    assert video.rate == pytest.approx(1000 / milliseconds)
+    assert video.duration is None
+    assert video.length() == pytest.approx(20 * milliseconds / 1000)
+    times, frames = zip(*video.read(0.0), strict=True)
+    assert times == pytest.approx([i * milliseconds / 1000 for i in range(20)])
+    assert torch.equal(torch.stack(frames), torch.from_numpy(videos.pixels(path)).float() / 255)
+    assert torch.equal(list(video.read(times[11]))[-9][1], frames[11])
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_live_recording_of_few_frames_is_read(tmp_path, frames):
+    assert len(read(videos.write_live(tmp_path / "live.webm", FRAMES[:frames]))) == frames
+
+
 @pytest.mark.parametrize("title", ["Caf\xe9 Z\xfcrich".encode("latin-1"), "\u6625\u8282\u5feb\u4e50".encode("gbk")])
 def test_a_title_in_any_encoding_is_no_obstacle(tmp_path, title):
     path = videos.write(tmp_path / "clip.mkv", FRAMES, title="T" * len(title))

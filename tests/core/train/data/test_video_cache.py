@@ -44,6 +44,14 @@ def test_frames_are_those_on_the_screen_fitted_to_the_size(tmp_path):
     torch.testing.assert_close(frames.flatten(0, 1), fit_images(pixels, 32, 32, "crop"))
 
 
+def test_frames_of_a_live_recording_are_those_at_their_times(tmp_path):
+    path = videos.write_live(tmp_path / "a.webm", videos.square(torch.arange(26)), milliseconds=40)
+    pixels = torch.from_numpy(videos.pixels(path)).float() / 255
+    frames = read_windows(Video("a", str(path), "film"), (FORMAT,), 2).frames.flatten(0, 1)
+    expected = pixels[[int(i / 8 / 0.04) for i in range(8)]]
+    torch.testing.assert_close(frames, fit_images(expected, 32, 32, "crop"))
+
+
 def test_cues_are_those_of_extract_cues(tmp_path, encoder):
     path = film(tmp_path / "data" / "a.mp4")
     drawn = cached(tmp_path / "cache", tmp_path / "data", encoder).draw(1, 0, random.Random(0))
