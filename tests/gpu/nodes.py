@@ -12,20 +12,31 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import av
 import torch
 
 from ..benchmarks import precision
 from ..comfyui.paths import ROOT, comfyui_path
+from ..core.dinov2 import random_dinov2
 from .meter import Row, Setting
 from .whole import LEAST_PSNR, PROMPT, agreement, mini_steps
 
 OPTIONS = ("normalvram", "gpu-only", "highvram", "lowvram", "novram")
 WEIGHTS = "released.safetensors"
+GRAPH = {
+    "1": {"class_type": "HiGenCueSchedule", "inputs": {}},
+    "2": {"class_type": "HiGenTemporalSampler", "inputs": {"cues": ["1", 0]}},
+    "3": {"class_type": "HiGenVideoCombine", "inputs": {"images": ["2", 0]}},
+}
+"""An API prompt by which HiGen Video Combine knows that a schedule controls its frames."""
 
 
 def rows(setting: Setting, exact: torch.Tensor) -> Iterator[Row]:
-    """Mini through the nodes, and one step of the temporal stage of the released layout.
+    """Mini through the nodes, from the prompt to a saved and measured video, and one step of the temporal stage of the
+    released layout.
 
     `exact` are mini's frames of the core on the CPU. Without ComfyUI a row says that nothing was checked.
     """
@@ -61,8 +72,8 @@ def row_of(setting: Setting, option: str, folder: Path, exact: torch.Tensor) -> 
     return row | agreement(torch.load(folder / "frames.pt"), exact, LEAST_PSNR["fp32"])
 
 
-def mini_through_nodes(steps: int) -> torch.Tensor:
-    """The frames of `benchmarks.precision.sample`, by the nodes."""
+def mini_through_nodes(steps: int, folder: Path) -> torch.Tensor:
+    """The frames of `benchmarks.precision.sample`, by the nodes, on the CPU; before, they are saved and measured."""
     from higen_pack.nodes.loader import HiGenLoader
     from higen_pack.nodes.models import folders
     from higen_pack.nodes.samplers import HiGenSpatialPriorSampler, HiGenTemporalSampler
@@ -74,7 +85,37 @@ def mini_through_nodes(steps: int) -> torch.Tensor:
     prompts = {"model": model, "positive": positive, "negative": negative}
     prior = HiGenSpatialPriorSampler.execute(**prompts, width=64, height=64, **sampling)[0]
     video = HiGenTemporalSampler.execute(**prompts, prior=prior, cues=cues(16, 500, 0.0), **sampling)[0]
-    return vae.decode(video["samples"]).cpu().float()
+    frames = vae.decode(video["samples"])
+    check_measured(frames, model, folder)
+    return frames.cpu().float()
+
+
+def check_measured(frames: torch.Tensor, model: Any, folder: Path) -> None:
+    """Saves frames with HiGen Video Combine, and measures them there and with HiGen Cue Extractor, whose image encoders
+    are that of the model and a DINOv2. With --gpu-only the frames and all that is measured are on the GPU.
+
+    Raises:
+        AssertionError: the file has not all frames, or the two nodes do not measure the same.
+    """
+    import folder_paths
+    from higen_pack.nodes.cue_extractor import FROM_START, KEEP, HiGenCueExtractor
+    from higen_pack.nodes.video_combine import HiGenVideoCombine
+
+    hidden = SimpleNamespace(prompt=GRAPH, extra_pnginfo=None, unique_id="3")
+    combine = type("Combine", (HiGenVideoCombine,), {"hidden": hidden})
+    ui = combine.execute(frames, 8.0, "h264-mp4", "gpu/video", model=model).ui
+    (saved,), (curves,) = ui["higen_video"], ui["higen_curves"]
+    with av.open(str(Path(folder_paths.get_output_directory(), saved["subfolder"], saved["filename"]))) as container:
+        assert sum(1 for _ in container.decode(video=0)) == len(frames)
+    assert len(curves["appearance"]) == len(frames)
+    folder_paths.add_model_folder_path("clip_vision", str(random_dinov2(folder / "dinov2").parent))
+    for encoder in ("auto", "dinov2"):
+        measured = HiGenCueExtractor.execute(
+            images_fps=8.0, frames=len(frames), span=FROM_START, start=0.0, blur=0.0, cuts=KEEP, encoder=encoder,
+            similarity_floor=-1.0, motion_scale=0.0, model=model, images=frames,
+        )[0]  # fmt: skip
+        assert max(abs(a - b) for a, b in zip(measured.motion.tolist(), curves["motion"], strict=True)) <= 1
+        assert measured.appearance.shape == (len(frames), len(frames))
 
 
 def cues(*values: float):
@@ -109,7 +150,7 @@ def main(option: str, folder: Path, steps: int, *size: int) -> None:
     on_gpu = option != "cpu"
     start = time.perf_counter()
     with torch.no_grad():
-        torch.save(mini_through_nodes(steps), folder / "frames.pt")
+        torch.save(mini_through_nodes(steps, folder), folder / "frames.pt")
         row: Row = {"mini_seconds": time.perf_counter() - start}
         if on_gpu:
             torch.cuda.reset_peak_memory_stats()
