@@ -69,12 +69,16 @@ def test_rounds_sample_again_and_the_best_is_the_result(model):
 
 
 def test_one_progress_bar_covers_all_rounds(model, monkeypatch):
+    """Later versions of ComfyUI leave out steps that follow each other closely, but not the first and last ones."""
     progress = []
     monkeypatch.setattr(
         comfy.utils, "PROGRESS_BAR_HOOK", lambda value, total, *_, **__: progress.append((value, total))
     )
     sample(model, match=1, vae=Decoder())
-    assert progress == [(i + 1, 2 * STEPS) for i in range(2 * STEPS)]
+    values, totals = zip(*progress, strict=True)
+    assert set(totals) == {2 * STEPS}
+    assert (values[0], values[-1]) == (1, 2 * STEPS)
+    assert list(values) == sorted(set(values))
 
 
 def test_the_user_can_cancel_between_rounds(model):
