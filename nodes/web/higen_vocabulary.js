@@ -11,8 +11,8 @@ import { fillOrCopy } from "./lib/vocabulary/target.js";
 
 const NAME = "higen_vocabulary";
 const MIN_WIDTH = 300; // pixels: the tabs of mini's groups in one row
-const LIST_HEIGHT = 100; // pixels: the tabs and five lines, which scroll
-const WHOLE_LIST_HEIGHT = 220; // pixels: the examples of mini on a loader with room for them
+const LIST_HEIGHT = 170; // pixels: the tabs and the examples of mini, which scroll on a narrow loader
+const WHOLE_LIST_HEIGHT = 220; // pixels: the examples of mini in lines that wrap, on a loader with room for them
 const LINE_HEIGHT = 34; // pixels: two lines
 const updates = new Map(); // loader -> function that shows the words of its weights
 

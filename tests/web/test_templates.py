@@ -13,7 +13,8 @@ LAYOUT = """() => {
     const nodes = app.graph._nodes.map(node => {
         const element = document.querySelector(`[data-node-id="${node.id}"]`);
         const [x, y] = node.pos;
-        const [width, height] = element ? [element.offsetWidth, element.offsetHeight - title] : node.size;
+        const drawn = node.flags.collapsed ? [node.boundingRect[2], 0] : node.size;
+        const [width, height] = element ? [element.offsetWidth, element.offsetHeight - title] : drawn;
         return { name: `${node.type} ${node.id}`, box: [x, y - title, x + width, y + height] };
     });
     const context = document.createElement("canvas").getContext("2d");
@@ -34,10 +35,10 @@ FREE = """() => {
     return [side.right, run.bottom, innerWidth, innerHeight];
 }"""
 FEW_STEPS = """seed => {
+    const values = { HiGenSpatialPriorSampler: { seed }, HiGenTemporalSampler: { seed, steps: 3 } };
     for (const { type, widgets } of app.graph._nodes)
-        if (type.endsWith("Sampler"))
-            for (const widget of widgets)
-                widget.value = { steps: 3, seed }[widget.name] ?? widget.value;
+        for (const widget of values[type] ? widgets : [])
+            widget.value = values[type][widget.name] ?? widget.value;
 }"""
 SEEDS = {"litegraph": 901, "vue": 902}  # nothing is cached
 COLLECT = """() => {
@@ -118,12 +119,18 @@ def test_a_template_opens_below_bars_that_a_banner_moves_down(editor):
     assert [box for box in boxes if not inside(box, free)] == []
 
 
-def test_a_run_shows_moving_previews_and_nodes_stay_in_their_groups(editor):
+def test_a_run_shows_moving_previews_and_leaves_the_sizes_of_nodes(editor):
     open_template(editor, WORKFLOWS / "text_to_video.json")
     editor.page.evaluate(FEW_STEPS, SEEDS[editor.renderer])
+    editor.page.wait_for_timeout(1000)  # a note is shorter
+    opened, _ = layout(editor)
     editor.page.evaluate(COLLECT)
     assert editor.run(seconds=900)["status"]["status_str"] == "success"
     editor.page.wait_for_timeout(2000)
-    assert misplaced(*layout(editor)) == []
+    nodes, groups = layout(editor)
+    assert misplaced(nodes, groups) == []
+    assert [
+        node["name"] for node, before in zip(nodes, opened, strict=True) if not inside(node["box"], before["box"])
+    ] == []
     previews = editor.page.evaluate(COLLECTED)
-    assert previews == {"HiGenSpatialPriorSampler": ["image/jpeg"] * 3, "HiGenTemporalSampler": ["animated"] * 3}
+    assert previews == {"HiGenSpatialPriorSampler": ["image/jpeg"] * 12, "HiGenTemporalSampler": ["animated"] * 3}

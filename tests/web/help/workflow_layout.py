@@ -2,7 +2,7 @@
 
 Each node gets the height that it needs in both renderers, with room for its results; nodes of a group with the same x
 are a column from top to bottom, as far apart as their titles need; groups with the same x stand below each other, and
-all end at one height. ComfyUI 0.3.75 makes a graph larger for Nodes 2.0, so use a later
+all end at one height. A folded node is a title. ComfyUI 0.3.75 makes a graph larger for Nodes 2.0, so use a later
 one: `COMFYUI_PATH=... python -m tests.web.help.workflow_layout`.
 """
 
@@ -22,11 +22,11 @@ GAP = 20  # between nodes, and from nodes to the edge of their group
 GROUP_TOP, NODES_TOP = -20, 64  # the title of a group is between them
 FONT_SIZE = 32  # of a group's title: it can be read where the whole graph is in view
 WRITTEN = ("MarkdownNote", "CLIPTextEncode", "Note")  # they keep at least the height in the file
-PREVIEW = 255  # a preview while sampling
+PREVIEW = 285  # a preview while sampling, in Nodes 2.0 of 0.3.75
 RESULTS = {
-    "HiGenLoader": 180,  # what it says of the weights
+    "HiGenLoader": 60,  # what it says of the weights
     "HiGenSpatialPriorSampler": PREVIEW,
-    "HiGenTemporalSampler": PREVIEW,
+    "HiGenTemporalSampler": PREVIEW + 50,  # that version does not fold advanced inputs
     "KSampler": PREVIEW,
     "SamplerCustomAdvanced": PREVIEW,
     "PreviewImage": 220,
@@ -39,6 +39,8 @@ RESULTS = {
     "HiGenVideoNoise": 30,
 }
 """Height of what a node shows after a run, by its type."""
+SQUARE = "Spatial prior"  # the title of a node that shows a square picture, as wide as the node
+BELOW_SQUARE = 50  # its inputs and the size of the picture
 SCREEN = (1440, 800)  # pixels that a workflow is to fit into where a page restores the view that is in the file
 PANELS = (80, 110, 20, 60)  # pixels that tabs and bars cover: left, top, right, bottom
 ENLARGED = 1.2  # ComfyUI 0.3.75 in Nodes 2.0
@@ -65,6 +67,8 @@ def arrange(workflow: dict, heights: dict[int, float]) -> None:
     for node in workflow["nodes"]:
         least = node["size"][1] if node["type"] in WRITTEN else 0
         needed = heights[node["id"]] + RESULTS.get(node["type"], 0)
+        if node.get("title") == SQUARE:
+            needed = node["size"][0] + BELOW_SQUARE
         node["size"][1] = max(least, -(-needed // 10) * 10)
     nodes, groups = workflow["nodes"], sorted(workflow["groups"], key=lambda group: group["bounding"][1])
     members = {group["id"]: [node for node in nodes if inside(node, group["bounding"])] for group in groups}
@@ -94,7 +98,7 @@ def stack(nodes: list[dict], top: float) -> float:
         y = top
         for node in sorted((node for node in nodes if node["pos"][0] == x), key=lambda node: node["pos"][1]):
             node["pos"][1] = y
-            y += node["size"][1] + TITLE + GAP
+            y += (0 if node["flags"].get("collapsed") else node["size"][1]) + TITLE + GAP
         bottoms.append(y - TITLE - GAP)
     return max(bottoms)
 

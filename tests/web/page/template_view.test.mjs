@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { fittedView } from "../../../nodes/web/lib/page/template_view.js";
+
+const WORKFLOWS = new URL("../../../workflows/", import.meta.url);
+const TEXTS_ARE_DRAWN = 8 / 14; // LiteGraph's least scale for the texts of nodes
+const HIGHER = ["audio_motion", "decouple_grid", "motion_transfer", "stock_sampler_prior", "storyboard"];
 
 const near = (a, b) => assert.ok(Math.abs(a - b) < 1e-6, `${a} is not ${b}`);
 
@@ -27,4 +32,15 @@ test("a banner that moves the bars down moves the graph down", () => {
   const { scale, offset } = fittedView(boxes, { width: 1280, height: 900 }, 125);
   near(scale, (900 - 155 - 70) / 1410);
   near((-20 + offset[1]) * scale, 155);
+});
+
+test("templates open with the texts of nodes on a screen of 1440x900 pixels", () => {
+  const blank = readdirSync(WORKFLOWS)
+    .filter((name) => name.endsWith(".json"))
+    .filter((name) => {
+      const { groups } = JSON.parse(readFileSync(new URL(name, WORKFLOWS)));
+      const boxes = groups.map(({ bounding }) => bounding);
+      return fittedView(boxes, { width: 1440, height: 900 }).scale < TEXTS_ARE_DRAWN;
+    });
+  assert.deepEqual(blank.map((name) => name.replace(".json", "")).sort(), HIGHER);
 });

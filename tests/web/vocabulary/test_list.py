@@ -64,7 +64,7 @@ def test_the_words_are_listed_in_groups_before_a_run(editor, words):
         assert text in words.get_by_role("tabpanel").inner_text()
     page.wait_for_timeout(500)
     assert page.evaluate(OVERFLOW) <= 1
-    assert words.bounding_box()["height"] < 130
+    assert words.bounding_box()["height"] < 200
     editor.screenshot("vocabulary")
 
 
@@ -86,6 +86,12 @@ def test_a_loader_with_room_shows_all_examples(editor, words):
     editor.page.evaluate(ENLARGE)
     editor.page.wait_for_function(WHOLE)
     assert editor.page.evaluate(OVERFLOW) <= 1
+
+
+def test_the_first_template_shows_all_examples(editor):
+    editor.load(WORKFLOW)
+    editor.page.get_by_role("tab", name="examples").wait_for()
+    editor.page.wait_for_function(WHOLE)
 
 
 def test_the_list_is_above_the_text_of_a_run_whichever_is_added_first(editor):
