@@ -69,7 +69,7 @@ def test_the_words_are_listed_in_groups_before_a_run(editor, words):
 
 
 def test_the_list_scrolls_by_itself(editor, words):
-    words.get_by_role("tab", name="things").click()
+    words.get_by_role("tab", name="examples").click()
     panel = words.get_by_role("tabpanel")
     panel.hover()
     panel.focus()
