@@ -24,6 +24,9 @@ GIF_TICK = 0.01
 """Seconds to which a GIF rounds its times, up or down."""
 RATE_FRAMES = 100
 """Frames from which the frame rate is measured where a file does not state it."""
+CLOCK = 2
+"""Times as fast as the frames is a rate, at least, that counts as that of a clock. Where frames are stored out of order,
+the rate measured from some of them is a little too low."""
 INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
 """FFmpeg's names of the containers with an index, where seeking finds a key frame at or before the time."""
 
@@ -174,7 +177,7 @@ def _frame_rate(container: Any, stream: Any) -> tuple[float, bool]:
     if len(set(times)) < 2:
         return rate, True
     measured = float((len(times) - 1) / ((max(times) - min(times)) * stream.time_base))
-    return (measured, False) if measured < rate else (rate, True)
+    return (measured, False) if measured < rate / CLOCK else (rate, True)
 
 
 def _stated_duration(container: Any, stream: Any, rate: float) -> float | None:

@@ -52,6 +52,7 @@ def main() -> None:
     command.add_argument("--kind", choices=("zigzag", "heart"), required=True, help="what is new in the clips")
     command.add_argument("--out", type=Path, required=True, help="folder for the videos and their captions")
     command.add_argument("--count", type=int, help="clips (20)")
+    command.add_argument("--known", type=int, help="more clips, of objects that mini knows, so that it keeps them (0)")
     command.add_argument("--seed", type=int, help="of the scenes (0)")
     command = commands.add_parser("lora-evaluate", help="measure mini without and with the two LoRAs, write a gallery")
     command.add_argument("--motion", type=Path, required=True, help="LoRA of the zigzag")

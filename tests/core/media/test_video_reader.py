@@ -1,5 +1,7 @@
 """Videos as timed frames, from tensors, iterables and files, and sources that are not videos."""
 
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -86,6 +88,20 @@ def test_a_live_recording_has_the_rate_and_length_of_its_frames(tmp_path, millis
     assert times == pytest.approx([i * milliseconds / 1000 for i in range(20)])
     assert torch.equal(torch.stack(frames), torch.from_numpy(videos.pixels(path)).float() / 255)
     assert torch.equal(list(video.read(times[11]))[-9][1], frames[11])
+
+
+def test_a_clock_as_fast_as_the_frames_is_their_rate(tmp_path):
+    """Its first packets are out of order, so that frames between them are missing."""
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w", options={"video_track_timescale": "25"}) as container:
+        stream = container.add_stream("libx264", rate=25, width=64, height=64, options={"bf": "3", "b-adapt": "0"})
+        for index in range(120):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), index * 2, dtype=np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].time_base == Fraction(1, 25)
+    assert open_video(path, 8.0).rate == 25
 
 
 @pytest.mark.parametrize("frames", [1, 2])

@@ -53,29 +53,48 @@ def zigzag_clip(rng: random.Random, held_out: bool = False) -> Clip:
     return Clip(replace(scene, start=(float(start[0]), float(start[1]))), text, start + way)
 
 
-def heart_clip(rng: random.Random, held_out: bool = False) -> Clip:
-    """The new object in a scene without a change of appearance."""
-    while (scene := sample_scene(rng, held_out)).change != "none":
-        pass
-    scene = replace(scene, object="heart")
+def known_clip(rng: random.Random, held_out: bool = False) -> Clip:
+    """An object of mini's in a scene without a change of appearance."""
+    scene = plain_scene(rng, held_out)
     return Clip(scene, caption(scene, rng))
 
 
+def heart_clip(rng: random.Random, held_out: bool = False) -> Clip:
+    """The new object in such a scene."""
+    scene = replace(plain_scene(rng, held_out), object="heart")
+    return Clip(scene, caption(scene, rng))
+
+
+def plain_scene(rng: random.Random, held_out: bool) -> Scene:
+    while (scene := sample_scene(rng, held_out)).change != "none":
+        pass
+    return scene
+
+
 def clips(kind: str, count: int, seed: int = 0, held_out: bool = False) -> list[Clip]:
-    """The first clips of a kind, one of KINDS."""
+    """The first clips of a kind: one of KINDS, or "known"."""
     rng = random.Random(f"lora {kind} {seed} {held_out}")
-    make = {"zigzag": zigzag_clip, "heart": heart_clip}[kind]
+    make = {"zigzag": zigzag_clip, "heart": heart_clip, "known": known_clip}[kind]
     return [make(rng, held_out) for _ in range(count)]
 
 
-def write_clips(kind: str, out: Path, count: int = 20, seed: int = 0) -> None:
-    """Writes a data set of `python -m higen_core.train`: lossless videos in a folder, each with its caption."""
+def write_clips(kind: str, out: Path, count: int = 20, known: int = 0, seed: int = 0) -> None:
+    """Writes a data set of `python -m higen_core.train`: lossless videos in a folder, each with its caption.
+
+    `known` clips of what the weights can do already are added, so that they do not forget it (prior preservation, Ruiz
+    et al. 2023, section 3.2; there the weights make them).
+    """
     out.mkdir(parents=True, exist_ok=True)
-    for number, clip in enumerate(clips(kind, count, seed)):
-        path = out / f"{kind}_{number:02d}.mkv"
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("ffv1", rate=FPS, width=SIZE, height=SIZE, pix_fmt="bgr0")
-            for image in (clip.frames() * 255).round().byte().numpy():
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-            container.mux(stream.encode())
-        path.with_suffix(".txt").write_text(clip.caption + "\n", encoding="utf-8")
+    for name, number in ((kind, count), ("known", known)):
+        for index, clip in enumerate(clips(name, number, seed)):
+            write_clip(clip, out / f"{name}_{index:02d}.mkv")
+
+
+def write_clip(clip: Clip, path: Path) -> None:
+    """Writes a video, and its caption into a text file beside it."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=FPS, width=SIZE, height=SIZE, pix_fmt="bgr0")
+        for image in (clip.frames() * 255).round().byte().numpy():
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    path.with_suffix(".txt").write_text(clip.caption + "\n", encoding="utf-8")

@@ -31,6 +31,14 @@ def test_the_new_object_is_recognized_and_not_one_of_minis():
         assert match_frame(clip.frames()[0], ALL_OBJECTS).object == "heart"
 
 
+def test_clips_of_known_objects_are_added(tmp_path):
+    write_clips("heart", tmp_path, count=2, known=3)
+    (part,) = parts_of(str(tmp_path))
+    captions = [video.caption for video in part.read(lambda name, reason: None)]
+    assert captions == [clip.caption for clip in [*clips("heart", 2), *clips("known", 3)]]
+    assert not any("heart" in clip.caption for clip in clips("known", 8))
+
+
 def test_clips_are_written_with_captions_to_the_bit_and_the_evaluation_has_others(tmp_path):
     write_clips("zigzag", tmp_path, count=2)
     (part,) = parts_of(str(tmp_path))
