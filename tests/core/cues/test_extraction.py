@@ -251,18 +251,6 @@ def test_the_whole_video_ends_with_its_images_and_not_with_its_sound(tmp_path, s
     )
 
 
-@pytest.mark.parametrize("milliseconds", [125, 40, 400])
-@pytest.mark.parametrize("options", [{"frames": 8}, {"frames": 8, "whole": True}, {}, {"frames": 4, "start": 0.5}])
-def test_a_live_recording_is_measured_as_its_images_are(tmp_path, milliseconds, options):
-    """Faster and slower than the model, whose times fall between the frames then."""
-    path = videos.write_live(tmp_path / "live.webm", square(torch.arange(30)), milliseconds)
-    pixels = torch.from_numpy(videos.pixels(path))
-    cues = extract_cues(path, mean_color, **options)
-    expected = extract_cues(pixels, mean_color, source_fps=1000 / milliseconds, **options)
-    assert torch.equal(cues.motion, expected.motion)
-    torch.testing.assert_close(cues.appearance, expected.appearance)
-
-
 @pytest.mark.parametrize("durations", [[130, 120], [120, 130]])
 def test_the_rounded_times_of_a_gif_show_each_frame_once(tmp_path, durations):
     frames = square(STEADY)

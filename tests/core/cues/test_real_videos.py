@@ -1,4 +1,4 @@
-"""Cues of real clips: compared with NumPy, with the visible scene cuts, and in memory for a long video."""
+"""Cues of real clips and recordings: compared with NumPy, with the visible scene cuts, and in memory for a long video."""
 
 import subprocess
 import sys
@@ -81,3 +81,15 @@ def test_a_video_of_ten_thousand_frames_peaks_under_one_and_a_half_gigabytes(tmp
     assert reports > 9_990
     assert (measured, total) == (3200, 3200)
     assert kilobytes < 1.5e6
+
+
+@pytest.mark.parametrize("milliseconds", [125, 40, 400])
+@pytest.mark.parametrize("options", [{"frames": 8}, {"frames": 8, "whole": True}, {}, {"frames": 4, "start": 0.5}])
+def test_a_live_recording_is_measured_as_its_images_are(tmp_path, milliseconds, options):
+    """Faster and slower than the model, whose times fall between the frames then."""
+    path = videos.write_live(tmp_path / "live.webm", videos.square(torch.arange(30)), milliseconds)
+    pixels = torch.from_numpy(videos.pixels(path))
+    cues = extract_cues(path, videos.mean_color, **options)
+    expected = extract_cues(pixels, videos.mean_color, source_fps=1000 / milliseconds, **options)
+    assert torch.equal(cues.motion, expected.motion)
+    torch.testing.assert_close(cues.appearance, expected.appearance)

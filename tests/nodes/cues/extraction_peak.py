@@ -1,4 +1,4 @@
-"""`python -m tests.nodes.extraction_peak SOURCE FRAMES SIZE` extracts the cues of a clip in a process of its own.
+"""`python -m tests.nodes.cues.extraction_peak SOURCE FRAMES SIZE` extracts the cues of a clip in a process of its own.
 
 SOURCE is "images", which are in memory, or "file". It prints, as JSON, the bytes of the frames and the resident memory
 at the peak above that before there were any.
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import torch
 
-from ..benchmarks.process import peak, reset_peak
-from ..core import videos
+from ...benchmarks.process import peak, reset_peak
+from ...core import videos
 
 
 def main(kind: str, count: int, size: int) -> None:
-    from ..soak.hostile.process import enter_pack
+    from ...soak.hostile.process import enter_pack
 
     enter_pack()
     from comfy_api.latest import InputImpl
