@@ -1,4 +1,4 @@
-"""Cues of real clips and recordings: compared with NumPy, with the visible scene cuts, and in memory for a long video."""
+"""Cues of real clips and live recordings: compared with NumPy, with the scene cuts, and in memory for a long video."""
 
 import subprocess
 import sys
