@@ -110,6 +110,15 @@ def test_a_constant_is_dimmed_with_the_reason_while_its_curve_is_drawn(editor, c
     assert not editor.page.evaluate(DISABLED, [schedule.node, cue])
 
 
+def test_the_note_lists_a_constant_only_while_it_has_an_effect(editor):
+    editor.load(WORKFLOW)
+    wait_for_note(editor, NODE, "Model default: frames 16, motion 500, appearance 0")
+    editor.page.evaluate(SET, [NODE, "motion_curve", '{"points": [[0, 0.1]], "interpolation": "linear"}'])
+    wait_for_note(editor, NODE, "Model default: frames 16, appearance 0")
+    editor.page.evaluate(SET, [NODE, "motion_curve", ""])
+    wait_for_note(editor, NODE, "Model default: frames 16, motion 500, appearance 0")
+
+
 def test_a_constant_is_dimmed_while_a_curve_is_connected(editor):
     """The motion curve of one schedule on another."""
     first, second = add_schedule(editor, 20), add_schedule(editor, 600)

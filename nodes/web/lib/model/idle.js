@@ -3,6 +3,7 @@
 import { TRACKS } from "../editor/tracks.js";
 import { translate } from "../language/translate.js";
 import { html } from "../page/elements.js";
+import { notify } from "./defaults.js";
 
 const REASONS = {
   drawn: "{cue}: the number above has no effect while its curve is drawn",
@@ -15,7 +16,7 @@ export function idleConstants(node, editor) {
   editor.element.querySelector(".hc-bar").after(line);
   return () => {
     const texts = Object.values(TRACKS).map((track) => [track.number, textOf(node, editor, track)]);
-    for (const [name, text] of texts) dim(node, name, text);
+    if (texts.filter(([name, text]) => dim(node, name, text)).length) notify(); // the note lists those of the model
     const idle = texts.filter(([, text]) => text);
     editor.element.dataset.idle = idle.map(([name]) => name).join(" "); // note.css dims these in Nodes 2.0
     line.replaceChildren(...idle.map(([, text]) => html("div", "", {}, text)));
@@ -30,11 +31,12 @@ function textOf(node, editor, { name, label, input }) {
   return translate(REASONS[connected ? "connected" : "drawn"], { cue: translate(label) });
 }
 
-/** Disable a widget with a reason as its tooltip, or enable it without one. */
+/** Disable a widget with a reason as its tooltip, or enable it without one. Returns whether it was otherwise before. */
 function dim(node, name, reason) {
   const widget = node.widgets?.find((candidate) => candidate.name === name);
-  if (!widget || Boolean(widget.disabled) === Boolean(reason)) return;
+  if (!widget || Boolean(widget.disabled) === Boolean(reason)) return false;
   if (reason) widget.higenTooltip = widget.tooltip;
   widget.tooltip = reason || widget.higenTooltip;
   widget.disabled = Boolean(reason);
+  return true;
 }
