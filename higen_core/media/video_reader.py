@@ -25,8 +25,8 @@ GIF_TICK = 0.01
 RATE_FRAMES = 100
 """Frames from which the frame rate is measured where a file does not state it."""
 CLOCK = 2
-"""Times as fast as the frames, at least, is a rate that counts as that of a clock. Where frames are stored out of order,
-the rate measured from some of them is a little too low."""
+"""A rate that is at least so many times that of the frames counts as that of a clock. Where frames are stored out of
+order, the rate measured from some of them is a little too low."""
 INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
 """FFmpeg's names of the containers with an index, where seeking finds a key frame at or before the time."""
 
