@@ -16,7 +16,10 @@ KINDS = {"Linear", "Conv2d"}
 
 @pytest.fixture(scope="module")
 def lora(server):
-    """A DoRA of every layer of mini's denoiser, trained for a few steps, and mini with it merged by the core."""
+    """A DoRA of every layer of mini's denoiser, trained for a few steps, and mini with it merged by the core.
+
+    The files are removed, for other tests need a server without denoisers.
+    """
     torch.manual_seed(0)
     trained = add_lora(hg.load_unet("mini"), "all", RANK, alpha=2 * RANK, dora=True)
     assert {type(layer.get_base_layer()).__name__ for layer in adapted_layers(trained).values()} == KINDS
@@ -27,10 +30,13 @@ def lora(server):
         optimizer.step()
         optimizer.zero_grad()
     folder = server.base / "models"
-    save_lora(folder / "loras/made_up.safetensors", lora_tensors(trained))
-    unet = hg.load_lora(hg.load_unet("mini"), folder / "loras/made_up.safetensors", STRENGTH)
-    save_network(folder / "higen/merged.safetensors", unet, torch.float32, **unet.info.to_metadata())
-    return "made_up.safetensors"
+    lora, merged = folder / "loras/made_up.safetensors", folder / "higen/merged.safetensors"
+    save_lora(lora, lora_tensors(trained))
+    unet = hg.load_lora(hg.load_unet("mini"), lora, STRENGTH)
+    save_network(merged, unet, torch.float32, **unet.info.to_metadata())
+    yield lora.name
+    lora.unlink()
+    merged.unlink()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ TEXT_WIDTH, POOLED_WIDTH = 64, 96
 
 @pytest.fixture(scope="module")
 def stable_diffusion(server):
-    """The name of a file of Stable Diffusion 3 with two narrow layers and random weights."""
+    """The name of a file of Stable Diffusion 3 with two narrow layers and random weights, which is removed."""
     enter_comfyui()
     import comfy.ops
     from comfy.ldm.modules.diffusionmodules.mmdit import MMDiT
@@ -34,10 +34,11 @@ def stable_diffusion(server):
         operations=comfy.ops.manual_cast,
     )
     tensors = {name: 0.05 * torch.randn(tensor.shape) for name, tensor in network.state_dict().items()}
-    folder = server.base / "models/diffusion_models"
-    folder.mkdir(exist_ok=True)
-    save_file(tensors, folder / "stable_diffusion.safetensors")
-    return "stable_diffusion.safetensors"
+    path = server.base / "models/diffusion_models/stable_diffusion.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    save_file(tensors, path)
+    yield path.name
+    path.unlink()
 
 
 @pytest.fixture
