@@ -27,8 +27,9 @@ RESULTS = {
     "HiGenLoader": 60,  # what it says of the weights
     "HiGenSpatialPriorSampler": PREVIEW,
     "HiGenTemporalSampler": PREVIEW + 50,  # that version does not fold advanced inputs
-    "KSampler": PREVIEW,
-    "SamplerCustomAdvanced": PREVIEW,
+    "KSampler": PREVIEW + 10,
+    "SamplerCustomAdvanced": PREVIEW + 30,
+    "HiGenGuider": 15,
     "PreviewImage": 220,
     "HiGenVideoCombine": 390,  # a square video and its controls
     "HiGenImagePrior": 30,  # notes
@@ -39,7 +40,7 @@ RESULTS = {
     "HiGenVideoNoise": 30,
 }
 """Height of what a node shows after a run, by its type."""
-SQUARE = "Spatial prior"  # the title of a node that shows a square picture, as wide as the node
+SQUARE = ("Spatial prior", "The pictures")  # titles of nodes that show square pictures, as wide as the node
 BELOW_SQUARE = 50  # its inputs and the size of the picture
 SCREEN = (1440, 800)  # pixels that a workflow is to fit into where a page restores the view that is in the file
 PANELS = (80, 110, 20, 60)  # pixels that tabs and bars cover: left, top, right, bottom
@@ -67,7 +68,7 @@ def arrange(workflow: dict, heights: dict[int, float]) -> None:
     for node in workflow["nodes"]:
         least = node["size"][1] if node["type"] in WRITTEN else 0
         needed = heights[node["id"]] + RESULTS.get(node["type"], 0)
-        if node.get("title") == SQUARE:
+        if node.get("title") in SQUARE:
             needed = node["size"][0] + BELOW_SQUARE
         node["size"][1] = max(least, -(-needed // 10) * 10)
     nodes, groups = workflow["nodes"], sorted(workflow["groups"], key=lambda group: group["bounding"][1])
