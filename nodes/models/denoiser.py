@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,9 +11,9 @@ from comfy.patcher_extension import WrapperExecutor, WrappersMP, get_all_wrapper
 from einops import rearrange
 
 from ... import higen_core as hg
-from ..sampling.frame_cues import FrameCues
-from ..sampling.noise import LOOP
 from .held_weights import held_weights
+
+torch.compiler.allow_in_graph(rearrange)  # else torch.compile spends most of its time on the parser of the patterns
 
 
 class StockUNet(hg.UNet):
@@ -34,17 +34,17 @@ class StockUNet(hg.UNet):
         x: torch.Tensor,
         timesteps: torch.Tensor,
         context: torch.Tensor,
-        cues: Sequence[FrameCues] = (),
+        conditions: Mapping[str, torch.Tensor] | None = None,
         chunk: int | None = None,
         control: Any = None,
         transformer_options: dict[str, Any] | None = None,
     ) -> torch.Tensor:
-        """Velocity of x (p f, 4, h, w) for p conditionings with cues of f frames each; without cues, of p images.
+        """Velocity of x (p f, 4, h, w) for p conditionings of f frames each; of p images without `conditions`.
 
         Args:
             timesteps: 0..999, (p f,).
             context: text states (p f, l, d), the same for all frames of a conditioning.
-            cues: those of each conditioning.
+            conditions: the prior and, of more than one frame, the cues of each conditioning: `FrameCues.stack`.
             chunk: frames that a layer processes at a time; None means all.
             control: None; `conditioning.text_and_cues` refuses ControlNet.
             transformer_options: wrappers, the context window and patches of skip connections take effect.
@@ -52,20 +52,19 @@ class StockUNet(hg.UNet):
         options = transformer_options or {}
         wrappers = get_all_wrappers(WrappersMP.DIFFUSION_MODEL, options)
         executor = WrapperExecutor.new_class_executor(self._predict, self, wrappers)
-        return executor.execute(x, timesteps, context, cues, chunk, options)  # caches of ComfyUI read the last one
+        arguments = (x, timesteps, context, conditions or {}, chunk, options)  # caches of ComfyUI read the last one
+        return executor.execute(*arguments)
 
     def _predict(
         self,
         x: torch.Tensor,
         timesteps: torch.Tensor,
         context: torch.Tensor,
-        cues: Sequence[FrameCues],
+        conditions: Mapping[str, torch.Tensor],
         chunk: int | None,
         options: dict[str, Any],
     ) -> torch.Tensor:
-        frames = len(x) // len(cues) if cues else 1
-        window, loop = options.get("context_window"), options.get(LOOP, False)
-        conditions = FrameCues.stack([part.conditions(self.info, window, loop, x) for part in cues]) if cues else {}
+        frames = len(x) // len(conditions["prior"]) if conditions else 1
         patches = options.get("patches", {}).get("output_block_patch", ())
         velocity = super().forward(
             rearrange(x, "(p f) c h w -> p c f h w", f=frames),

@@ -19,7 +19,8 @@ from ... import higen_core as hg
 from ...higen_core.diffusion.schedule import BETA_FIRST, BETA_LAST
 from ..conditioning import KEY, text_and_cues
 from ..latents import frames_and_size
-from ..sampling.noise import sample_with_video_noise
+from ..sampling.frame_cues import FrameCues
+from ..sampling.noise import LOOP, sample_with_video_noise
 from ..sampling.previews import DecodedLatents
 from .denoiser import StockUNet
 from .folders import bundled
@@ -116,18 +117,23 @@ class HigenModel(BaseModel):
     def _apply_model(
         self, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **conds
     ) -> torch.Tensor:
-        """Predicts clean latents; long clips are processed in chunks that fit into the free memory."""
+        """Predicts clean latents; long clips are processed in chunks that fit into the free memory.
+
+        The denoiser gets tensors instead of cues: how they are made is nothing that torch.compile could compile.
+        """
         options = transformer_options or {}
-        if cues := conds.get("cues"):
+        window, loop = options.get("context_window"), options.get(LOOP, False)
+        if cues := conds.pop("cues", None):
             frames, _, height, width = x.shape
             free = getattr(self.current_patcher, "get_free_memory", comfy.model_management.get_free_memory)(x.device)
             size = (frames // len(cues), height, width)
             config = self.diffusion_model.config
+            conds["conditions"] = FrameCues.stack([part.conditions(self.info, window, loop, x) for part in cues])
             conds["chunk"] = hg.plan_chunk(config, *size, self.computes_in, free, batch=len(cues))
         denoised = super()._apply_model(x, t, c_concat, c_crossattn, control, options, **conds)
         if not any(part.changes_estimates for part in cues or ()):
             return denoised
-        window, videos = options.get("context_window"), denoised.chunk(len(cues))
+        videos = denoised.chunk(len(cues))
         return torch.cat([part.change_estimates(x0, window) for part, x0 in zip(cues, videos, strict=True)])
 
 

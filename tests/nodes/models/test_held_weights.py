@@ -17,6 +17,7 @@ from .. import networks
 
 FRAMES, HEIGHT, WIDTH = 4, 4, 6
 CUES = FrameCues(hg.Cues.constant(FRAMES), torch.zeros(4, HEIGHT, WIDTH))
+CONDITIONS = FrameCues.stack([CUES.conditions(hg.ModelInfo(), None, False, torch.zeros(1))])
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def call(unet, chunk=None):
     x = torch.randn(FRAMES, 4, HEIGHT, WIDTH, generator=generator)
     text = torch.randn(1, 77, networks.TEXT_WIDTH, generator=generator).expand(FRAMES, -1, -1)
     with torch.no_grad():
-        return unet(x, torch.full((FRAMES,), 500.0), text, [CUES], chunk)
+        return unet(x, torch.full((FRAMES,), 500.0), text, CONDITIONS, chunk)
 
 
 def test_each_weight_is_cast_once_a_call_in_chunks(casts):

@@ -18,6 +18,7 @@ from .. import networks
 
 FRAMES, HEIGHT, WIDTH = 4, 4, 6
 CUES = FrameCues(hg.Cues.constant(FRAMES), torch.zeros(4, HEIGHT, WIDTH))
+CONDITIONS = FrameCues.stack(2 * [CUES.conditions(hg.ModelInfo(), None, False, torch.zeros(1))])
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def move(layer: torch.nn.Module, device: torch.device | str) -> None:
 def call(unet, device):
     latents = torch.zeros(2 * FRAMES, 4, HEIGHT, WIDTH, device=device)
     text = torch.zeros(2 * FRAMES, 77, networks.TEXT_WIDTH, device=device)
-    return unet(latents, torch.zeros(2 * FRAMES, device=device), text, [CUES, CUES])
+    return unet(latents, torch.zeros(2 * FRAMES, device=device), text, CONDITIONS)
 
 
 @pytest.mark.parametrize("offloaded_layers", ["every layer", "every other layer", "the first layer", "the last layer"])
