@@ -56,7 +56,7 @@ FITTED_MS = 2500  # the page has fitted the graph, with an animation on 0.3.75
 FILES = sorted(WORKFLOWS.glob("*.json"))
 
 
-def open_template(editor, file) -> tuple[dict, list]:
+def open_template(editor, file) -> tuple[list[dict], list[dict]]:
     """Opens a workflow. Returns its nodes and groups with their boxes in the graph (left, top, right, bottom)."""
     editor.page.evaluate(OPEN, [json.loads(file.read_text()), file.stem])
     editor.page.wait_for_timeout(FITTED_MS)
