@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
+from statistics import median
 from typing import IO, Any, TypeAlias
 
 from torch import Tensor
@@ -24,9 +25,6 @@ GIF_TICK = 0.01
 """Seconds to which a GIF rounds its times, up or down."""
 RATE_FRAMES = 100
 """Frames from which the frame rate is measured where a file does not state it."""
-CLOCK = 2
-"""A rate that is at least so many times that of the frames counts as that of a clock. Where frames are stored out of
-order, the rate measured from some of them is a little too low."""
 INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
 """FFmpeg's names of the containers with an index, where seeking finds a key frame at or before the time."""
 
@@ -166,18 +164,18 @@ def _opened(source: Any, name: str) -> Iterator[tuple[Any, Any]]:
 def _frame_rate(container: Any, stream: Any) -> tuple[float, bool]:
     """Frames per second, 0 if unknown, and whether the file states them.
 
-    What browsers and cameras record live states only the rate of its clock, 1000 for WebM. Then it is that of the first
-    frames.
+    What browsers and cameras record live has no length, and only the rate of its clock, 1000 for WebM. Then the rate is
+    that of the median interval of the first frames: a recording of a screen has gaps where nothing changes.
     """
     rate = float(stream.average_rate or stream.guessed_rate or 0)
-    if not rate or rate * stream.time_base < 1:
+    if not rate or rate * stream.time_base < 1 or stream.duration or stream.frames:
         return rate, True
     packets = islice(container.demux(stream), RATE_FRAMES)
-    times = [packet.pts for packet in packets if packet.pts is not None]
-    if len(set(times)) < 2:
+    times = sorted({packet.pts for packet in packets if packet.pts is not None})
+    if len(times) < 2:
         return rate, True
-    measured = float((len(times) - 1) / ((max(times) - min(times)) * stream.time_base))
-    return (measured, False) if measured < rate / CLOCK else (rate, True)
+    measured = float(1 / (median(later - earlier for earlier, later in pairwise(times)) * stream.time_base))
+    return (measured, False) if measured < rate else (rate, True)
 
 
 def _stated_duration(container: Any, stream: Any, rate: float) -> float | None:

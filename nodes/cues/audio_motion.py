@@ -95,7 +95,7 @@ class HiGenAudioMotion(io.ComfyNode):
                 f"audio is {length} frames long at {fps:g} fps, a video has at most {FRAMES_MAX}: set frames"
             )
         if not waveform.is_floating_point():
-            waveform = waveform.double() / full_scale(waveform)
+            waveform = waveform.float() / full_scale(waveform)
         options = {"measure": measure, "start": start, "low": low, "high": high, "decay": decay}
         motion = hg.sound_motion(waveform, round(rate), frames=length, fps=fps, **options)
         cues = hg.Cues(motion, appearance_matrix(torch.zeros(len(motion) + 1)))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import weakref
 from collections.abc import Callable
 from pathlib import Path
+from weakref import WeakValueDictionary, finalize
 
 import comfy.model_management
 import torch
@@ -23,9 +23,9 @@ WEIGHTS = "model.safetensors"
 CONFIG_SIZE = 2**20
 """Bytes; a larger config.json is none."""
 
-_encoders: weakref.WeakValueDictionary[str, ImageEncoder] = weakref.WeakValueDictionary()
+_encoders: WeakValueDictionary[str, ImageEncoder] = WeakValueDictionary()
 """Those that are in use, by their files: a MODEL keeps its image tower, for as long as ComfyUI keeps the MODEL."""
-_kept: list[weakref.finalize] = []
+_kept: list[finalize] = []
 """What keeps the DINOv2 that was used last, for as long as ComfyUI has it loaded."""
 
 
@@ -41,7 +41,7 @@ class ImageEncoder:
         )
 
     def load(self) -> None:
-        """Puts it onto its device, as a whole: its layers cannot compute with weights on another device."""
+        """Puts it onto its device, never in part: its layers cannot compute with weights on another device."""
         comfy.model_management.load_models_gpu([self.patcher], force_full_load=True)
 
     @torch.no_grad()
@@ -62,12 +62,13 @@ def image_tower(source: str) -> ImageEncoder:
 
 
 def dinov2(name: str) -> ImageEncoder:
-    """DINOv2 of a folder that `dinov2_names` listed; the one that is still loaded, unless its file has changed.
+    """DINOv2 of a folder that `dinov2_names` listed; the one that is still loaded, unless its files have changed.
 
-    It is kept until ComfyUI unloads it, as it does to make room and at /free, or until another one is asked for.
+    It is kept until ComfyUI unloads it, on a GPU to make room and everywhere at /free, or another one is asked for.
     """
     folder = dinov2_folder(name)
-    encoder = _encoder(f"{folder} of {(folder / WEIGHTS).stat().st_mtime_ns}", lambda: DINOv2(folder))
+    changed = [(folder / file).stat().st_mtime_ns for file in (WEIGHTS, "config.json")]
+    encoder = _encoder(f"{folder} of {changed}", lambda: DINOv2(folder))
     _keep(encoder)
     return encoder
 
@@ -79,12 +80,15 @@ def _encoder(key: str, load: Callable[[], CLIP | DINOv2]) -> ImageEncoder:
 
 
 def _keep(encoder: ImageEncoder) -> None:
-    """Loads an encoder, and refers to it until ComfyUI, whose own references are weak, has unloaded it."""
+    """Loads an encoder, and refers to it until ComfyUI, whose own references are weak, has unloaded it.
+
+    The finalizer of ComfyUI's entry refers to its arguments, and lets go of them at exit, before modules are cleared.
+    """
     encoder.load()
     (entry,) = (entry for entry in comfy.model_management.current_loaded_models if entry.model is encoder.patcher)
     while _kept:
         _kept.pop().detach()
-    _kept.append(weakref.finalize(entry, id, encoder))  # it refers to its arguments until the entry is gone
+    _kept.append(finalize(entry, id, encoder))
 
 
 def dinov2_names() -> list[str]:

@@ -119,6 +119,7 @@ def publish(place: Destination, files: Sequence[Path]) -> list[str]:
                     final.unlink()
                 else:  # it was moved, where there are no hard links
                     final.replace(file)
+            (files[0].parent / RECORD).unlink()
             if not isinstance(error, FileExistsError):
                 raise
             continue
@@ -213,5 +214,6 @@ def _name_new(file: Path, final: Path) -> None:
         try:
             os.replace(file, final)
         except BaseException:
-            final.unlink()
+            if file.exists():  # a network share may have renamed it before its answer was lost
+                final.unlink()
             raise

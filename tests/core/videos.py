@@ -74,12 +74,13 @@ def write(
     return path
 
 
-def write_live(path: Path, frames: Iterable[Tensor], milliseconds: int = 125) -> Path:
+def write_live(path: Path, frames: Iterable[Tensor], milliseconds: int = 125, pause: int = 0) -> Path:
     """A WebM as browsers record it: no duration, no index, and the 1000 ticks a second of its clock as frame rate.
 
     Args:
         frames: (h, w, 3) in [0, 1].
         milliseconds: from each frame to the next.
+        pause: milliseconds more after the tenth frame, as in a recording of a screen.
     """
     with path.open("wb") as file, av.open(_Pipe(file), "w", format="webm", options={"live": "1"}) as container:
         stream = None
@@ -89,7 +90,7 @@ def write_live(path: Path, frames: Iterable[Tensor], milliseconds: int = 125) ->
                 stream.height, stream.width = frame.shape[:2]
                 stream.codec_context.time_base = Fraction(1, 1000)
             image = av.VideoFrame.from_ndarray((frame * 255).round().to(torch.uint8).numpy(), format="rgb24")
-            image.pts, image.time_base = i * milliseconds, Fraction(1, 1000)
+            image.pts, image.time_base = i * milliseconds + (pause if i >= 10 else 0), Fraction(1, 1000)
             container.mux(stream.encode(image))
         container.mux(stream.encode(None))
     return path

@@ -90,6 +90,24 @@ def test_a_live_recording_has_the_rate_and_length_of_its_frames(tmp_path, millis
     assert torch.equal(list(video.read(times[11]))[-9][1], frames[11])
 
 
+def test_a_pause_in_a_live_recording_is_not_its_rate(tmp_path):
+    path = videos.write_live(tmp_path / "live.webm", FRAMES, 40, pause=28_000)
+    assert open_video(path, 8.0).rate == pytest.approx(25)
+
+
+def test_an_avi_states_its_rate_also_where_frames_are_left_out(tmp_path):
+    """As recordings of a screen leave out those in which nothing changes."""
+    path = tmp_path / "clip.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25, width=64, height=64, pix_fmt="yuvj420p")
+        for time in (*range(4), *range(100, 116)):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), time, dtype=np.uint8), format="rgb24")
+            frame.pts = time
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert open_video(path, 8.0).rate == 25
+
+
 def test_a_clock_as_fast_as_the_frames_is_their_rate(tmp_path):
     """Its first packets are out of order, so that frames between them are missing."""
     path = tmp_path / "clip.mp4"

@@ -98,6 +98,8 @@ def save_and_die(function: str, count: int, named: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         done.append(target)
         real(source, target)
+        if len(done) == count == named:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     os.link = no_links
     setattr(os, function, name)
@@ -105,7 +107,6 @@ def save_and_die(function: str, count: int, named: int) -> None:
         for ending in PNG[:count]:
             (hidden / ending).write_bytes(b"killed")
         publish(destination("clip", 64, 64, PNG[-1]), [hidden / ending for ending in PNG[:count]])
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
@@ -144,6 +145,39 @@ def test_a_name_that_a_file_cannot_get_is_given_back(output, monkeypatch):
     with pytest.raises(OSError, match="Input/output"):
         save(PNG)
     assert os.listdir(output) == []
+
+
+def test_a_file_whose_name_was_given_although_an_error_says_no_stays(output, monkeypatch):
+    """A network share renames it, and its answer is lost."""
+    real = os.replace
+
+    def late(source, target):
+        real(source, target)
+        raise OSError(110, "Connection timed out")
+
+    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(os, "replace", late)
+    with pytest.raises(OSError, match="timed out"):
+        save(PNG[:1])
+    assert os.listdir(output) == [f"clip_00001{PNG[0]}"]
+
+
+def test_a_failed_set_leaves_no_record_by_which_files_of_others_would_be_removed(output, monkeypatch):
+    real, done = os.link, []
+
+    def cancelled(source, target):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(target)
+        real(source, target)
+
+    with unfinished(destination("clip", 64, 64, PNG[-1])) as hidden:
+        for ending in PNG:
+            (hidden / ending).write_bytes(b"failed")
+        monkeypatch.setattr(os, "link", cancelled)
+        with pytest.raises(KeyboardInterrupt):
+            publish(destination("clip", 64, 64, PNG[-1]), [hidden / ending for ending in PNG])
+        assert sorted(os.listdir(hidden)) == sorted(PNG)
 
 
 def test_only_abandoned_files_are_removed(output):

@@ -81,8 +81,8 @@ def clips(kind: str, count: int, seed: int = 0, held_out: bool = False) -> list[
 def write_clips(kind: str, out: Path, count: int = 20, known: int = 0, seed: int = 0) -> None:
     """Writes a data set of `python -m higen_core.train`: lossless videos in a folder, each with its caption.
 
-    `known` clips of what the weights can do already are added, so that they do not forget it (prior preservation, Ruiz
-    et al. 2023, section 3.2; there the weights make them).
+    `known` clips of what the weights can do already are added, so that they do not forget it, as in the prior
+    preservation of DreamBooth (Ruiz et al. 2023), where the weights make them.
     """
     out.mkdir(parents=True, exist_ok=True)
     for name, number in ((kind, count), ("known", known)):

@@ -5,8 +5,9 @@ export const ENDS = ["execution_success", "execution_error", "execution_interrup
 export class QueuedPrompts {
   #workflows = new Map(); // prompt id -> workflow, the one queued first at the front
 
-  /** No event tells of a prompt that was deleted from the queue: beyond `limit` prompts the oldest is forgotten. */
-  constructor(limit = 1000) {
+  /** No event tells of a prompt that was deleted from the queue: beyond `limit` prompts the oldest is forgotten. The
+   * limit is more than anybody queues at once, as the oldest may be the next to run. */
+  constructor(limit = 10000) {
     this.limit = limit;
   }
 
