@@ -119,7 +119,7 @@ def publish(place: Destination, files: Sequence[Path]) -> list[str]:
                     final.unlink()
                 else:  # it was moved, where there are no hard links
                     final.replace(file)
-            (files[0].parent / RECORD).unlink()
+            (files[0].parent / RECORD).unlink(missing_ok=True)
             if not isinstance(error, FileExistsError):
                 raise
             continue

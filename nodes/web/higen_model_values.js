@@ -6,6 +6,7 @@ import {
   askAgain,
   hasModelValues,
   keepRun,
+  LOADER,
   modelValues,
   notesOf,
   notify,
@@ -45,7 +46,7 @@ app.registerExtension({
   nodeCreated(node) {
     if (node.isSubgraphNode?.()) chain(node, "onAdded", () => setTimeout(() => addNoteToSubgraph(node)));
     else if (hasModelValues(node) || SAYS_MORE.includes(node.comfyClass)) addNote(node);
-    if (node.comfyClass === "HiGenLoader") {
+    if (node.comfyClass === LOADER) {
       const weights = node.widgets?.find(({ name }) => name === "weights");
       if (weights) chain(weights, "callback", askAgain);
       for (const event of ["onAdded", "onRemoved"]) chain(node, event, () => setTimeout(notify));
