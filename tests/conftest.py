@@ -17,7 +17,9 @@ from .comfyui.paths import ROOT, WORKFLOWS
 from .comfyui.server import ComfyServer
 from .comfyui.workflow import load_prompt
 
-FAILED = pytest.StashKey[bool]()
+EDITOR = pytest.StashKey[Editor]()
+MUST_OPEN = pytest.StashKey[bool]()
+FILES_WITH_EDITOR = pytest.StashKey[set[Path]]()
 PACKAGES = {"higen_core": ROOT / "higen_core", "higen_pack": ROOT}
 
 
@@ -65,11 +67,12 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def page_of_session(chromium, server):
+def page_of_session(chromium, server, request):
     """ComfyUI's graph editor on one page for all tests: to open it takes as long as ten tests."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(180_000)  # milliseconds; a page may take a minute to open on a busy machine
-    return Editor(page, server, RENDERERS[0])
+    editor = request.session.stash[EDITOR] = Editor(page, server, RENDERERS[0])
+    return editor
 
 
 @pytest.fixture(scope="module", params=RENDERERS)
@@ -81,18 +84,32 @@ def renderer(request):
 def editor(page_of_session, renderer, request):
     """An empty graph, with each renderer. The test fails if the extension logs an error during it."""
     editor = page_of_session
-    if request.session.stash.get(FAILED, False):
+    if request.session.stash.get(MUST_OPEN, False):
         editor.open()
-        request.session.stash[FAILED] = False
+        request.session.stash[MUST_OPEN] = False
     editor.start_over(renderer)
     yield editor
     assert editor.errors == []
 
 
-def pytest_collection_modifyitems(items):
-    """Files of long tests come first: then the processes of a run end at the same time."""
-    first = {"web": 0, "server": 1}
-    items.sort(key=lambda item: first.get(item.path.relative_to(ROOT / "tests").parts[0], 2))
+def pytest_collection_modifyitems(config, items):
+    """Files with the graph editor come first, then those of the server, which are long: then the page is left once,
+    and the processes of a run end at the same time."""
+    with_editor = {item.path for item in items if "page_of_session" in item.fixturenames}
+    config.stash[FILES_WITH_EDITOR] = with_editor
+    in_server = ROOT / "tests/server"
+    items.sort(key=lambda item: 0 if item.path in with_editor else 1 if in_server in item.path.parents else 2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Leaves the graph editor before a file without it: the page works at each event of the server, also unseen."""
+    result = yield
+    stash, with_editor = item.session.stash, item.config.stash[FILES_WITH_EDITOR]
+    if EDITOR in stash and item.path in with_editor and nextitem and nextitem.path not in with_editor:
+        stash[EDITOR].leave()
+        stash[MUST_OPEN] = True
+    return result
 
 
 @pytest.hookimpl(wrapper=True)
@@ -100,5 +117,5 @@ def pytest_runtest_makereport(item):
     """Notes that a test failed, after which nothing is known of the state of the page."""
     report = yield
     if report.failed:
-        item.session.stash[FAILED] = True
+        item.session.stash[MUST_OPEN] = True
     return report

@@ -43,10 +43,8 @@ def test_the_command_prints_tables():
     assert {len(row) for row in (header, line, *rows)} == {5}
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [pytest.param("whole", marks=pytest.mark.medium), pytest.param("lora", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["whole", "lora"])
 def test_a_training_step_takes_the_memory_of_what_is_trained(kind):
     row = process.measure("train_memory", "mini", kind)
     assert row["measured"] > sum(row[part] for part in ("trained", "gradients", "optimizer", "average"))

@@ -59,6 +59,10 @@ class Editor:
         self.page.wait_for_selector("[data-testid=queue-button]")
         self.page.wait_for_function("window.app?.vueAppReady && app.graph")
 
+    def leave(self) -> None:
+        """Closes the graph editor, until `open`."""
+        self.page.goto("about:blank")
+
     def start_over(self, renderer: str) -> None:
         """Shows an empty graph with one of RENDERERS, and closes all other workflows. Much faster than `open`."""
         self.renderer = renderer

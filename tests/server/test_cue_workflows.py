@@ -31,7 +31,12 @@ def video(server, run):
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("image_to_video", (64, 64)), ("motion_transfer", (64, 64)), ("decouple_grid", (64, 200))]
+    ("name", "size"),
+    [
+        ("image_to_video", (64, 64)),
+        ("motion_transfer", (64, 64)),
+        pytest.param("decouple_grid", (64, 200), marks=pytest.mark.slow),
+    ],
 )
 def test_a_workflow_makes_its_video(server, finished, name, size):
     _, run = finished(name)

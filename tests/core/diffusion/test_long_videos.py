@@ -14,7 +14,7 @@ def test_a_long_video_has_no_borders_and_does_not_drift():
     assert figures["drift_end"] <= figures["drift_start"] + 0.02
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_a_loop_has_no_seam():
     clips = Clips(2)
     assert clips.figures(clips.video(clips.priors, 16, loop=True), loop=True)["seam"] <= 1.3

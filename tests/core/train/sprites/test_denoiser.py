@@ -164,7 +164,7 @@ def test_the_shipped_config_runs(out):
     assert (trained.info.steps, trained.info.training["paired_clips"]) == (2, 1)
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_the_shipped_config_of_the_baseline_keeps_the_spatial_layers_of_mini_alone(out):
     run("denoiser", "mini_baseline", out=out, steps=1, lr=0.0, **SHORT)
     plain, mini = (load_unet(source).state_dict() for source in (out / "denoiser.safetensors", "mini"))

@@ -56,7 +56,7 @@ def test_the_published_figures_of_the_live_lora_meet_its_goals():
     assert live["schedules_mean"] >= 0.90
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_a_network_is_compared_with_one_without_prior_and_cues(tmp_path):
     report.main(MINI_DIR, tmp_path, count=4, steps=2, sampler="ddim", baseline=MINI_DIR)
     figures = json.loads((tmp_path / "comparison.json").read_text())
