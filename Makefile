@@ -21,7 +21,7 @@ endif
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile
 PY_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 STAMPS := $(VENV)/stamps/$(PY_VERSION)
 COMFYUI_STAMP := $(STAMPS)/comfyui-$(shell printf %s "$(COMFYUI_PATH)" | cksum | cut -d' ' -f1)
@@ -41,7 +41,7 @@ help:  ## list these commands
 
 setup: python system  ## install everything: .venv, ComfyUI, a browser for the tests
 
-python: $(STAMPS)/requirements $(COMFYUI_STAMP)
+python: $(STAMPS)/bytecode
 
 system:
 	@tests/comfyui/setup/system_packages.sh
@@ -62,6 +62,12 @@ $(STAMPS)/torch: $(STAMPS)/venv
 $(STAMPS)/requirements: requirements.txt tests/requirements.txt $(STAMPS)/torch
 	@echo "== Installing the pack's requirements and the test tools"
 	$(PIP) -r requirements.txt -r tests/requirements.txt
+	@touch $@
+
+# pip compiles packages on one core. Files that are templates of code do not compile, which pip passes over too.
+$(STAMPS)/bytecode: $(STAMPS)/requirements $(COMFYUI_STAMP)
+	@echo "== Compiling Python files"
+	@$(BIN)/python -m compileall -qq -j 0 $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') || true
 	@touch $@
 
 $(STAMPS)/requirements-slow: tests/requirements-slow.txt $(STAMPS)/requirements

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ..comfyui.browser import TEMPLATE_VIEW_MS
 from ..comfyui.paths import WORKFLOWS
 from ..comfyui.workflow import load_prompt
 
@@ -52,14 +53,22 @@ COLLECTED = """async () => {
         [type, await Promise.all(blobs.map(kind))]);
     return Object.fromEntries(await Promise.all(kinds));
 }"""
-FITTED_MS = 2500  # the page has fitted the graph, with an animation on 0.3.75
+STILL = """async () => { // the page has fitted the graph, with an animation on 0.3.75
+    const view = () => JSON.stringify([app.canvas.ds.scale, ...app.canvas.ds.offset]);
+    for (let seen = null, times = 0; times < 4; ) {
+        times = view() === seen ? times + 1 : 0;
+        seen = view();
+        await new Promise(done => setTimeout(done, 250));
+    }
+}"""
 FILES = sorted(WORKFLOWS.glob("*.json"))
 
 
 def open_template(editor, file) -> tuple[list[dict], list[dict]]:
     """Opens a workflow. Returns its nodes and groups with their boxes in the graph (left, top, right, bottom)."""
     editor.page.evaluate(OPEN, [json.loads(file.read_text()), file.stem])
-    editor.page.wait_for_timeout(FITTED_MS)
+    editor.page.wait_for_timeout(TEMPLATE_VIEW_MS)
+    editor.page.evaluate(STILL)
     return layout(editor)
 
 

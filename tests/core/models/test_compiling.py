@@ -10,7 +10,7 @@ from .. import golden
 
 
 @torch.no_grad()
-@pytest.mark.medium
+@pytest.mark.slow
 @torch._dynamo.config.patch(fail_on_recompile_limit_hit=True)  # torch would run further layers without compiling them
 def test_compiled_layers_give_the_same_output():
     unet = load_unet(golden.path("unet_small_weights"))

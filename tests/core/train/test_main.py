@@ -120,13 +120,12 @@ def test_without_the_package_of_a_data_set_the_error_says_where_it_is(tmp_path):
     """In a copy of the core without the package, as users install it."""
     without = shutil.ignore_patterns("sprites", "__pycache__", "*.safetensors")
     shutil.copytree(ROOT / "higen_core", tmp_path / "higen_core", ignore=without)
-    for arguments in (["--data", "sprites"], ["--config", tmp_path / "options.toml"]):
-        (tmp_path / "options.toml").write_text('data = "sprites"')
-        result = command_line("denoiser", *arguments, "--out", tmp_path / "out", cwd=tmp_path)
-        assert result.returncode == 2
-        assert "Traceback" not in result.stderr
-        assert "'sprites' is neither a file or folder here nor an installed data set" in result.stderr
-        assert "in the project's repository under higen_core/train/" in result.stderr
+    (tmp_path / "options.toml").write_text('data = "sprites"')
+    result = command_line("denoiser", "--config", tmp_path / "options.toml", "--out", tmp_path / "out", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert "'sprites' is neither a file or folder here nor an installed data set" in result.stderr
+    assert "in the project's repository under higen_core/train/" in result.stderr
     assert not (tmp_path / "out").exists()
 
 

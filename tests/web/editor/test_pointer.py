@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ...comfyui.browser import Editor
+from ..renderers import MOSTLY_CLASSIC
 from ..schedule import add_schedule
 
 
@@ -86,6 +87,7 @@ def test_the_wheel_zooms_and_the_middle_button_pans_over_the_plot(schedule):
     assert schedule.points() == []
 
 
+@MOSTLY_CLASSIC
 def test_touch(chromium, server, renderer):
     """A tap adds a point, a finger drags one from further away than the mouse, a long press opens the menu."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900}, has_touch=True)

@@ -7,6 +7,7 @@ import pytest
 
 from ...comfyui.browser import EMPTY
 from ...comfyui.paths import WORKFLOWS
+from ..renderers import MOSTLY_NODES_2
 
 OURS = json.loads((WORKFLOWS / "text_to_video.json").read_text())
 FEW_STEPS = """() => {
@@ -159,6 +160,7 @@ MUTE_SCHEDULE = """() => {
 NOTES = "() => [...document.querySelectorAll('.higen-note')].map(note => note.textContent).join()"
 
 
+@MOSTLY_NODES_2
 def test_a_note_that_makes_its_node_grow_is_no_edit(editor):
     load(editor, "ours")
     editor.page.evaluate(SHRINK_TO_FIT)

@@ -174,7 +174,7 @@ def test_the_shipped_config_of_the_baseline_keeps_the_spatial_layers_of_mini_alo
     assert not plain[temporal].any()
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_a_resumed_training_has_the_losses_of_an_unbroken_one(tmp_path):
     options = SHORT | {"network": tiny.UNET, "spatial_warmup_steps": 1}
     whole = run("denoiser", out=tiny.networks(tmp_path / "whole"), steps=4, **options)
