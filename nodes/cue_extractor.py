@@ -12,6 +12,7 @@ from comfy_api.latest import InputImpl, io
 
 from .. import higen_core as hg
 from ..higen_core.cues.curves import MOTION_MAX
+from ..higen_core.media.video_reader import open_video
 from .models.folders import AUTO
 from .models.image_encoders import dinov2, dinov2_names
 from .models.model import HigenModel, higen_model
@@ -206,7 +207,10 @@ def video_source(images: torch.Tensor | None, images_fps: float, video: Any) -> 
     components = video.get_components()
     alpha = getattr(components, "alpha", None)  # newer than 0.3.75
     images = components.images if alpha is None else WithAlpha(components.images, alpha)
-    return {"source": images, "source_fps": float(components.frame_rate)}
+    rate = float(components.frame_rate)
+    if isinstance(video, InputImpl.VideoFromFile):  # of a live recording, ComfyUI states the ticks of its clock
+        rate = open_video(video.get_stream_source(), rate).rate
+    return {"source": images, "source_fps": rate}
 
 
 class WithAlpha:

@@ -149,6 +149,33 @@ def test_a_live_recording_is_measured_as_comfyui_reads_it(model, clip, tmp_path,
     torch.testing.assert_close(cues.appearance, expected.appearance, atol=1e-3, rtol=0)
 
 
+class Cropped(InputImpl.VideoFromFile):
+    """The left half of a video, in the way of versions of ComfyUI that can crop one."""
+
+    def as_cropped(self, *_):
+        raise NotImplementedError
+
+    def get_dimensions(self):
+        width, height = super().get_dimensions()
+        return width // 2, height
+
+    def get_components(self):
+        components = super().get_components()
+        components.images = components.images[:, :, : components.images.shape[2] // 2]
+        return components
+
+
+def test_a_part_of_a_live_recording_has_the_rate_of_its_images(model, clip, tmp_path):
+    video = Cropped(str(videos.write_live(tmp_path / "live.webm", clip)))
+    components = video.get_components()
+    assert components.frame_rate == 1000
+    cues, expected = (
+        extract(model, **source, span=WHOLE)[0] for source in ({"video": video}, {"images": components.images})
+    )
+    assert (cues.motion - expected.motion).abs().max() <= 2
+    torch.testing.assert_close(cues.appearance, expected.appearance, atol=1e-3, rtol=0)
+
+
 @pytest.mark.parametrize("channels", [3, 4])
 def test_the_frames_are_not_copied_as_a_whole(model, channels):
     images = torch.rand(32, 256, 256, channels)

@@ -83,28 +83,28 @@ def wall_ratios(sampler: Sampler, timed: list[Case], ways: list[Way]) -> dict[Wa
 
 
 def released() -> list[dict[str, Any]]:
-    """Guided steps of the released layout with random weights, beside ModelScopeT2V of diffusers where it is there."""
+    """Calls of the released layout with random weights, beside ModelScopeT2V of diffusers where it is there."""
     rows = []
     for precision in ("fp32", "bf16"):
         for network in ("higen", "modelscope"):
             if row := measure("pareto.released", network, precision):
                 rows.append({"network": network, "precision": precision} | row)
-    header = (
-        "network",
-        "precision",
-        "parameters",
-        "a guided step: wall clock",
-        "of the processor",
-        "peak of the process",
-    )
+    stages = ("1 frame", "of the processor", "at the rate of a matrix product")
+    header = ("network", "precision", "parameters", *stages, "8 frames", *stages[1:], "peak of the process")
     table(header, ("---",) * len(header))
     for row in rows:
-        cells = (row["error"], "", "", "")
-        if "error" not in row:
-            times = (f"{row[name]:.1f} s" for name in ("seconds", "cpu"))
-            cells = (f"{row['parameters'] / 1e9:.2f} G", *times, f"{row['peak'] / 2**30:.2f} GB")
-        table((row["network"], row["precision"], *cells))
+        table((row["network"], row["precision"], *([row["error"]] if "error" in row else cells(row))))
     return rows
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """Parameters, the times of each number of frames, and memory."""
+    times = [
+        f"{seconds:.2f} s"
+        for call in row["calls"].values()
+        for seconds in (call["seconds"], call["cpu"], call["operations"] / row["product_rate"])
+    ]
+    return [f"{row['parameters'] / 1e9:.2f} G", *times, f"{row['peak'] / 2**30:.2f} GB"]
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,8 +1,8 @@
-"""A guided step of the temporal stage: this denoiser in the released layout, or ModelScopeT2V of diffusers in its own.
+"""Calls of this denoiser in the released layout, and of ModelScopeT2V of diffusers in its own, on one branch.
 
-Both have random weights and the same latent, two branches in one call. `python -m tests.benchmarks.pareto.released
-NETWORK PRECISION` prints the number of parameters, the seconds of a call by the wall clock and of the
-processor, and the peak memory of the process, as JSON.
+Both have random weights and the same latents, of the released size. `python -m tests.benchmarks.pareto.released NETWORK
+PRECISION` prints the number of parameters, the peak memory of the process, the rate of a large matrix product, and for
+each number of frames the seconds of a call by the wall clock and of the processor, and its operations, as JSON.
 """
 
 from __future__ import annotations
@@ -11,43 +11,72 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 import higen_core as hg
 from higen_core.weights.conversion import DTYPES
 
 from ...comfyui.released_files import FULL
 from ..process import check_memory, peak, reset_peak
-from ..step import random_network
+from ..step import HEIGHT, WIDTH, random_network
 
-LATENT = (2, 4, 8, 16, 16)
-"""Branches, channels, frames, height and width."""
-TEXT = (2, 77, 1024)
-CALLS = 2
+FRAMES = (1, 8)
+"""Of the spatial and of the temporal stage."""
+TEXT = (1, 77, 1024)
+CALLS = 3
+PRODUCT = 4096
+"""Rows and columns of the matrices whose product gives the machine's rate."""
 
 
-def networks() -> dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], Tensor]]]:
-    """How to make each network, and a call of it.
+def networks() -> dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module, int], Tensor]]]:
+    """How to make each network, and a call of it on a number of frames.
 
     Raises:
         ImportError: diffusers is missing.
     """
-    x, t, text = torch.zeros(LATENT), torch.zeros(2), torch.zeros(TEXT)
+    t, text = torch.zeros(1), torch.zeros(TEXT)
+
+    def latent(frames: int) -> Tensor:
+        return torch.zeros(1, 4, frames, HEIGHT, WIDTH)
 
     def modelscope() -> nn.Module:
         from diffusers import UNet3DConditionModel
 
         return UNet3DConditionModel()  # its defaults are the layout of ModelScopeT2V
 
-    def call_modelscope(unet: nn.Module) -> Tensor:
-        return unet(x.to(unet.dtype), t, encoder_hidden_states=text.to(unet.dtype)).sample
+    def call_modelscope(unet: nn.Module, frames: int) -> Tensor:
+        return unet(latent(frames).to(unet.dtype), t, encoder_hidden_states=text.to(unet.dtype)).sample
 
     return {
-        "higen": (lambda: hg.UNet(FULL.unet), lambda unet: unet(x, t, text=text)),
+        "higen": (lambda: hg.UNet(FULL.unet), lambda unet, frames: unet(latent(frames), t, text=text)),
         "modelscope": (modelscope, call_modelscope),
     }
+
+
+def fastest(function: Callable[[], Tensor]) -> dict[str, float]:
+    """Seconds of the fastest of CALLS by the wall clock, and those of the processor.
+
+    Raises:
+        ArithmeticError: a result has NaN or infinite values.
+    """
+    wall, cpu = [], []
+    for _ in range(CALLS):
+        start = time.perf_counter(), time.process_time()
+        result = function()
+        wall.append(time.perf_counter() - start[0]), cpu.append(time.process_time() - start[1])
+        if not result.isfinite().all():
+            raise ArithmeticError("the result has NaN or infinite values")
+    return {"seconds": min(wall), "cpu": min(cpu)}
+
+
+def product_rate(dtype: torch.dtype) -> float:
+    """Operations a second of a large matrix product, two for each multiplication with its addition."""
+    a, b = torch.ones(2, PRODUCT, PRODUCT, dtype=dtype)
+    return 2 * PRODUCT**3 / fastest(lambda: a @ b)["seconds"]
 
 
 @torch.no_grad()
@@ -62,14 +91,13 @@ def main(name: str, precision: str) -> None:
     check_memory(parameters * DTYPES[precision].itemsize, f"{name} {precision}")
     unet = random_network(make, DTYPES[precision])
     reset_peak()
-    wall, cpu = [], []
-    for _ in range(CALLS):
-        start = time.perf_counter(), time.process_time()
-        result = call(unet)
-        wall.append(time.perf_counter() - start[0]), cpu.append(time.process_time() - start[1])
-    if not result.isfinite().all():
-        raise ArithmeticError(f"{name} {precision}: the result has NaN or infinite values")
-    print(json.dumps({"parameters": parameters, "seconds": min(wall), "cpu": min(cpu), "peak": peak()}))
+    rate = product_rate(DTYPES[precision])
+    calls: dict[int, dict[str, Any]] = {}
+    for frames in FRAMES:
+        with FlopCounterMode(display=False) as counter:
+            call(unet, frames)
+        calls[frames] = fastest(lambda frames=frames: call(unet, frames)) | {"operations": counter.get_total_flops()}
+    print(json.dumps({"parameters": parameters, "peak": peak(), "product_rate": rate, "calls": calls}))
 
 
 if __name__ == "__main__":
