@@ -42,10 +42,17 @@ def two_objects(background: str, left: str, right: str) -> Tensor:
     return image.permute(1, 2, 0)
 
 
-def motion_of_halves(bench: Bench, videos: Tensor) -> tuple[Tensor, Tensor]:
-    """Motion of the left and of the right half, (n, f - 1) each, in the unit of the cue: of a pixel of that half."""
+def motion_of_parts(bench: Bench, videos: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Motion of the left half, of the right half, and of that without a column of latents beside the left one.
+
+    Returns:
+        (n, f - 1) each, in the unit of the cue: of a pixel of that part.
+    """
     change = bench.model.unet.info.motion_scale * videos.diff(dim=1).abs().mean(dim=-1)  # n f-1 h w
-    return change[..., :HALF].mean(dim=(-2, -1)), change[..., HALF:].mean(dim=(-2, -1))
+    apart = HALF + bench.model.vae.downscale
+    parts = change[..., :HALF], change[..., HALF:], change[..., apart:]
+    left, right, right_apart = (part.mean(dim=(-2, -1)) for part in parts)
+    return left, right, right_apart
 
 
 def motion_brush(bench: Bench, count: int) -> dict[str, float]:
@@ -61,9 +68,10 @@ def motion_brush(bench: Bench, count: int) -> dict[str, float]:
     cues = Cues(rise, appearance_matrix(torch.zeros(FRAMES)))
     figures = {}
     for name, asked in (("unmasked", cues), ("masked", cues.masked(mask))):
-        inside, outside = motion_of_halves(bench, bench.videos(prompts, priors, asked))
+        inside, outside, apart = motion_of_parts(bench, bench.videos(prompts, priors, asked))
         figures[f"{name}_inside"] = float(inside.mean())
         figures[f"{name}_outside"] = float(outside.mean())
+        figures[f"{name}_outside_apart"] = float(apart.mean())
         figures[f"{name}_curve"] = pearson(inside.mean(0), rise.float())
     return figures
 

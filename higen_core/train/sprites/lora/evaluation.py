@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ....cues.cues import Cues
+from ....weights.checkpoint import load_unet
 from ....weights.lora import load_lora
 from ..evaluation.benchmark import Bench
-from ..evaluation.metrics import prompt_fidelity
+from ..evaluation.metrics import CALM, prompt_fidelity
 from ..evaluation.motion import bench_of
 from ..evaluation.template_matching import ALL_OBJECTS, match_frame, track_sprite
 from ..scenes import FPS, FRAMES
@@ -26,18 +28,30 @@ COMBINATIONS = {"mini": (), "motion": ("motion",), "appearance": ("appearance",)
 
 
 def evaluate(
-    motion: Path, appearance: Path, out: Path, count: int = 32, seed: int = 0, appearance_strength: float = 1.0
+    motion: Path,
+    appearance: Path,
+    out: Path,
+    count: int = 32,
+    seed: int = 0,
+    appearance_strength: float = 1.0,
+    prior_only: bool = False,
 ) -> None:
-    """Measures mini without and with each LoRA on held-out scenes: writes lora.json and gallery.webp in `out`."""
+    """Measures mini without and with each LoRA on held-out scenes: writes lora.json and gallery.webp in `out`.
+
+    With `prior_only`, the LoRA for appearance changes the denoiser of the priors, and that of the videos is mini's own.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    files = {"motion": (motion, 1.0), "appearance": (appearance, appearance_strength)}
-    figures: dict[str, Any] = {"count": count, "appearance_strength": appearance_strength}
+    figures: dict[str, Any] = {"count": count, "appearance_strength": appearance_strength, "prior_only": prior_only}
     videos = []
     with tqdm(desc="measuring", unit="video") as progress:
         for name, loras in COMBINATIONS.items():
             bench = bench_of("mini", seed, progress)
-            for lora in loras:
-                load_lora(bench.model.unet, *files[lora])
+            if "motion" in loras:
+                load_lora(bench.model.unet, motion)
+            if "appearance" in loras:
+                changed = load_unet("mini") if prior_only else bench.model.unet
+                load_lora(changed, appearance, appearance_strength)
+                bench = replace(bench, model=replace(bench.model, spatial=changed))
             if name != "both":
                 figures[name] = measure(bench, count)
                 print(json.dumps({name: figures[name]}), flush=True)
@@ -53,10 +67,16 @@ def measure(bench: Bench, count: int) -> dict[str, float]:
     """
     fidelity, _ = prompt_fidelity(bench, count)
     kept = {name: fidelity[name] for name in ("object_in_prior", "object_in_video", "background", "direction")}
-    taught = clips("heart", count, bench.seed, held_out=True)
-    priors = bench.decode(bench.priors([clip.caption for clip in taught]))
-    found = sum(match_frame(image, ALL_OBJECTS).object == "heart" for image in priors)
-    return {"path_error_px": path_error(bench, count // 2), "heart": found / count} | kept
+    captions = [clip.caption for clip in clips("heart", count, bench.seed, held_out=True)]
+    priors = bench.priors(captions)
+    videos = bench.videos(captions, priors, Cues.constant(FRAMES, CALM, 0.0))
+    hearts = {"heart_in_prior": hearts_in(bench.decode(priors)), "heart_in_video": hearts_in(videos[:, -1])}
+    return {"path_error_px": path_error(bench, count // 2)} | hearts | kept
+
+
+def hearts_in(images: Tensor) -> float:
+    """The fraction of images (n, h, w, 3) that show a heart."""
+    return sum(match_frame(image, ALL_OBJECTS).object == "heart" for image in images) / len(images)
 
 
 def path_error(bench: Bench, count: int) -> float:
