@@ -58,7 +58,6 @@ def main() -> None:
     command.add_argument("--motion", type=Path, required=True, help="LoRA of the zigzag")
     command.add_argument("--appearance", type=Path, required=True, help="LoRA of the heart")
     command.add_argument("--appearance-strength", type=float, help="of the LoRA of the heart (1)")
-    command.add_argument("--prior-only", action="store_true", help="apply the LoRA of the heart to the prior alone")
     command.add_argument("--out", type=Path, required=True, help="folder for lora.json and gallery.webp")
     command.add_argument("--count", type=int, help="prompts (32)")
     command.add_argument("--seed", type=int, help="of prompts and noise (0)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ....cues.cues import Cues
-from ....weights.checkpoint import load_unet
 from ....weights.lora import load_lora
 from ..evaluation.benchmark import Bench
 from ..evaluation.metrics import CALM, prompt_fidelity
@@ -28,30 +26,18 @@ COMBINATIONS = {"mini": (), "motion": ("motion",), "appearance": ("appearance",)
 
 
 def evaluate(
-    motion: Path,
-    appearance: Path,
-    out: Path,
-    count: int = 32,
-    seed: int = 0,
-    appearance_strength: float = 1.0,
-    prior_only: bool = False,
+    motion: Path, appearance: Path, out: Path, count: int = 32, seed: int = 0, appearance_strength: float = 1.0
 ) -> None:
-    """Measures mini without and with each LoRA on held-out scenes: writes lora.json and gallery.webp in `out`.
-
-    With `prior_only`, the LoRA for appearance changes the denoiser of the priors, and that of the videos is mini's own.
-    """
+    """Measures mini without and with each LoRA on held-out scenes: writes lora.json and gallery.webp in `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    figures: dict[str, Any] = {"count": count, "appearance_strength": appearance_strength, "prior_only": prior_only}
+    files = {"motion": (motion, 1.0), "appearance": (appearance, appearance_strength)}
+    figures: dict[str, Any] = {"count": count, "appearance_strength": appearance_strength}
     videos = []
     with tqdm(desc="measuring", unit="video") as progress:
         for name, loras in COMBINATIONS.items():
             bench = bench_of("mini", seed, progress)
-            if "motion" in loras:
-                load_lora(bench.model.unet, motion)
-            if "appearance" in loras:
-                changed = load_unet("mini") if prior_only else bench.model.unet
-                load_lora(changed, appearance, appearance_strength)
-                bench = replace(bench, model=replace(bench.model, spatial=changed))
+            for lora in loras:
+                load_lora(bench.model.unet, *files[lora])
             if name != "both":
                 figures[name] = measure(bench, count)
                 print(json.dumps({name: figures[name]}), flush=True)
