@@ -4,7 +4,7 @@ import { app } from "../../scripts/app.js";
 import { translate } from "./lib/language/translate.js";
 import { infoOf, LOADER, onModelValues, selectedBy } from "./lib/model/defaults.js";
 import { html } from "./lib/page/elements.js";
-import { addFitted } from "./lib/page/fitted_widget.js";
+import { addFitted, textHeight } from "./lib/page/fitted_widget.js";
 import { chain, followLanguage, forward, useStyle } from "./lib/page/mount.js";
 import { vocabularyList } from "./lib/vocabulary/list.js";
 import { fillOrCopy } from "./lib/vocabulary/target.js";
@@ -13,7 +13,7 @@ const NAME = "higen_vocabulary";
 const MIN_WIDTH = 300; // pixels: the tabs of mini's groups in one row
 const LIST_HEIGHT = 170; // pixels: the tabs and the examples of mini, which scroll on a narrow loader
 const WHOLE_LIST_HEIGHT = 220; // pixels: the examples of mini in lines that wrap, on a loader with room for them
-const LINE_HEIGHT = 34; // pixels: two lines
+const TEXT_MARGIN = 12; // pixels above and below a text in place of the list
 const updates = new Map(); // loader -> function that shows the words of its weights
 
 app.registerExtension({
@@ -40,8 +40,9 @@ function addList(node) {
   const onWheel = (event) => (event.target.closest(".hv-panel") ? event.stopPropagation() : forward(event));
   element.addEventListener("wheel", onWheel, { passive: false });
   let shown = null; // the info or the text that is shown
-  const least = () => (typeof shown === "string" ? LINE_HEIGHT : LIST_HEIGHT);
-  const most = () => (typeof shown === "string" ? LINE_HEIGHT : WHOLE_LIST_HEIGHT);
+  const heightOr = (list) => (typeof shown === "string" ? textHeight(node, shown) + TEXT_MARGIN : list);
+  const least = () => heightOr(LIST_HEIGHT);
+  const most = () => heightOr(WHOLE_LIST_HEIGHT);
   const { fit } = addFitted(node, NAME, element, least, most);
   node.setSize([Math.max(node.size[0], MIN_WIDTH), node.size[1]]);
 

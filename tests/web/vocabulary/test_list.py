@@ -33,10 +33,11 @@ ADDED_AFTER = """async module => {
     return node.widgets.map(widget => widget.name);
 }"""
 ENLARGE = "() => { app.graph.nodes[0].setSize([360, 560]); app.canvas.setDirty(true, true); }"
-WHOLE = """() => {
-    const { scrollHeight, clientHeight } = document.querySelector(".hv-panel");
+WHOLE = """selector => {
+    const { scrollHeight, clientHeight } = document.querySelector(selector);
     return scrollHeight <= clientHeight;
 }"""
+PANEL = ".hv-panel"
 EXAMPLE = "a rocket on a blue background moving up faster and faster"
 
 
@@ -82,16 +83,16 @@ def test_the_list_scrolls_by_itself(editor, words):
 def test_a_loader_with_room_shows_all_examples(editor, words):
     if editor.renderer == "vue" and OLD_FRONTEND:
         pytest.skip("this frontend draws Vue nodes as high as their content")
-    editor.page.wait_for_function(f"() => !({WHOLE})()")
+    editor.page.wait_for_function(f"selector => !({WHOLE})(selector)", arg=PANEL)
     editor.page.evaluate(ENLARGE)
-    editor.page.wait_for_function(WHOLE)
+    editor.page.wait_for_function(WHOLE, arg=PANEL)
     assert editor.page.evaluate(OVERFLOW) <= 1
 
 
 def test_the_first_template_shows_all_examples(editor):
     editor.load(WORKFLOW)
     editor.page.get_by_role("tab", name="examples").wait_for()
-    editor.page.wait_for_function(WHOLE)
+    editor.page.wait_for_function(WHOLE, arg=PANEL)
 
 
 def test_the_list_is_above_the_text_of_a_run_whichever_is_added_first(editor):
@@ -104,11 +105,17 @@ def test_the_list_is_above_the_text_of_a_run_whichever_is_added_first(editor):
     [
         ("no such file", "The words of these weights cannot be listed: 'no such file' is in none of the model folders"),
         ("../../higen_core/mini/denoiser.safetensors", "is in none of the model folders"),
+        ("/".join(["a_folder"] * 20), "is in none of the model folders"),
     ],
+    ids=["a name", "a path", "a long path"],
 )
-def test_a_file_that_is_not_in_the_model_folders_is_told_in_a_line(editor, words, weights, text):
+def test_a_file_that_is_not_in_the_model_folders_is_told_whole(editor, words, weights, text):
     editor.page.evaluate(SET, ["HiGenLoader", "weights", weights])
     words.get_by_text(text).wait_for()
+    editor.page.wait_for_function(WHOLE, arg=".hv-line")
+    editor.page.wait_for_timeout(600)  # Nodes 2.0 measures the node later
+    assert editor.page.evaluate(OVERFLOW) <= 1
+    editor.screenshot("missing-weights")
     editor.page.evaluate(SET, ["HiGenLoader", "weights", "bundled: mini"])
     words.get_by_role("tab", name="examples").wait_for()
     editor.errors.clear()  # the browser logs the server's answer 404

@@ -38,10 +38,13 @@ export function addFitted(node, name, element, height, most = height) {
   return { widget, fit };
 }
 
+/** The height of a text in lines that wrap on a node, in pixels. */
+export const textHeight = (node, text) =>
+  LINE * Math.ceil((text.length * CHARACTER) / Math.max(100, node.size[0] - 30));
+
 /** Add an element that shows texts, one below the other. Returns the widget, and `show(texts)`. */
 export function addTexts(node, name, element) {
-  const linesOf = ({ textContent }) => Math.ceil((textContent.length * CHARACTER) / Math.max(100, node.size[0] - 30));
-  const height = () => LINE * [...element.childNodes].reduce((sum, text) => sum + linesOf(text), 0);
+  const height = () => [...element.childNodes].reduce((sum, { textContent }) => sum + textHeight(node, textContent), 0);
   const { widget, fit } = addFitted(node, name, element, height);
   const show = (texts) => {
     if (texts.join("\n") === element.dataset.text) return;
