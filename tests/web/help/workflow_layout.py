@@ -18,30 +18,39 @@ from ...comfyui.paths import ROOT, WORKFLOWS
 from ...comfyui.server import ComfyServer
 
 TITLE = 30  # units of the graph from a node's title bar down to its position
-GAP = 20  # between nodes, and from nodes to the edge of their group
-GROUP_TOP, NODES_TOP = -20, 64  # the title of a group is between them
-FONT_SIZE = 32  # of a group's title: it can be read where the whole graph is in view
+GAP = 12  # between nodes, and from nodes to the lower edge of their group
+GROUP_TOP, NODES_TOP = -20, 56  # the title of a group is between them
+FONT_SIZE = 30  # of a group's title: it can be read where the whole graph is in view
 WRITTEN = ("MarkdownNote", "CLIPTextEncode", "Note")  # they keep at least the height in the file
-PREVIEW = 285  # a preview while sampling, in Nodes 2.0 of 0.3.75
+PREVIEW = 290  # a preview while sampling, in Nodes 2.0 of 0.3.75
 RESULTS = {
-    "HiGenLoader": 60,  # what it says of the weights
+    "HiGenLoader": 50,  # what it says of the weights
     "HiGenSpatialPriorSampler": PREVIEW,
-    "HiGenTemporalSampler": PREVIEW + 50,  # that version does not fold advanced inputs
-    "KSampler": PREVIEW + 10,
+    "HiGenTemporalSampler": PREVIEW + 75,  # that version does not fold advanced inputs; two lines of notes
+    "KSampler": PREVIEW + 33,
     "SamplerCustomAdvanced": PREVIEW + 30,
-    "HiGenGuider": 15,
-    "PreviewImage": 220,
-    "HiGenVideoCombine": 390,  # a square video and its controls
-    "HiGenImagePrior": 30,  # notes
-    "LoadImage": 90,  # in Nodes 2.0 of 0.3.75
-    "HiGenCueExtractor": 30,
-    "HiGenCueSchedule": 15,
+    "HiGenGuider": 45,
+    "PreviewImage": 235,  # the least height of a picture, in Nodes 2.0
+    "HiGenImagePrior": 72,  # notes
     "HiGenApplyCues": 30,
     "HiGenVideoNoise": 30,
+    "HiGenCueExtractor": 45,
+    # what Nodes 2.0 of 0.3.75 needs more
+    "VAEDecode": 5,
+    "VAEEncode": 5,
+    "KSamplerSelect": 5,
+    "HiGenAccelerate": 45,
+    "LoadImage": 115,
+    "LoraLoaderModelOnly": 10,
+    "BasicScheduler": 10,
+    "ImageFromBatch": 10,
+    "ImageScale": 10,
+    "EmptyLatentImage": 10,
 }
 """Height of what a node shows after a run, by its type."""
+BELOW_VIDEO = 30  # the controls of a square video that is as wide as its node, less the margins beside it
 SQUARE = ("Spatial prior", "The pictures")  # titles of nodes that show square pictures, as wide as the node
-BELOW_SQUARE = 50  # its inputs and the size of the picture
+BELOW_SQUARE = 55  # its inputs and the size of the picture
 SCREEN = (1440, 800)  # pixels that a workflow is to fit into where a page restores the view that is in the file
 PANELS = (80, 110, 20, 60)  # pixels that tabs and bars cover: left, top, right, bottom
 ENLARGED = 1.2  # ComfyUI 0.3.75 in Nodes 2.0
@@ -68,9 +77,11 @@ def arrange(workflow: dict, heights: dict[int, float]) -> None:
     for node in workflow["nodes"]:
         least = node["size"][1] if node["type"] in WRITTEN else 0
         needed = heights[node["id"]] + RESULTS.get(node["type"], 0)
+        if node["type"] == "HiGenVideoCombine":
+            needed += node["size"][0] + BELOW_VIDEO
         if node.get("title") in SQUARE:
-            needed = node["size"][0] + BELOW_SQUARE
-        node["size"][1] = max(least, -(-needed // 10) * 10)
+            needed = max(needed, node["size"][0] + BELOW_SQUARE)
+        node["size"][1] = max(least, -(-needed // 5) * 5)
     nodes, groups = workflow["nodes"], sorted(workflow["groups"], key=lambda group: group["bounding"][1])
     members = {group["id"]: [node for node in nodes if inside(node, group["bounding"])] for group in groups}
     lowest = {}
