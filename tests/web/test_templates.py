@@ -61,6 +61,7 @@ STILL = """async () => { // the page has fitted the graph, with an animation on 
         await new Promise(done => setTimeout(done, 250));
     }
 }"""
+FOLDED_TITLE = 20  # characters
 FILES = sorted(WORKFLOWS.glob("*.json"))
 
 
@@ -114,6 +115,13 @@ def test_a_template_opens_in_view_with_each_node_in_its_group_and_queues_what_it
     assert free[0] > 0 and free[1] > 0
     boxes = [editor.page.evaluate(SCREEN_BOX, part["box"]) for part in (*nodes, *groups)]
     assert [box for box in boxes if not inside(box, free)] == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_titles_of_folded_nodes_are_shown_whole(file):
+    """LiteGraph cuts longer ones."""
+    folded = [node for node in json.loads(file.read_text())["nodes"] if node["flags"].get("collapsed")]
+    assert [node["title"] for node in folded if len(node.get("title") or "") > FOLDED_TITLE] == []
 
 
 def test_a_template_opens_below_bars_that_a_banner_moves_down(editor):

@@ -25,7 +25,8 @@ TITLE = 40  # units of the graph from a node's title bar down to its position
 MAX_SIZE = 150_000  # bytes
 
 BOUNDS = """title => {
-    const box = ({ pos: [x, y], size: [width, height] }, above) => [x, y - above, x + width, y + height];
+    const box = ({ pos: [x, y], size: [width, height], flags }, above) =>
+        [x, y - above, x + width, y + (flags?.collapsed ? 0 : height)];
     const boxes = [...app.graph._nodes.map(n => box(n, title)), ...app.graph._groups.map(g => box(g, 0))];
     return [0, 1, 2, 3].map(i => Math[i < 2 ? "min" : "max"](...boxes.map(box => box[i])));
 }"""
