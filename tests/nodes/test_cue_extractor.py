@@ -21,6 +21,7 @@ from ..core import videos
 from ..core.dinov2 import random_dinov2
 from ..core.peak import LiveBytes
 from . import networks
+from .cues.cropped_video import CroppedVideo
 
 VIDEO = InputImpl.VideoFromComponents(
     Types.VideoComponents(images=torch.zeros(4, 8, 8, 3), audio=None, frame_rate=Fraction(8))
@@ -136,43 +137,17 @@ def test_an_edited_video_is_measured_as_comfyui_reads_it(model, clip, tmp_path, 
     torch.testing.assert_close(cues.appearance, expected.appearance, atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("video_type", [InputImpl.VideoFromFile, CroppedVideo])
 @pytest.mark.parametrize("inputs", [{}, {"span": WHOLE}, {"frames": 8, "start": 0.5}])
-def test_a_live_recording_is_measured_as_comfyui_reads_it(model, clip, tmp_path, inputs):
+def test_a_live_recording_is_measured_as_comfyui_reads_it(model, clip, tmp_path, inputs, video_type):
     """ComfyUI takes the ticks of its clock for its frame rate, so the rate of the images is stated here."""
-    video = InputImpl.VideoFromFile(str(videos.write_live(tmp_path / "live.webm", clip)))
+    video = video_type(str(videos.write_live(tmp_path / "live.webm", clip)))
     components = video.get_components()
     assert (len(components.images), components.frame_rate) == (24, 1000)
     cues, expected = (
         extract(model, **source, **inputs)[0] for source in ({"video": video}, {"images": components.images})
     )
     assert (cues.motion - expected.motion).abs().max() <= 2  # newer versions than 0.3.75 decode to floats
-    torch.testing.assert_close(cues.appearance, expected.appearance, atol=1e-3, rtol=0)
-
-
-class Cropped(InputImpl.VideoFromFile):
-    """The left half of a video, in the way of versions of ComfyUI that can crop one."""
-
-    def as_cropped(self, *_):
-        raise NotImplementedError
-
-    def get_dimensions(self):
-        width, height = super().get_dimensions()
-        return width // 2, height
-
-    def get_components(self):
-        components = super().get_components()
-        components.images = components.images[:, :, : components.images.shape[2] // 2]
-        return components
-
-
-def test_a_part_of_a_live_recording_has_the_rate_of_its_images(model, clip, tmp_path):
-    video = Cropped(str(videos.write_live(tmp_path / "live.webm", clip)))
-    components = video.get_components()
-    assert components.frame_rate == 1000
-    cues, expected = (
-        extract(model, **source, span=WHOLE)[0] for source in ({"video": video}, {"images": components.images})
-    )
-    assert (cues.motion - expected.motion).abs().max() <= 2
     torch.testing.assert_close(cues.appearance, expected.appearance, atol=1e-3, rtol=0)
 
 
