@@ -64,15 +64,18 @@ $(STAMPS)/requirements: requirements.txt tests/requirements.txt $(STAMPS)/torch
 	$(PIP) -r requirements.txt -r tests/requirements.txt
 	@touch $@
 
-# pip compiles packages on one core. Files that are templates of code do not compile, which pip passes over too.
+# pip compiles packages on one core. Some files of packages are no Python, or for another version; pip passes over them too.
+COMPILE = $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+
 $(STAMPS)/bytecode: $(STAMPS)/requirements $(COMFYUI_STAMP)
 	@echo "== Compiling Python files"
-	@$(BIN)/python -m compileall -qq -j 0 $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') || true
+	@$(COMPILE)
 	@touch $@
 
 $(STAMPS)/requirements-slow: tests/requirements-slow.txt $(STAMPS)/requirements
 	@echo "== Installing what only slow tests need"
 	$(PIP) -r tests/requirements-slow.txt
+	@$(COMPILE)
 	@touch $@
 
 .comfyui/ComfyUI/main.py: tests/comfyui/setup/fetch_comfyui.py | $(STAMPS)/venv

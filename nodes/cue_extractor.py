@@ -193,7 +193,8 @@ class HiGenCueExtractor(io.ComfyNode):
 
 
 def video_source(images: torch.Tensor | None, images_fps: float, video: Any) -> dict[str, Any]:
-    """The options of `extract_cues` that state the video. A video file is not decoded here.
+    """The options of `extract_cues` that state the video. A video file is not decoded here, unless only ComfyUI knows
+    which part of it is meant; its images then count as evenly spaced, at the rate of the file.
 
     Raises:
         ValueError: neither images nor a video, or both.

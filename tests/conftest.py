@@ -93,8 +93,8 @@ def editor(page_of_session, renderer, request):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Files with the graph editor come first, then those of the server, which are long: then the page is left once,
-    and the processes of a run end at the same time."""
+    """Files with the graph editor come first, so that its page is left once, and then those of the server, which are
+    long, so that the processes of a run end at the same time."""
     with_editor = {item.path for item in items if "page_of_session" in item.fixturenames}
     config.stash[FILES_WITH_EDITOR] = with_editor
     in_server = ROOT / "tests/server"
@@ -104,12 +104,13 @@ def pytest_collection_modifyitems(config, items):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item, nextitem):
     """Leaves the graph editor before a file without it: the page works at each event of the server, also unseen."""
-    result = yield
     stash, with_editor = item.session.stash, item.config.stash[FILES_WITH_EDITOR]
-    if EDITOR in stash and item.path in with_editor and nextitem and nextitem.path not in with_editor:
-        stash[EDITOR].leave()
-        stash[MUST_OPEN] = True
-    return result
+    try:
+        return (yield)
+    finally:
+        if EDITOR in stash and item.path in with_editor and nextitem and nextitem.path not in with_editor:
+            stash[EDITOR].leave()
+            stash[MUST_OPEN] = True
 
 
 @pytest.hookimpl(wrapper=True)

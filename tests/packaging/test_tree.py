@@ -10,6 +10,8 @@ from .files import ROOT, repository_files
 FILES = [PurePosixPath(path) for path in repository_files()]
 MAX_LINES = 300
 MAX_MODULES = 12
+MAX_BYTES = 20 * 2**20
+"""Of any file: the largest are mini's weights."""
 AVOIDED = re.compile(
     r"\b({})\b".format(
         "|".join(("un" + "told", "fore" + "tell", "re" + "tell", "left" + "overs?", "kno" + "bs?", "tw" + "ins?"))
@@ -40,6 +42,11 @@ def described_folders() -> set[str]:
 def test_no_source_file_is_long():
     lines = {str(path): text(path).count("\n") for path in FILES if path.suffix in (".py", ".js", ".css")}
     assert_none(f"{path}: {count} lines" for path, count in lines.items() if count > MAX_LINES)
+
+
+def test_no_file_is_large():
+    sizes = {str(path): (ROOT / path).stat().st_size for path in FILES}
+    assert_none(f"{path}: {size / 2**20:.0f} MB" for path, size in sizes.items() if size > MAX_BYTES)
 
 
 def test_no_folder_has_many_modules():

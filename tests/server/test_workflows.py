@@ -7,15 +7,13 @@ from ..comfyui.paths import WORKFLOWS
 from ..comfyui.workflow import load_prompt
 
 OTHER_WEIGHTS = ("_released", "stock_sampler_prior")  # test_released.py and test_cue_workflows.py
-RUN_ELSEWHERE = (
-    "custom_sampler",
+IN_CUE_WORKFLOWS = (
     "decouple_grid",
     "image_to_video",
     "long_video",
     "loop",
     "motion_brush",
     "motion_transfer",
-    "stock_ksampler",
     "storyboard",
     "video_to_video",
 )
@@ -23,8 +21,8 @@ BUNDLED = [path for path in sorted(WORKFLOWS.glob("*.json")) if not path.stem.en
 
 
 def case(path):
-    """A workflow; one whose parts other tests of the server run is slow."""
-    return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in RUN_ELSEWHERE else [])
+    """A workflow; one that test_cue_workflows.py runs, too, is slow here."""
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in IN_CUE_WORKFLOWS else [])
 
 
 @pytest.mark.parametrize("workflow_file", map(case, BUNDLED))

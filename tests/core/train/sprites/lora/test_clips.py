@@ -5,7 +5,7 @@ import torch
 from higen_core.train.data.video_index import parts_of
 from higen_core.train.sprites.evaluation.template_matching import ALL_OBJECTS, match_frame
 from higen_core.train.sprites.lora.clips import clips, write_clips, zigzag
-from higen_core.train.sprites.lora.evaluation import distance_from_path
+from higen_core.train.sprites.lora.evaluation import distance_from_path, hearts_in
 from higen_core.train.sprites.scenes import EMOJI, is_held_out
 
 
@@ -29,6 +29,11 @@ def test_the_new_object_is_recognized_and_not_one_of_minis():
     for clip in clips("heart", 3):
         assert "heart" in clip.caption
         assert match_frame(clip.frames()[0], ALL_OBJECTS).object == "heart"
+
+
+def test_hearts_are_counted():
+    images = [clip.frames()[0] for clip in [*clips("heart", 1), *clips("zigzag", 1)]]
+    assert hearts_in(torch.stack(images)) == 0.5
 
 
 def test_clips_of_known_objects_are_added(tmp_path):
