@@ -25,7 +25,7 @@ def case(path):
     return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in IN_CUE_WORKFLOWS else [])
 
 
-@pytest.mark.parametrize("workflow_file", map(case, BUNDLED))
+@pytest.mark.parametrize("workflow_file", [case(path) for path in BUNDLED])
 def test_a_workflow_runs_and_saves_its_files(server, workflow_file):
     run = server.run(*load_prompt(workflow_file, server.object_info()))
     assert run.ending == "success", run.error
