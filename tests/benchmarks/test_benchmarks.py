@@ -13,6 +13,7 @@ from . import process, step
 from .pareto import command
 from .pareto.cases import cases
 from .pareto.figures import at_equal_evaluations
+from .pareto.released import operations
 from .pareto.report import with_gain
 from .pareto.sampling import Evaluations
 
@@ -100,6 +101,13 @@ def test_an_evaluation_is_a_full_call_on_one_video():
         network(torch.zeros(3, 3))
         network[0](torch.zeros(1, 3))
     assert evaluations.count == pytest.approx(3 + 12 / 20)
+
+
+def test_attention_on_a_cpu_counts_as_work():
+    x, length, width = torch.zeros(1, 2, 16, 8), 16, 8
+    attention = operations(lambda: torch.nn.functional.scaled_dot_product_attention(x, x, x))
+    assert attention == 2 * 2 * 2 * length**2 * width  # two heads, two products, two operations each
+    assert operations(lambda: x @ x.mT) == 2 * 2 * length**2 * width
 
 
 def test_a_method_is_compared_with_fewer_steps_at_equal_evaluations():

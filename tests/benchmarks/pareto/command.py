@@ -23,6 +23,7 @@ from ..process import measure
 from ..table import table
 from .cases import Case, cases
 from .figures import figures_of, summary
+from .released import FRAMES
 from .report import plot, print_table, with_gain
 from .sampling import Sample, Sampler, Way, plain
 from .ways import all_ways
@@ -89,8 +90,8 @@ def released() -> list[dict[str, Any]]:
         for network in ("higen", "modelscope"):
             if row := measure("pareto.released", network, precision):
                 rows.append({"network": network, "precision": precision} | row)
-    stages = ("1 frame", "of the processor", "at the rate of a matrix product")
-    header = ("network", "precision", "parameters", *stages, "8 frames", *stages[1:], "peak of the process")
+    times = [name for n in FRAMES for name in (f"frames: {n}", "of the processor", "at the rate of a matrix product")]
+    header = ("network", "precision", "parameters", *times, "peak of the process")
     table(header, ("---",) * len(header))
     for row in rows:
         table((row["network"], row["precision"], *([row["error"]] if "error" in row else cells(row))))

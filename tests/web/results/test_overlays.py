@@ -126,6 +126,19 @@ def test_the_extracted_cues_are_dotted_lines(extracted, editor):
     line(curves, "motion").wait_for(state="attached")
 
 
+def test_values_under_the_pointer_leave_the_plot_where_it_is(extracted):
+    """Also on a node that is too narrow for them and the legend in one line."""
+    curves, _ = extracted
+    line(curves, "motion").wait_for(state="attached")
+    curves.panel.evaluate("panel => (panel.style.width = '340px')")
+    curves.page.wait_for_timeout(300)
+    before = curves.plot.bounding_box()
+    curves.page.mouse.move(*curves.place(0.4, 0.3))
+    curves.panel.get_by_text("frame 6").wait_for()
+    curves.page.wait_for_timeout(300)
+    assert curves.plot.bounding_box() == before
+
+
 def test_the_dots_are_the_values_of_the_frames(extracted):
     """They are on the dotted line at strength 1, on the drawn curve at 0, and between them at 0.5."""
     curves, entry = extracted
