@@ -140,6 +140,7 @@ def test_a_schedule_sets_steps_sampler_and_branches(unet, inputs):
     assert windows.shape == SHAPE
 
 
+@pytest.mark.medium
 def test_a_schedule_follows_the_sampler_it_was_fitted_to(unet, inputs):
     """On the video it was fitted to, far better than as many steps of that sampler."""
     velocities = branches(unet, inputs)

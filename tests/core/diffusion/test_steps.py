@@ -36,6 +36,7 @@ def test_a_step_of_the_spatial_stage_waits_for_no_copy(sampler):
     assert transfers_after_the_first_step(steps) == []
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "options",
     [

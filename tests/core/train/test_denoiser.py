@@ -194,6 +194,7 @@ def test_a_resumed_training_has_the_losses_of_an_unbroken_one(tmp_path, videos):
         assert curves[0] == curves[1]
 
 
+@pytest.mark.medium
 def test_held_out_loss_and_cue_error_are_measured_every_few_steps(tmp_path, videos):
     """On videos that are not trained on: no batch has one of them."""
     flags = {"network": tiny.UNET, "similarity_floor": 0.0, "windows": 2, "held_out": 0.4, "seed": 1} | SIZE

@@ -208,6 +208,7 @@ def test_a_batch_that_cannot_be_made_ends_the_training_with_its_error(tmp_path):
         train(nn.Linear(3, 1), broken, lambda m, b: {}, config, lambda m, s: None)
 
 
+@pytest.mark.medium
 def test_accumulated_batches_are_one_large_batch(tmp_path):
     parts, _ = run(tmp_path / "parts", 6, accumulate=2)
     means = [(a + b) / 2 for a, b in zip(parts[::2], parts[1::2], strict=True)]

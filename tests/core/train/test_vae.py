@@ -90,6 +90,7 @@ def test_it_is_trained_on_videos(tmp_path, videos):
     assert trained.info.steps == 4
 
 
+@pytest.mark.medium
 def test_a_trained_decoder_decodes_the_same_latents(tmp_path, videos):
     train(tmp_path, videos, init="mini", parts="decoder", steps=2, lr=1e-3, warmup=0)
     tuned, mini = load_vae(tmp_path / "vae.safetensors"), load_vae("mini")

@@ -92,6 +92,7 @@ def test_a_loaded_network_does_not_change_with_its_file(tmp_path, network):
 WRONG = [None, "8", 1.5, -1, 0, 10**6, 10**30, float("nan"), True, [], [1], [[1]], {}, {"a": 1}]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("network", LOADERS)
 def test_every_wrong_size_in_the_metadata_is_an_error_that_names_the_file(tmp_path, network):
     tensors, config = golden.cases(f"{network}_small_weights"), golden.metadata(f"{network}_small_weights")["config"]

@@ -267,6 +267,7 @@ def test_sound_of_any_rate_is_saved_at_its_length_and_pitch(name, rate, tmp_path
     assert np.count_nonzero(np.diff(np.signbit(middle))) / 2 / (len(middle) / heard) == pytest.approx(440, rel=0.02)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", ["h264-mp4", "vp9-webm"])
 @pytest.mark.parametrize("fps", [1, 8, 30])
 def test_sound_lies_within_a_second_of_its_images(name, fps, tmp_path):

@@ -33,6 +33,7 @@ def distil(out: Path, videos: Path, spacing: str = "trailing", **changes) -> Pat
     return config.folder
 
 
+@pytest.mark.medium
 def test_the_lora_changes_the_network_and_says_how_it_is_sampled(tmp_path, videos):
     folder = distil(tmp_path, videos, steps=3)
     losses = scalars(folder, "loss/video")
@@ -57,6 +58,7 @@ def test_rank_0_writes_new_weights_with_how_they_are_sampled(tmp_path, videos):
     assert (info.frames, info.steps) == (4, 2)
 
 
+@pytest.mark.medium
 def test_a_resumed_distillation_has_the_losses_of_an_unbroken_one(tmp_path, videos):
     whole = distil(tmp_path / "whole", videos, steps=4)
     distil(tmp_path / "parts", videos, steps=2)

@@ -39,6 +39,7 @@ def trained(unet, steps=2):
     return unet
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("dora", [False, True], ids=["lora", "dora"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_file_gives_the_trained_network(path, tmp_path, target, dora):

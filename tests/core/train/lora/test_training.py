@@ -32,6 +32,7 @@ def train(**flags) -> Path:
     return config.out
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("target", ["motion", "appearance"])
 def test_the_file_has_the_adapters_of_the_target_only(tmp_path, videos, target):
     before = load_file(train(**options(tmp_path, videos, target=target)) / "init.safetensors")
@@ -48,6 +49,7 @@ def test_the_file_has_the_adapters_of_the_target_only(tmp_path, videos, target):
     assert ("loss/image" in tags(tmp_path / "lora")) is (target == "appearance")
 
 
+@pytest.mark.medium
 def test_a_dora_on_quantized_weights_is_resumed(tmp_path, videos):
     train(**options(tmp_path, videos, base="int8", dora=True))
     train(**options(tmp_path, videos, base="int8", dora=True, steps=3))
@@ -61,6 +63,7 @@ def tags(folder: Path) -> list[str]:
     return EventAccumulator(str(folder / "logs")).Reload().Tags()["scalars"]
 
 
+@pytest.mark.medium
 def test_a_resumed_training_has_the_file_of_an_unbroken_one_and_its_state_only_the_adapters(tmp_path, videos):
     whole = train(**options(tmp_path / "whole", videos, steps=4))
     parts = train(**options(tmp_path / "parts", videos, steps=4) | {"steps": 2})

@@ -77,6 +77,7 @@ def lora_config(path, **changes) -> LoraTraining:
     return LoraTraining(out=path.parent, data="videos", **options)
 
 
+@pytest.mark.medium
 def test_the_forecast_is_what_a_step_needs(path):
     """On real tensors, of the same shapes."""
     forecast = lora_forecast(lora_config(path, images=0))
@@ -110,6 +111,7 @@ def test_what_saves_memory_does_so_in_the_forecast(path):
     assert whole.gradients == whole.trained == plain.frozen
 
 
+@pytest.mark.medium
 def test_the_command_prints_the_forecast(path, capsys):
     from higen_core.train import __main__ as cli
 
