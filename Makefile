@@ -106,7 +106,7 @@ comfyui: python  ## keep a ComfyUI with this pack running and print its address
 	@$(BIN)/python -m tests.comfyui.serve --port $(PORT)
 
 test-fast: python  ## tests of the core and the nodes, without server and browser: under three minutes
-	$(PARALLEL) tests/core tests/nodes -m "not slow and not medium"
+	$(call PARALLEL,0) tests/core tests/nodes -m "not slow and not medium"
 
 test: setup  ## every test but the slow ones
 	$(call ALL,$(FAST))
@@ -114,11 +114,11 @@ test: setup  ## every test but the slow ones
 test-all: setup $(STAMPS)/requirements-slow  ## every test
 	$(call ALL,$(FAST),$(SLOW))
 
-# Each process has one thread, and a server and a browser of its own. One more than there are cores, since each waits for
-# its browser at times, but at most four.
-PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(4, os.cpu_count() + 1))')
+# Each process has one thread, and a server and a browser of its own: $(1) more processes than there are cores, since one
+# that waits for its browser needs none, but at most four.
+PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(4, os.cpu_count() + $(1)))')
 PARALLEL = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
-FAST = $(PARALLEL) -m "not slow"
+FAST = $(call PARALLEL,1) -m "not slow"
 SLOW = $(BIN)/pytest -m slow
 NODE_TESTS = find tests/web -name '*.test.*js' -print0 | xargs -0 -r node --test
 # All parts run, also when one fails.

@@ -228,6 +228,7 @@ def test_accumulated_batches_are_one_large_batch(tmp_path):
         optimizer.zero_grad()
 
 
+@pytest.mark.medium
 def test_a_run_that_was_killed_before_its_last_export_makes_it_when_it_is_started_again(tmp_path):
     def killed(model, step):
         raise KeyboardInterrupt
