@@ -12,6 +12,7 @@ from . import live, loading
 from .pareto.command import main as pareto
 from .process import GB, measure
 from .table import table
+from .train_memory import KINDS
 
 STEPS = {
     # name on the command line: precision, frames at a time
@@ -56,7 +57,7 @@ def training_memory(size: str) -> None:
     """Memory of a training step, as forecast and as measured."""
     parts = ("frozen", "trained", "gradients", "optimizer", "average", "activations", "total")
     table(("step", *parts, "measured", "peak of the process", "seconds"), ("---",) * 11)
-    for kind in ("lora", "whole"):
+    for kind in KINDS:
         if row := measure("train_memory", size, kind):
             memory = (f"{row[key] / GB:.2f} GB" for key in (*parts, "measured", "peak"))
             table((kind, *memory, f"{row['seconds']:.0f}"))

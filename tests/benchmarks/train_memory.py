@@ -26,12 +26,17 @@ from .step import random_network
 FRAMES = 16
 NETWORKS = {"mini": (hg.MINI, 64, 64), "full": (hg.RELEASED, 256, 448)}
 """Sizes, height and width in pixels."""
+KINDS = {
+    "lora": {"base": "bf16"},
+    "whole": {},
+    "whole-bf16": {"weights": "bf16", "optimizer": "adamw8bit"},
+}
+"""What saves memory beside checkpointing."""
 
 
 def options(kind: str, height: int, width: int) -> LoraTraining:
-    """What fits the smallest card: checkpointing, and weights in bf16 that are not trained."""
     clip = {"frames": FRAMES, "height": height, "width": width, "images": 0, "videos": 1}
-    save = {"base": "bf16" if kind == "lora" else "fp32", "checkpointing": True, "precision": "no"}
+    save = {"checkpointing": True, "precision": "no"} | KINDS[kind]
     return LoraTraining(out=Path("unused"), data="unused", init="unused", vae="mini", clip="mini", **clip, **save)
 
 
@@ -40,7 +45,7 @@ def main(size: str, kind: str) -> None:
 
     Args:
         size: a key of NETWORKS.
-        kind: lora, or whole.
+        kind: a key of KINDS.
     """
     sizes, height, width = NETWORKS[size]
     config = options(kind, height, width)
