@@ -6,7 +6,8 @@ import { CurveEditor } from "./lib/editor/editor.js";
 import { TRACKS } from "./lib/editor/tracks.js";
 import { modelValues, motionReach, onModelValues, standsForModel } from "./lib/model/defaults.js";
 import { idleConstants } from "./lib/model/idle.js";
-import { chain, followLanguage, forward, keepOnNode, noteChange, settle, useStyle } from "./lib/page/mount.js";
+import { goOnPage, noteChange, noteReturn } from "./lib/page/graph_history.js";
+import { chain, followLanguage, forward, keepOnNode, settle, useStyle } from "./lib/page/mount.js";
 import { blendsOf, motionScaleOf, overlaysOf, receiversOf } from "./lib/results/overlays.js";
 import { onResult } from "./lib/results/runs.js";
 import { keepResults, recall, remember } from "./lib/results/store.js";
@@ -18,6 +19,7 @@ const [MAX_FRAMES, MIN_FPS, MAX_FPS] = [1024, 0.1, 1000]; // more than the node 
 const MIN_SIZE = [420, 520];
 const CURVES = "curves"; // the result of a schedule: its curves, as lib/results/overlays.js describes them
 const EARLIER_PROPERTY = "higen_curves"; // held the result in files of earlier versions
+const CURVE_INPUTS = Object.values(TRACKS).map(({ input }) => input);
 const editors = new Map(); // node -> CurveEditor
 
 app.registerExtension({
@@ -54,7 +56,7 @@ app.registerExtension({
 function addEditor(node) {
   followLanguage();
   const editor = new CurveEditor(hostOf(node));
-  for (const { input } of Object.values(TRACKS)) hide(widgetOf(node, input));
+  for (const input of CURVE_INPUTS) hide(widgetOf(node, input));
   const widget = node.addDOMWidget("curves", "HIGEN_CURVES", editor.element, {
     serialize: false,
     hideOnZoom: false,
@@ -101,10 +103,12 @@ function hostOf(node) {
     }),
     overlays: () => overlaysOf(recall(node, CURVES)),
     blends: () => blendsOf(node, recall(node, CURVES)),
-    committed() {
-      noteChange();
+    committed(direction) {
+      if (direction) noteReturn(node, CURVE_INPUTS, direction);
+      else noteChange();
       node.setDirtyCanvas(true, true);
     },
+    goOn: goOnPage,
     panning: () => app.canvas.read_only,
     forward,
   };

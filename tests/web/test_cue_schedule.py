@@ -51,6 +51,26 @@ def test_undo_of_the_graph_shows_the_older_curve(schedule, editor):
     assert len(schedule.points()) == 4
 
 
+def test_undo_of_the_graph_goes_on_after_undo_in_the_editor(schedule, editor):
+    press, canvas = editor.page.keyboard.press, editor.page.locator("canvas#graph-canvas")
+    editor.page.evaluate(RECORD)
+    schedule.click(0.2, 0.8)
+    schedule.click(0.6, 0.2)
+    editor.page.wait_for_timeout(600)  # the page has recorded both
+    schedule.button("Undo").click()
+    assert len(schedule.points()) == 3
+    editor.page.wait_for_timeout(300)
+    for key, points in (("Control+z", 0), ("Control+Shift+z", 3), ("Control+Shift+z", 4)):
+        canvas.focus()
+        press(key)
+        editor.page.wait_for_timeout(800)
+        assert len(schedule.points()) == points
+    schedule.plot.focus()  # the editor of the new node has nothing to undo itself
+    press("Control+z")
+    editor.page.wait_for_timeout(800)
+    assert len(schedule.points()) == schedule.shown() == 3
+
+
 def test_a_pasted_copy_keeps_its_own_curve(schedule, editor):
     schedule.click(0.5, 0.9)
     editor.page.evaluate(

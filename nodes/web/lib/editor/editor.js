@@ -5,7 +5,8 @@
  *   read(name) -> JSON text or ""     write(name, text)     level(name) -> 0..1, height of the constant
  *   clip() -> {frames, fps, motionScale, reach}             overlays() -> [{kind, name, values}]
  *   blends() -> {name: {values, strength}}, other cues that are blended with the curves
- *   committed() is called after each finished change        panning() -> whether a drag moves the canvas
+ *   committed(direction) is called after each finished change, with "undo" or "redo" if it was one of these
+ *   goOn(direction) continues with the page's own undo or redo   panning() -> whether a drag moves the canvas
  *   forward(event) passes an event on to the graph's canvas
  */
 
@@ -163,12 +164,13 @@ export class CurveEditor {
     }));
   }
 
+  /** Undo the last change here; before the first one, as after an undo of the page, the last step of the page. */
   undo() {
-    this.#goTo(this.history.undo(this.snapshot));
+    this.#goTo(this.history.undo(this.snapshot), "undo");
   }
 
   redo() {
-    this.#goTo(this.history.redo(this.snapshot));
+    this.#goTo(this.history.redo(this.snapshot), "redo");
   }
 
   switchTrack() {
@@ -191,22 +193,22 @@ export class CurveEditor {
     this.hover(null);
   }
 
-  #goTo(snapshot) {
-    if (snapshot === undefined) return;
+  #goTo(snapshot, direction) {
+    if (snapshot === undefined) return this.host.goOn(direction);
     const changed = NAMES.filter((name) => this.curves[name] !== snapshot.curves[name]);
     this.#lastChange.key = null;
     this.restore(snapshot);
-    this.#write(changed);
+    this.#write(changed, direction);
     this.announce();
   }
 
-  #write(changed) {
+  #write(changed, direction) {
     for (const name of changed) {
       this.#texts[name] = this.curves[name] ? format(this.curves[name]) : "";
       this.problems[name] = "";
       this.host.write(name, this.#texts[name]);
     }
-    this.host.committed();
+    this.host.committed(direction);
     this.panel.update();
     this.draw();
   }

@@ -1,6 +1,7 @@
 /** A node that grows for a text has not been edited. */
 
 import { app } from "../../../../scripts/app.js";
+import { changeTracker, savedNode } from "./graph_history.js";
 
 const GROWN_MS = [0, 100, 500]; // Nodes 2.0 measures a node at an unknown time after its text has changed
 
@@ -15,11 +16,9 @@ export function grow(node) {
  * which the page of ComfyUI 0.3.75 measures anew in Nodes 2.0 and so changes by less than a pixel.
  */
 function enterLayout(node) {
-  const state = app.extensionManager.workflow?.activeWorkflow?.changeTracker?.activeState;
+  const state = changeTracker()?.activeState;
   if (!state || !node.graph || node.graph.rootGraph !== app.rootGraph) return;
-  const subgraph = () => state.definitions?.subgraphs?.find(({ id }) => id === node.graph.id);
-  const graph = node.graph === app.rootGraph ? state : subgraph();
-  const saved = graph?.nodes.find(({ id }) => String(id) === String(node.id));
+  const saved = savedNode(state, node);
   if (!saved) return;
   const { size, pos } = JSON.parse(JSON.stringify(node.serialize()));
   saved.size = size;

@@ -42,12 +42,6 @@ export function chain(object, event, callback) {
   };
 }
 
-/** Report a change of the graph to the frontend, which records it for undo and for a reload of the page. */
-export function noteChange() {
-  app.canvas.emitBeforeChange();
-  app.canvas.emitAfterChange();
-}
-
 /** Pass a pointer or wheel event on to the graph's canvas, so that panning and zooming also work over a DOM widget. */
 export function forward(event) {
   event.preventDefault();

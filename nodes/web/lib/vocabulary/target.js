@@ -1,7 +1,7 @@
 /** The CLIP Text Encode node that an example prompt goes to. */
 
 import { app } from "../../../../scripts/app.js";
-import { noteChange } from "../page/mount.js";
+import { noteChange } from "../page/graph_history.js";
 
 const ENCODER = "CLIPTextEncode";
 
