@@ -95,10 +95,11 @@ def test_motion_beyond_the_reach_of_the_model_is_shaded(editor):
 @pytest.mark.parametrize("cue", ["motion", "appearance"])
 def test_a_constant_is_dimmed_with_the_reason_while_its_curve_is_drawn(editor, cue):
     schedule = add_schedule(editor)
-    reason = schedule.panel.get_by_text(f"{cue.capitalize()}: the number above has no effect while its curve is drawn")
+    reason = schedule.panel.get_by_text(f"{cue.capitalize()}: the drawn curve replaces the number above")
     assert not editor.page.evaluate(DISABLED, [schedule.node, cue])
     schedule.button(cue.capitalize()).click()
     schedule.click(0.5, 0.2)
+    editor.page.mouse.move(5, 5)  # on the plot the line says how to draw
     reason.wait_for()
     assert editor.page.evaluate(DISABLED, [schedule.node, cue])
     if editor.renderer == "vue":
@@ -106,6 +107,7 @@ def test_a_constant_is_dimmed_with_the_reason_while_its_curve_is_drawn(editor, c
         assert row.evaluate("element => getComputedStyle(element).opacity") == "0.4"
     editor.screenshot(f"dimmed-{cue}")
     schedule.button("Undo").click()
+    editor.page.mouse.move(5, 5)
     reason.wait_for(state="detached")
     assert not editor.page.evaluate(DISABLED, [schedule.node, cue])
 
@@ -129,7 +131,7 @@ def test_a_constant_is_dimmed_while_a_curve_is_connected(editor):
         }""",
         [first.node, second.node],
     )
-    second.panel.get_by_text("Motion: the number above has no effect while a curve is connected").wait_for()
+    second.panel.get_by_text("Motion: the connected curve replaces the number above").wait_for()
     assert editor.page.evaluate(DISABLED, [second.node, "motion"])
     assert not editor.page.evaluate(DISABLED, [second.node, "appearance"])
 

@@ -108,3 +108,15 @@ def test_light_theme(schedule, editor):
     editor.screenshot("cue-schedule-light")
     editor.page.evaluate("() => app.extensionManager.setting.set('Comfy.ColorPalette', 'dark')")
     editor.page.wait_for_timeout(300)
+
+
+def test_the_line_above_the_plot_says_how_to_draw_and_never_moves_the_plot(schedule, editor):
+    how, place = schedule.panel.get_by_text("double-click or Delete removes it", exact=False), schedule.place(0.5, 0.5)
+    assert how.is_visible()
+    schedule.click(0.5, 0.9)  # the number above has no effect now
+    assert how.is_visible()
+    assert schedule.place(0.5, 0.5) == place
+    schedule.page.mouse.move(5, 5)
+    schedule.panel.get_by_text("Motion: the drawn curve replaces the number above").wait_for()
+    assert schedule.place(0.5, 0.5) == place
+    editor.screenshot("idle-constant")

@@ -6,9 +6,10 @@ import { html } from "../page/elements.js";
 import { openCurveMenu, SHAPE_LABELS } from "./menu.js";
 import { percentText, positionText, TRACKS, valueText } from "./tracks.js";
 
+const HOW_TO = "Click adds a point, drag moves it, double-click or Delete removes it.";
 const HELP = [
   "Motion and appearance over the clip.",
-  "Click adds a point, drag moves it, double-click or Delete removes it.",
+  HOW_TO,
   "Shift locks the direction of a drag, Alt turns off snapping to frames.",
   "Keys: arrows move the selected point, Page Up and Page Down select, Enter adds, Space switches curves, Ctrl+Z undoes.",
 ];
@@ -16,6 +17,7 @@ const HELP = [
 export function makePanel(editor) {
   const plot = editor.drawing.element;
   const toolbar = makeToolbar(editor);
+  const hint = makeHint();
   const problem = html("div", "hc-problem", { role: "alert" });
   const readout = makeReadout();
   const legend = html("span", "hc-legend");
@@ -24,7 +26,8 @@ export function makePanel(editor) {
   describe(editor.drawing);
   const box = html("div", "hc-area-box", {}, plot);
   const foot = html("div", "hc-foot", {}, readout.element, legend);
-  const element = html("div", "higen-curves widget-expands", {}, toolbar.element, problem, box, foot, speech);
+  const element = html("div", "higen-curves widget-expands");
+  element.append(toolbar.element, hint.element, problem, box, foot, speech);
   element.addEventListener("keydown", (event) => {
     if (event.key === "Delete" || event.key === "Backspace") event.stopPropagation(); // would delete the node
   });
@@ -35,6 +38,8 @@ export function makePanel(editor) {
       toolbar.update();
       showProblems(problem, editor);
     },
+    /** Say why numbers of the node have no effect; "" if all have. */
+    sayIdle: hint.sayIdle,
     readout(x, curves) {
       readout.show(x, curves, editor.clip);
     },
@@ -78,6 +83,19 @@ function makeToolbar(editor) {
       shape.textContent = `${translate(curve ? SHAPE_LABELS[curve.interpolation] : "Constant")} ▾`;
       undo.disabled = !editor.history.canUndo;
       redo.disabled = !editor.history.canRedo;
+    },
+  };
+}
+
+/** One line above the plot, so that it never moves: how to draw, or while nobody does, which numbers have no effect. */
+function makeHint() {
+  const how = html("div", "hc-how", { title: translate(HOW_TO) }, translate(HOW_TO));
+  const idle = html("div", "hc-idle", { role: "note" });
+  return {
+    element: html("div", "hc-hint", {}, how, idle),
+    sayIdle(text) {
+      idle.textContent = idle.title = text;
+      idle.hidden = text === "";
     },
   };
 }

@@ -66,8 +66,8 @@ export const CHINESE = {
   "images has a single frame, so the video is a still picture. A bypassed HiGen Temporal Sampler passes on the prior alone":
     "图像只有一帧，视频是静止画面。被绕过的 HiGen 时间采样器只传递先验",
   "Saved without sound: choose {formats} for a video with sound": "已保存，但没有声音：需要声音请选择 {formats}",
-  "{cue}: the number above has no effect while its curve is drawn": "{cue}：已画曲线，上方的数值不起作用",
-  "{cue}: the number above has no effect while a curve is connected": "{cue}：已连接曲线，上方的数值不起作用",
+  "{cues}: the drawn curve replaces the number above": "{cues}：以所画曲线为准，上方的数值不起作用",
+  "{cues}: the connected curve replaces the number above": "{cues}：以连接的曲线为准，上方的数值不起作用",
 
   examples: "示例",
   things: "物体",

@@ -2,34 +2,37 @@
 
 import { TRACKS } from "../editor/tracks.js";
 import { translate } from "../language/translate.js";
-import { html } from "../page/elements.js";
 import { notify } from "./defaults.js";
 
 const REASONS = {
-  drawn: "{cue}: the number above has no effect while its curve is drawn",
-  connected: "{cue}: the number above has no effect while a curve is connected",
+  drawn: "{cues}: the drawn curve replaces the number above",
+  connected: "{cues}: the connected curve replaces the number above",
 };
 
 /** A function that dims the constants of a node, or not, as its editor and its links are now. */
 export function idleConstants(node, editor) {
-  const line = html("div", "hc-idle", { role: "note" });
-  editor.element.querySelector(".hc-bar").after(line);
   return () => {
-    const texts = Object.values(TRACKS).map((track) => [track.number, textOf(node, editor, track)]);
-    if (texts.filter(([name, text]) => dim(node, name, text)).length) notify(); // the note lists those of the model
-    const idle = texts.filter(([, text]) => text);
-    editor.element.dataset.idle = idle.map(([name]) => name).join(" "); // note.css dims these in Nodes 2.0
-    line.replaceChildren(...idle.map(([, text]) => html("div", "", {}, text)));
-    line.hidden = idle.length === 0;
+    const idle = Object.values(TRACKS).map((track) => ({ ...track, reason: reasonOf(node, editor, track) }));
+    const changed = idle.filter(({ number, label, reason }) => dim(node, number, textOf(reason, [label])));
+    if (changed.length) notify(); // the note lists those of the model
+    editor.element.dataset.idle = idle // note.css dims these in Nodes 2.0
+      .filter(({ reason }) => reason)
+      .map(({ number }) => number)
+      .join(" ");
+    const labels = (reason) => idle.filter((track) => track.reason === reason).map(({ label }) => label);
+    const texts = Object.keys(REASONS).map((reason) => textOf(reason, labels(reason)));
+    editor.panel.sayIdle(texts.filter(Boolean).join("; "));
   };
 }
 
-/** Why the constant of a track has no effect; "" if it has. */
-function textOf(node, editor, { name, label, input }) {
+/** Why the constant of a track has no effect, a key of REASONS; "" if it has. */
+function reasonOf(node, editor, { name, input }) {
   const connected = node.inputs?.some((slot) => slot.name === `${input}_from` && slot.link != null);
-  if (!connected && !editor.curves[name]) return "";
-  return translate(REASONS[connected ? "connected" : "drawn"], { cue: translate(label) });
+  return connected ? "connected" : editor.curves[name] ? "drawn" : "";
 }
+
+const textOf = (reason, labels) =>
+  reason && labels.length ? translate(REASONS[reason], { cues: labels.map((label) => translate(label)).join(", ") }) : "";
 
 /** Disable a widget with a reason as its tooltip, or enable it without one. Returns whether it was otherwise before. */
 function dim(node, name, reason) {
