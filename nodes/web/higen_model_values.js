@@ -20,6 +20,7 @@ import { onResult } from "./lib/results/runs.js";
 import { keepResults } from "./lib/results/store.js";
 
 const NAME = "higen_note";
+const MIN_WIDTH = 300; // labels and values are whole in Nodes 2.0
 const SAYS_MORE = ["HiGenApplyCues", "HiGenVideoNoise", "HiGenImagePrior"]; // they have notes, but no values of the model
 const updates = new Map(); // node -> function that shows its texts again
 
@@ -67,6 +68,7 @@ function addNote(node) {
   const element = html("div", "higen-note", { role: "status" });
   element.addEventListener("wheel", forward, { passive: false });
   const { widget, show } = addTexts(node, NAME, element);
+  node.setSize([Math.max(node.size[0], MIN_WIDTH), node.size[1]]);
 
   const update = () => {
     const notes = notesOf(node).map(({ text, values }) => translate(text, translated(values)));

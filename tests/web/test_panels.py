@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from ..comfyui.paths import WORKFLOWS
 from ..comfyui.versions import ADVANCED_ARE_FOLDED, HAS_PANELS
 from .schedule import NODE, Curves
@@ -14,6 +16,9 @@ SHOWN = ["frames", "motion", "appearance", "fps", "motion_strength", "appearance
 UNFOLDED = [name for name in SHOWN if not (ADVANCED_ARE_FOLDED and name == "fps")]
 SELECT = "id => app.canvas.selectNode(app.graph.getNodeById(id))"
 OPEN_PANEL = "open => app.extensionManager.setting.set('Comfy.RightSidePanel.IsOpen', open)"
+CUT = """() => [...document.querySelectorAll(".lg-node-widget .truncate")]
+    .filter(label => !label.closest("button, [role=radiogroup]") && label.scrollWidth > label.clientWidth + 1)
+    .map(label => label.textContent)"""
 TOGGLE_APP_MODE = "() => app.extensionManager.command.execute('Comfy.ToggleLinear')"
 
 
@@ -25,6 +30,16 @@ def test_the_texts_of_the_curves_are_hidden(schedule, editor):
         assert [name for name in UNFOLDED if name not in text] == []
         assert text.count("_curve") == 4  # two inputs and two outputs
         assert node.locator("[aria-label$=_curve]").count() == 0
+
+
+@pytest.mark.parametrize("renderer", ["vue"], indirect=True, scope="module")
+def test_the_labels_of_widgets_are_shown_whole(editor):
+    for i, name in enumerate((NODE, "HiGenTemporalSampler", "HiGenVideoCombine", "HiGenSpatialPriorSampler")):
+        editor.add(name, 100 + 440 * i)
+    editor.page.locator(".lg-node-widget", has_text="save_output").wait_for()
+    editor.page.wait_for_timeout(500)
+    editor.screenshot("labels")
+    assert editor.page.evaluate(CUT) == []
 
 
 @HAS_PANELS

@@ -90,7 +90,7 @@ function makeToolbar(editor) {
 /** One line above the plot, so that it never moves: how to draw, or while nobody does, which numbers have no effect. */
 function makeHint() {
   const how = html("div", "hc-how", { title: translate(HOW_TO) }, translate(HOW_TO));
-  const idle = html("div", "hc-idle", { role: "note" });
+  const idle = html("div", "hc-idle", { role: "note", hidden: "" });
   return {
     element: html("div", "hc-hint", {}, how, idle),
     sayIdle(text) {
