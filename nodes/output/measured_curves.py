@@ -19,6 +19,8 @@ from .video_value import opaque
 
 TAKES_CUES = ("HiGenTemporalSampler", "HiGenApplyCues")
 SCHEDULE = ("HiGenCueSchedule",)
+SHAPING = ("frames", "motion", "appearance", "motion_curve", "appearance_curve")
+"""Inputs of a schedule that set its curves."""
 BATCH = 8
 """Frames that are encoded at a time."""
 
@@ -47,6 +49,7 @@ def measured_curves(
         return {}
     scale = info.motion_scale
     entry = {"schedules": schedules, "kind": "measured", "motion_scale": scale}
+    entry["inputs"] = {schedule: shaping_inputs(prompt[schedule]["inputs"]) for schedule in schedules}
     # each part begins with the last frame of the one before
     parts = [images[i : i + BATCH + 1] for i in range(0, len(images) - 1, BATCH)]
     entry["motion"] = torch.cat([measure_motion(opaque(part), scale) for part in parts]).tolist()
@@ -54,6 +57,11 @@ def measured_curves(
         embeddings = torch.cat([image_encoder(opaque(part)) for part in images.split(BATCH)])
         entry["appearance"] = rounded_factors(similarity(embeddings, info.similarity_floor))
     return {"higen_curves": [entry]}
+
+
+def shaping_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs of a schedule that set its curves, without those that other nodes supply."""
+    return {name: inputs[name] for name in SHAPING if name in inputs and not isinstance(inputs[name], list)}
 
 
 def extracted_curves(node_id: str, motion_from: hg.Cues | None, appearance_from: hg.Cues | None) -> dict[str, list]:

@@ -101,7 +101,7 @@ function hostOf(node) {
       motionScale: motionScaleOf(recall(node, CURVES)),
       reach: motionReach(),
     }),
-    overlays: () => overlaysOf(recall(node, CURVES)),
+    overlays: () => overlaysOf(recall(node, CURVES), (name) => widgetOf(node, name)?.value),
     blends: () => blendsOf(node, recall(node, CURVES)),
     committed(direction) {
       if (direction) noteReturn(node, CURVE_INPUTS, direction);

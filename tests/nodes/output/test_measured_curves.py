@@ -67,9 +67,16 @@ def test_motion_and_appearance_of_a_clip_are_measured(model):
     assert curves["schedules"] == ["4:7"]
     assert curves["kind"] == "measured"
     assert curves["motion_scale"] == 2000
+    assert curves["inputs"] == {"4:7": {"frames": 8}}
     assert curves["motion"] == [200, 400, 0]
     assert len(curves["appearance"]) == 4
     assert all(0 <= factor <= 1 for factor in curves["appearance"])
+
+
+def test_the_inputs_that_shaped_the_cues_come_with_them(model):
+    schedule = node("HiGenCueSchedule", frames=["9", 0], motion=3, motion_curve="{}", motion_from=["9", 0], fps=8)
+    (curves,) = measured_curves(torch.zeros(2, 32, 32, 3), *model, PROMPT | {"4:7": schedule}, "8")["higen_curves"]
+    assert curves["inputs"] == {"4:7": {"motion": 3, "motion_curve": "{}"}}
 
 
 def test_a_static_clip_has_no_motion_and_no_change(model):

@@ -49,9 +49,25 @@ test("a node of another type gets no curves", () => {
 
 test("the curves of each kind are lines", () => {
   assert.deepEqual(overlaysOf({ measured: { motion: [3, 4], appearance: [] }, extracted: { appearance: [0, 1] } }), [
-    { kind: "measured", name: "motion", values: [3, 4] },
-    { kind: "extracted", name: "appearance", values: [0, 1] },
+    { kind: "measured", name: "motion", values: [3, 4], outdated: false },
+    { kind: "extracted", name: "appearance", values: [0, 1], outdated: false },
   ]);
+});
+
+test("lines are outdated while the schedule has other curves than in its run", () => {
+  const [flat, drawn] = ["[[0, 0.5]]", "[[0,0.1],[1,0.9]]"].map((p) => `{"points": ${p}, "interpolation": "linear"}`);
+  const ran = { frames: 16, motion: 500, motion_curve: drawn, appearance_curve: "" }; // a link gives the appearance
+  const outdated = (changed) => {
+    const now = { ...ran, appearance: 1, ...changed };
+    const [line] = overlaysOf({ measured: { motion: [3, 4], inputs: ran } }, (name) => now[name]);
+    return line.outdated;
+  };
+  assert.equal(outdated({}), false);
+  assert.equal(outdated({ motion_curve: drawn.replaceAll(" ", "") }), false);
+  assert.equal(outdated({ motion: 100 }), false, "without effect while the curve is drawn");
+  assert.equal(outdated({ appearance: 0 }), false);
+  for (const changed of [{ motion_curve: flat }, { motion_curve: "" }, { appearance_curve: flat }, { frames: 24 }])
+    assert.equal(outdated(changed), true);
 });
 
 test("the motion scale comes with the curves", () => {

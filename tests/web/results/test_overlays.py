@@ -69,6 +69,28 @@ def test_the_measured_curves_are_drawn_over_the_requested_ones(finished, editor)
     curves.plot.locator(".hc-measured.hc-motion").wait_for(state="attached")
 
 
+def test_measured_lines_are_marked_while_the_curve_is_another(finished, editor):
+    curves, _ = finished
+    legend, outdated = curves.panel.locator(".hc-legend"), curves.plot.locator(".hc-measured.hc-outdated")
+    curves.plot.locator(".hc-measured.hc-motion").wait_for(state="attached")
+    assert outdated.count() == 0
+    curves.click(0.8, 0.6)
+    assert legend.inner_text() == "measured before the change"
+    assert outdated.count() == 2
+    editor.screenshot("outdated-curves")
+    curves.button("Undo").click()
+    assert legend.inner_text() == "measured"
+    assert outdated.count() == 0
+
+    curves.set_widget("frames", 12)
+    assert outdated.count() == 2
+    curves.set_widget("frames", 0)
+    curves.click(0.8, 0.6)
+    editor.page.evaluate("async () => await app.extensionManager.workflow.activeWorkflow.changeTracker.undo()")
+    legend.get_by_text("measured", exact=True).wait_for()
+    assert outdated.count() == 0
+
+
 def test_the_measured_curve_can_be_traced(finished, editor):
     curves, _ = finished
     before = curves.widget("motion_curve")

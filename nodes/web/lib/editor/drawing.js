@@ -108,13 +108,13 @@ export class Drawing {
     });
   }
 
-  /** Lines of measured and extracted values: [{kind, name, values}]. */
+  /** Lines of measured and extracted values: [{kind, name, values, outdated}]. */
   drawOverlays(plot, overlays) {
-    const lines = overlays.map(({ kind, name, values }) => {
+    const lines = overlays.map(({ kind, name, values, outdated }) => {
       const { top, offset } = TRACKS[name];
       const frames = values.length + 2 * offset;
       const path = linePath(polyline(values, top, offset, frames), plot);
-      return svg("path", { class: `hc-${kind} hc-${name}`, d: path });
+      return svg("path", { class: `hc-${kind} hc-${name}${outdated ? " hc-outdated" : ""}`, d: path });
     });
     this.overlay.replaceChildren(...lines);
   }

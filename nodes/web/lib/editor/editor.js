@@ -3,7 +3,7 @@
  *
  * The host is the node whose widgets hold the values:
  *   read(name) -> JSON text or ""     write(name, text)     level(name) -> 0..1, height of the constant
- *   clip() -> {frames, fps, motionScale, reach}             overlays() -> [{kind, name, values}]
+ *   clip() -> {frames, fps, motionScale, reach}             overlays() -> [{kind, name, values, outdated}]
  *   blends() -> {name: {values, strength}}, other cues that are blended with the curves
  *   committed(direction) is called after each finished change, with "undo" or "redo" if it was one of these
  *   goOn(direction) continues with the page's own undo or redo   panning() -> whether a drag moves the canvas
@@ -77,7 +77,7 @@ export class CurveEditor {
     this.overlays = this.host.overlays();
     this.blends = this.host.blends();
     this.drawing.drawOverlays(this.plot, this.overlays);
-    this.panel.legend(new Set(this.overlays.map(({ kind }) => kind)));
+    this.panel.legend(new Map(this.overlays.map(({ kind, outdated }) => [kind, outdated])));
   }
 
   draw() {
@@ -209,6 +209,7 @@ export class CurveEditor {
       this.host.write(name, this.#texts[name]);
     }
     this.host.committed(direction);
+    this.drawOverlays(); // they may be outdated now, or no longer
     this.panel.update();
     this.draw();
   }

@@ -43,13 +43,20 @@ export function makePanel(editor) {
     readout(x, curves) {
       readout.show(x, curves, editor.clip);
     },
+    /** `kinds` of the lines on the plot, and whether each is outdated. */
     legend(kinds) {
-      legend.replaceChildren(...[...kinds].map((kind) => html("span", `hc-key hc-key-${kind}`, {}, translate(kind))));
+      legend.replaceChildren(...[...kinds].map(makeKey));
     },
     speak(text) {
       speech.textContent = text;
     },
   };
+}
+
+function makeKey([kind, outdated]) {
+  const element = html("span", `hc-key hc-key-${kind}`, {}, translate(outdated ? "measured before the change" : kind));
+  if (outdated) element.title = translate("Of the last run, in which the curves were others");
+  return element;
 }
 
 function makeToolbar(editor) {

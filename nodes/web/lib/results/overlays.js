@@ -1,13 +1,16 @@
 /**
  * Curves that a run sends back: measured in the finished video, or extracted from another one.
  *
- * A node that has frames or cues sends `ui.higen_curves = [{schedules, kind, motion, appearance, motion_scale}]`.
+ * A node that has frames or cues sends `ui.higen_curves = [{schedules, kind, motion, appearance, motion_scale, inputs}]`.
  * `schedules` are the execution ids ("7", inside subgraphs "3:7") of the Cue Schedule nodes that show the curves. `kind`
  * is "measured" or "extracted". `motion` has one value 0..1000 per step between frames, `appearance` one factor 0..1 per
- * frame; either may be missing. The curves of a schedule are {kind: {motion, appearance, motion_scale}}.
+ * frame; either may be missing. `inputs` has, for each schedule, those that its curves came from: {id: {name: value}}.
+ * The curves of a schedule are {kind: {motion, appearance, motion_scale, inputs}}, with its own inputs.
  */
 
+import { format, parse } from "../curve/curve.js";
 import { bounded } from "../curve/numbers.js";
+import { TRACKS } from "../editor/tracks.js";
 
 const NODE = "HiGenCueSchedule";
 
@@ -23,21 +26,45 @@ const inGraph = (graph, id) => graph?.getNodeById(id) ?? graph?.getNodeById(Numb
 
 /** The schedule nodes that entries are for, with the curves of each: [[node, kind, curves], …]. */
 export function receiversOf(entries, graph) {
-  return entries.flatMap(({ schedules, kind, ...curves }) =>
+  return entries.flatMap(({ schedules, kind, inputs, ...curves }) =>
     schedules
-      .map((id) => nodeAt(graph, id))
-      .filter((node) => node?.comfyClass === NODE) // a deleted node gives undefined
-      .map((node) => [node, kind, curves]),
+      .map((id) => [nodeAt(graph, id), kind, { ...curves, inputs: inputs?.[id] }])
+      .filter(([node]) => node?.comfyClass === NODE), // a deleted node gives undefined
   );
 }
 
-/** The lines that an editor draws for the curves of its schedule: [{kind, name, values}]. */
-export function overlaysOf(curves) {
-  return Object.entries(curves ?? {}).flatMap(([kind, ofKind]) =>
-    ["motion", "appearance"]
+/**
+ * The lines that an editor draws for the curves of its schedule: [{kind, name, values, outdated}]. `valueOf(name)` is the
+ * present value of an input: lines that come from other curves than those drawn now are outdated.
+ */
+export function overlaysOf(curves, valueOf) {
+  return Object.entries(curves ?? {}).flatMap(([kind, ofKind]) => {
+    const outdated = differ(ofKind?.inputs ?? {}, valueOf);
+    return Object.keys(TRACKS)
       .filter((name) => ofKind?.[name]?.length > 1)
-      .map((name) => ({ kind, name, values: ofKind[name] })),
+      .map((name) => ({ kind, name, values: ofKind[name], outdated }));
+  });
+}
+
+/** Whether the present inputs give other curves. A number has no effect while its curve is drawn. */
+function differ(inputs, valueOf) {
+  const differs = (name, same = (a, b) => a === b) => name in inputs && !same(inputs[name], valueOf(name));
+  const tracks = Object.values(TRACKS);
+  return (
+    differs("frames") ||
+    tracks.some(({ input, number }) => differs(input, sameCurve) || (differs(number) && !valueOf(input)))
   );
+}
+
+const sameCurve = (a, b) => a === b || normalized(a) === normalized(b);
+
+/** The text of a curve as the editor writes it. */
+function normalized(text) {
+  try {
+    return text ? format(parse(text)) : "";
+  } catch {
+    return text; // unreadable, which the editor reports
+  }
 }
 
 /**
