@@ -88,12 +88,16 @@ function addNote(node) {
 const translated = (values) =>
   Object.fromEntries(Object.entries(values).map(([name, v]) => [name, typeof v === "string" ? translate(v) : v]));
 
-/** "Model default: steps 12, cfg 3": the widgets whose value is left to the model, as far as it is known. */
+/** "0, -1 = model default: steps 12, cfg 3": the widgets whose value is left to the model, as far as it is known. */
 function valuesText(node) {
   const values = modelValues(node);
-  const listed = (node.widgets ?? [])
+  const left = (node.widgets ?? [])
     .filter(({ name, value, disabled }) => name in values && !disabled && standsForModel(name, value))
-    .filter(({ name }) => !node.inputs?.some(({ widget, link }) => widget?.name === name && link != null))
-    .map(({ name, label }) => `${label || name} ${values[name]}`);
-  return listed.length ? translate("Model default: {values}", { values: listed.join(", ") }) : "";
+    .filter(({ name }) => !node.inputs?.some(({ widget, link }) => widget?.name === name && link != null));
+  if (left.length === 0) return "";
+  const listed = left.map(({ name, label }) => `${label || name} ${values[name]}`).join(", ");
+  const given = [...new Set(left.map(({ value }) => value).filter((value) => typeof value === "number"))].join(", ");
+  return given
+    ? translate("{given} = model default: {values}", { given, values: listed })
+    : translate("Model default: {values}", { values: listed });
 }

@@ -30,11 +30,11 @@ def wait_for_note(editor, node_type, text):
 def test_nodes_show_the_values_of_the_selected_model_before_a_run(editor):
     editor.load(WORKFLOW)
     sampling = "steps 12, cfg {}, sampler dpmpp_2m"
-    wait_for_note(editor, "HiGenSpatialPriorSampler", f"Model default: width 64, height 64, {sampling.format(3)}")
-    wait_for_note(editor, "HiGenTemporalSampler", f"Model default: {sampling.format(2)}")
-    wait_for_note(editor, NODE, "Model default: frames 16, motion 500, appearance 0")
+    wait_for_note(editor, "HiGenSpatialPriorSampler", f"0, -1 = model default: width 64, height 64, {sampling.format(3)}")
+    wait_for_note(editor, "HiGenTemporalSampler", f"0, -1 = model default: {sampling.format(2)}")
+    wait_for_note(editor, NODE, "0, -1 = model default: frames 16, motion 500, appearance 0")
     editor.page.evaluate(SET, ["HiGenTemporalSampler", "steps", 7])
-    wait_for_note(editor, "HiGenTemporalSampler", "Model default: cfg 2, sampler dpmpp_2m")
+    wait_for_note(editor, "HiGenTemporalSampler", "-1 = model default: cfg 2, sampler dpmpp_2m")
     assert "steps" not in editor.page.evaluate(NOTE, "HiGenTemporalSampler")
     assert editor.page.locator(".higen-note", has_text="frames 16, motion 500").is_visible()
     editor.screenshot("model-values")
@@ -114,11 +114,11 @@ def test_a_constant_is_dimmed_with_the_reason_while_its_curve_is_drawn(editor, c
 
 def test_the_note_lists_a_constant_only_while_it_has_an_effect(editor):
     editor.load(WORKFLOW)
-    wait_for_note(editor, NODE, "Model default: frames 16, motion 500, appearance 0")
+    wait_for_note(editor, NODE, "0, -1 = model default: frames 16, motion 500, appearance 0")
     editor.page.evaluate(SET, [NODE, "motion_curve", '{"points": [[0, 0.1]], "interpolation": "linear"}'])
-    wait_for_note(editor, NODE, "Model default: frames 16, appearance 0")
+    wait_for_note(editor, NODE, "0, -1 = model default: frames 16, appearance 0")
     editor.page.evaluate(SET, [NODE, "motion_curve", ""])
-    wait_for_note(editor, NODE, "Model default: frames 16, motion 500, appearance 0")
+    wait_for_note(editor, NODE, "0, -1 = model default: frames 16, motion 500, appearance 0")
 
 
 def test_a_constant_is_dimmed_while_a_curve_is_connected(editor):
@@ -145,7 +145,7 @@ def test_a_run_without_a_schedule_says_which_cues_it_used(editor, mode):
     assert editor.run()["status"]["status_str"] == "success"
     text = "No cues are connected: those of the model, 16 frames, motion 500, appearance 0"
     wait_for_note(editor, "HiGenTemporalSampler", text)
-    assert editor.page.evaluate(NOTE, "HiGenVideoCombine") == "Model default: fps 8"
+    assert editor.page.evaluate(NOTE, "HiGenVideoCombine") == "0 = model default: fps 8"
     editor.fit()
     editor.screenshot("no-cues")
 

@@ -8,6 +8,6 @@ test("values have units", () => {
   assert.equal(spokenText("motion", 0.52, null), "motion 520");
   assert.equal(positionText(7 / 15, { frames: 16, fps: 8 }), "frame 7 (0.88 s)");
   assert.equal(positionText(0.5, { frames: 16, fps: 8 }), "frame 7.5 (0.94 s)");
-  assert.equal(spokenText("motion", 0.52, 20_000), "motion 520 = 2.6 % of full scale per frame");
+  assert.equal(spokenText("motion", 0.52, 20_000), "motion 520 = 2.6 % of full brightness per frame");
   assert.equal(spokenText("appearance", 0.8, 20_000), "appearance 0.80");
 });

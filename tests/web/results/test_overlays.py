@@ -62,6 +62,8 @@ def test_the_measured_curves_are_drawn_over_the_requested_ones(finished, editor)
     overlay.locator(".hc-measured.hc-motion").wait_for(state="attached")
     assert overlay.locator(".hc-measured.hc-appearance").count() == 1
     assert curves.panel.locator(".hc-legend").inner_text() == "measured"
+    meaning = curves.plot.locator(".hc-tick.hc-motion.hc-small title").nth(2).text_content()
+    assert re.match(r"Motion 500 with these weights: an average pixel changes by [\d.]+ % of full brightness", meaning)
     editor.fit()
     editor.screenshot("cue-schedule-measured")
 

@@ -53,8 +53,13 @@ export class Drawing {
     for (const y of [0, 0.25, 0.5, 0.75, 1]) {
       const py = plot.py(y);
       elements.push(line("hc-major", plot.left, py, plot.right, py));
-      elements.push(text("hc-tick hc-motion", plot.left - 10, py, y * MOTION_MAX, "end"));
-      elements.push(text("hc-tick hc-motion hc-small", plot.left - 10, py + 10, percentText(y, motionScale), "end"));
+      const percent = percentText(y, motionScale);
+      const ticks = [
+        text("hc-tick hc-motion", plot.left - 10, py, y * MOTION_MAX, "end"),
+        text("hc-tick hc-motion hc-small", plot.left - 10, py + 10, percent, "end"),
+      ];
+      if (percent) for (const tick of ticks) tick.append(svg("title", {}, meaningText(y, percent)));
+      elements.push(...ticks);
       elements.push(text("hc-tick hc-appearance", plot.right + 10, py + 3.5, y));
     }
     elements.push(text("hc-frame", plot.left - 10, plot.bottom + 24, translate("frame"), "end"));
@@ -178,6 +183,12 @@ function blended(points, blend, { top, offset }) {
   const height = evaluator({ points: source, interpolation: "linear" });
   return points.map(([x, y]) => [x, y + blend.strength * (height(x) - y)]);
 }
+
+const meaningText = (y, percent) =>
+  translate("Motion {motion} with these weights: an average pixel changes by {percent} of full brightness per frame", {
+    motion: y * MOTION_MAX,
+    percent,
+  });
 
 /** Shading of the motion that the weights cannot show. */
 function beyondReach([least, most], plot) {

@@ -26,18 +26,18 @@ export const otherTrack = (name) => (name === "motion" ? "appearance" : "motion"
 export const valueText = (name, y) => (name === "motion" ? String(Math.round(y * MOTION_MAX)) : y.toFixed(2));
 
 /**
- * Height 0..1 of the motion cue -> mean change of a pixel per frame, in % of full scale.
+ * Height 0..1 of the motion cue -> mean change of a pixel per frame, in % of full brightness.
  * "" before the first run, since the scale belongs to the weights.
  */
 export function percentText(y, motionScale) {
   return motionScale ? `${Number(((100 * y * MOTION_MAX) / motionScale).toPrecision(2))} %` : "";
 }
 
-/** For screen readers: "motion 520 = 5.2 % of full scale per frame" */
+/** For screen readers: "motion 520 = 5.2 % of full brightness per frame" */
 export function spokenText(name, y, motionScale) {
   const value = `${translate(name)} ${valueText(name, y)}`;
   const percent = name === "motion" ? percentText(y, motionScale) : "";
-  return percent ? `${value} = ${translate("{percent} of full scale per frame", { percent })}` : value;
+  return percent ? `${value} = ${translate("{percent} of full brightness per frame", { percent })}` : value;
 }
 
 /** Position 0..1 in the clip -> "frame 7 (0.88 s)" */

@@ -44,7 +44,9 @@ export const CHINESE = {
   "frame {frame} ({seconds} s)": "第 {frame} 帧（{seconds} 秒）",
   "{frames} frames, {seconds} s": "{frames} 帧，{seconds} 秒",
   "{percent}/frame": "每帧 {percent}",
-  "{percent} of full scale per frame": "每帧变化满量程的 {percent}",
+  "{percent} of full brightness per frame": "每帧变化满亮度的 {percent}",
+  "Motion {motion} with these weights: an average pixel changes by {percent} of full brightness per frame":
+    "运动 {motion}，就此权重而言：每帧每个像素平均变化满亮度的 {percent}",
   "{cue} point {number} of {count}": "{cue}点 {number}/{count}",
 
   "The {cue} curve of this workflow cannot be read ({reason}). Draw a new one, or":
@@ -63,6 +65,7 @@ export const CHINESE = {
   "Matched in {count} samplings: motion misses the curve by {miss} on average, by {first} at first":
     "匹配共采样 {count} 次：运动与曲线平均相差 {miss}，起初相差 {first}",
   "Model default: {values}": "模型默认：{values}",
+  "{given} = model default: {values}": "{given} 表示模型默认：{values}",
   "No cues are connected: those of the model, {frames} frames, motion {motion}, appearance {appearance}":
     "未连接线索，采用模型自己的：{frames} 帧，运动 {motion}，外观 {appearance}",
   "images has a single frame, so the video is a still picture. A bypassed HiGen Temporal Sampler passes on the prior alone":
