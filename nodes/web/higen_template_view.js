@@ -1,18 +1,23 @@
 /**
  * The templates of this pack open with the whole graph in view, beside the tabs and bars. The page itself looks at the
  * nodes alone, so that the titles of groups come under its bars; that of ComfyUI 0.3.75 moves the nodes of Nodes 2.0
- * apart while it fits a graph without a view.
+ * apart while it fits a graph without a view, and shows no texts in a view of that size: those of our templates it does.
  *
  * The view in a template's file has the mark `template`; a page that saves the graph writes a view without it.
  */
 
 import { app } from "../../scripts/app.js";
+import { useStyle } from "./lib/page/mount.js";
 import { fittedView } from "./lib/page/template_view.js";
+import { onOpened, openWorkflow } from "./lib/results/workflows.js";
 
 const DRAWN_MS = 400; // the page has fitted the graph itself, and Nodes 2.0 has drawn its nodes where they belong
 const MOVES = ["wheel", "pointerdown", "keydown"]; // the user looks elsewhere, which is left as it is
 
+const readable = new WeakSet(); // workflows that were opened as templates of this pack
 let opening; // the timer of the template that was opened last
+
+const showTexts = () => document.body.classList.toggle("higen-readable", readable.has(openWorkflow()));
 
 function leave() {
   clearTimeout(opening);
@@ -22,6 +27,11 @@ function leave() {
 app.registerExtension({
   name: "HiGen.TemplateView",
 
+  setup() {
+    useStyle(new URL("./lib/page/template_view.css", import.meta.url));
+    onOpened(showTexts);
+  },
+
   afterConfigureGraph() {
     leave();
     const graph = app.rootGraph;
@@ -29,6 +39,8 @@ app.registerExtension({
     delete graph.extra.ds.template;
     opening = setTimeout(() => {
       leave();
+      if (app.rootGraph === graph) readable.add(openWorkflow());
+      showTexts();
       if (app.canvas.graph === graph) fit(graph);
     }, DRAWN_MS);
     for (const move of MOVES) addEventListener(move, leave, true);

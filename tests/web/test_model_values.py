@@ -30,7 +30,9 @@ def wait_for_note(editor, node_type, text):
 def test_nodes_show_the_values_of_the_selected_model_before_a_run(editor):
     editor.load(WORKFLOW)
     sampling = "steps 12, cfg {}, sampler dpmpp_2m"
-    wait_for_note(editor, "HiGenSpatialPriorSampler", f"0, -1 = model default: width 64, height 64, {sampling.format(3)}")
+    wait_for_note(
+        editor, "HiGenSpatialPriorSampler", f"0, -1 = model default: width 64, height 64, {sampling.format(3)}"
+    )
     wait_for_note(editor, "HiGenTemporalSampler", f"0, -1 = model default: {sampling.format(2)}")
     wait_for_note(editor, NODE, "0, -1 = model default: frames 16, motion 500, appearance 0")
     editor.page.evaluate(SET, ["HiGenTemporalSampler", "steps", 7])

@@ -65,6 +65,9 @@ STILL = """async () => { // the page has fitted the graph, with an animation on 
         await new Promise(done => setTimeout(done, 250));
     }
 }"""
+HIDDEN_TEXTS = """() => [...document.querySelectorAll("[data-node-id] .lod-toggle")]
+    .filter(text => text.textContent && getComputedStyle(text).visibility === "hidden")
+    .map(text => text.textContent)"""
 FOLDED_TITLE = 20  # characters
 FILES = sorted(WORKFLOWS.glob("*.json"))
 
@@ -128,6 +131,16 @@ def test_titles_of_folded_nodes_are_shown_whole(file, server):
     folded = [node for node in nodes if node["flags"].get("collapsed")]
     titles = [node.get("title") or info[node["type"]]["display_name"] for node in folded]
     assert [title for title in titles if len(title) > FOLDED_TITLE] == []
+
+
+def test_a_template_shows_its_texts_in_the_view_in_which_it_opens(editor):
+    """That view is smaller than the least in which Nodes 2.0 of ComfyUI 0.3.75 shows texts."""
+    open_template(editor, WORKFLOWS / "text_to_video.json")
+    assert editor.page.evaluate(HIDDEN_TEXTS) == []
+    readable = editor.page.locator("body.higen-readable")
+    assert readable.count() == 1
+    editor.page.evaluate("() => app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
+    readable.wait_for(state="detached")
 
 
 def test_a_template_opens_below_bars_that_a_banner_moves_down(editor):
