@@ -9,15 +9,19 @@
 import { app } from "../../scripts/app.js";
 import { useStyle } from "./lib/page/mount.js";
 import { fittedView } from "./lib/page/template_view.js";
-import { onOpened, openWorkflow } from "./lib/results/workflows.js";
+import { onOpened } from "./lib/results/workflows.js";
 
 const DRAWN_MS = 400; // the page has fitted the graph itself, and Nodes 2.0 has drawn its nodes where they belong
 const MOVES = ["wheel", "pointerdown", "keydown"]; // the user looks elsewhere, which is left as it is
 
 const readable = new WeakSet(); // workflows that were opened as templates of this pack
+let isTemplate = false; // whether the graph that was loaded last is a template
 let opening; // the timer of the template that was opened last
 
-const showTexts = () => document.body.classList.toggle("higen-readable", readable.has(openWorkflow()));
+function showTexts(workflow) {
+  if (isTemplate) readable.add(workflow);
+  document.body.classList.toggle("higen-readable", readable.has(workflow));
+}
 
 function leave() {
   clearTimeout(opening);
@@ -35,12 +39,11 @@ app.registerExtension({
   afterConfigureGraph() {
     leave();
     const graph = app.rootGraph;
-    if (!graph.extra?.ds?.template) return;
+    isTemplate = Boolean(graph.extra?.ds?.template);
+    if (!isTemplate) return;
     delete graph.extra.ds.template;
     opening = setTimeout(() => {
       leave();
-      if (app.rootGraph === graph) readable.add(openWorkflow());
-      showTexts();
       if (app.canvas.graph === graph) fit(graph);
     }, DRAWN_MS);
     for (const move of MOVES) addEventListener(move, leave, true);
