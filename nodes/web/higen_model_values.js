@@ -96,7 +96,8 @@ function valuesText(node) {
     .filter(({ name }) => !node.inputs?.some(({ widget, link }) => widget?.name === name && link != null));
   if (left.length === 0) return "";
   const listed = left.map(({ name, label }) => `${label || name} ${values[name]}`).join(", ");
-  const given = [...new Set(left.map(({ value }) => value).filter((value) => typeof value === "number"))].join(", ");
+  const numbers = left.map(({ value }) => value).filter((value) => typeof value === "number");
+  const given = [...new Set(numbers)].sort((a, b) => b - a).join(", "); // "0, -1"
   return given
     ? translate("{given} = model default: {values}", { given, values: listed })
     : translate("Model default: {values}", { values: listed });

@@ -1,6 +1,7 @@
 """Every workflow of the pack opens, as a template, with the whole graph in view and each node in its group."""
 
 import json
+import re
 
 import pytest
 
@@ -168,5 +169,7 @@ def test_a_run_shows_moving_previews_and_leaves_the_sizes_of_nodes(editor):
     assert [
         node["name"] for node, before in zip(nodes, opened, strict=True) if not inside(node["box"], before["box"])
     ] == []
+    size = editor.page.locator("[data-node-id]:has([data-higen-widget])").get_by_text(re.compile(r"^\d+ x \d+$"))
+    assert [text for text in size.all() if text.is_visible()] == []  # previews are enlarged: the video is smaller
     previews = editor.page.evaluate(COLLECTED)
     assert previews == {"HiGenSpatialPriorSampler": ["image/jpeg"] * 12, "HiGenTemporalSampler": ["animated"] * 3}
