@@ -32,7 +32,9 @@ function reasonOf(node, editor, { name, input }) {
 }
 
 const textOf = (reason, labels) =>
-  reason && labels.length ? translate(REASONS[reason], { cues: labels.map((label) => translate(label)).join(", ") }) : "";
+  reason && labels.length
+    ? translate(REASONS[reason], { cues: labels.map((label) => translate(label)).join(", ") })
+    : "";
 
 /** Disable a widget with a reason as its tooltip, or enable it without one. Returns whether it was otherwise before. */
 function dim(node, name, reason) {

@@ -26,20 +26,21 @@ const inGraph = (graph, id) => graph?.getNodeById(id) ?? graph?.getNodeById(Numb
 
 /** The schedule nodes that entries are for, with the curves of each: [[node, kind, curves], …]. */
 export function receiversOf(entries, graph) {
-  return entries.flatMap(({ schedules, kind, inputs, ...curves }) =>
-    schedules
-      .map((id) => [nodeAt(graph, id), kind, { ...curves, inputs: inputs?.[id] }])
-      .filter(([node]) => node?.comfyClass === NODE), // a deleted node gives undefined
+  return entries.flatMap(
+    ({ schedules, kind, inputs, ...curves }) =>
+      schedules
+        .map((id) => [nodeAt(graph, id), kind, { ...curves, inputs: inputs?.[id] }])
+        .filter(([node]) => node?.comfyClass === NODE), // a deleted node gives undefined
   );
 }
 
 /**
- * The lines that an editor draws for the curves of its schedule: [{kind, name, values, outdated}]. `valueOf(name)` is the
+ * The lines that an editor draws for the curves of its schedule: [{kind, name, values, outdated}]. `valueNow(name)` is the
  * present value of an input: lines that come from other curves than those drawn now are outdated.
  */
-export function overlaysOf(curves, valueOf) {
+export function overlaysOf(curves, valueNow) {
   return Object.entries(curves ?? {}).flatMap(([kind, ofKind]) => {
-    const outdated = differ(ofKind?.inputs ?? {}, valueOf);
+    const outdated = differ(ofKind?.inputs ?? {}, valueNow);
     return Object.keys(TRACKS)
       .filter((name) => ofKind?.[name]?.length > 1)
       .map((name) => ({ kind, name, values: ofKind[name], outdated }));
@@ -47,12 +48,12 @@ export function overlaysOf(curves, valueOf) {
 }
 
 /** Whether the present inputs give other curves. A number has no effect while its curve is drawn. */
-function differ(inputs, valueOf) {
-  const differs = (name, same = (a, b) => a === b) => name in inputs && !same(inputs[name], valueOf(name));
+function differ(inputs, valueNow) {
+  const differs = (name, same = (a, b) => a === b) => name in inputs && !same(inputs[name], valueNow(name));
   const tracks = Object.values(TRACKS);
   return (
     differs("frames") ||
-    tracks.some(({ input, number }) => differs(input, sameCurve) || (differs(number) && !valueOf(input)))
+    tracks.some(({ input, number }) => differs(input, sameCurve) || (differs(number) && !valueNow(input)))
   );
 }
 
