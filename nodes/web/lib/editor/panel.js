@@ -54,7 +54,8 @@ export function makePanel(editor) {
 }
 
 function makeKey([kind, outdated]) {
-  const element = html("span", `hc-key hc-key-${kind}`, {}, translate(outdated ? "measured before the change" : kind));
+  const element = html("span", `hc-key hc-key-${kind}`, {}, translate(outdated ? "measured before change" : kind));
+  element.classList.toggle("hc-key-outdated", outdated);
   if (outdated) element.title = translate("Of the last run, in which the curves were others");
   return element;
 }
@@ -132,13 +133,13 @@ function showProblems(problem, editor) {
   );
 }
 
-/** The line below the plot. It follows every move of the pointer, so only its texts change, never its elements. */
+/** The lines below the plot. They follow every move of the pointer, so only their texts change, never their elements. */
 function makeReadout() {
   const position = new Text();
   const values = Object.fromEntries(Object.keys(TRACKS).map((name) => [name, new Text()]));
   const cues = Object.entries(values).map(([name, value]) => html("b", `hc-${name}`, {}, value));
   return {
-    element: html("span", "hc-readout", {}, position, ...cues),
+    element: html("span", "hc-readout", {}, html("span", "", {}, position), html("span", "hc-cues", {}, ...cues)),
     show(x, curves, clip) {
       position.data = x === null ? lengthText(clip) : positionText(x, clip);
       for (const [name, value] of Object.entries(values)) {

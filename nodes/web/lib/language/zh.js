@@ -34,7 +34,7 @@ export const CHINESE = {
   "Trace the extracted curve": "描摹提取曲线",
   "Delete point": "删除点",
   measured: "实测",
-  "measured before the change": "修改前的实测",
+  "measured before change": "修改前的实测",
   "Of the last run, in which the curves were others": "来自上一次运行，当时的曲线与现在不同",
   "motion beyond the reach of the model ({most})": "超出模型能达到的运动（{most}）",
   extracted: "提取",
