@@ -66,14 +66,28 @@ test("edits do not change the curve in place", () => {
   const before = structuredClone(ramp);
   edits.move(ramp, 1, 0.7, 0.7, 0.1);
   edits.insert(ramp, 0.7, 0.7);
-  edits.remove(ramp, 1);
+  edits.remove(ramp, 1, 0.5);
   assert.deepEqual(ramp, before);
 });
 
-test("the last point cannot be removed", () => {
-  assert.equal(edits.remove(ramp, 1).points.length, 2);
-  const one = { points: [[0.5, 0.5]], interpolation: "linear" };
-  assert.equal(edits.remove(one, 0), one);
+test("without the only point that was added, a curve is the constant again", () => {
+  const level = 1 / 3; // a text has 5 decimals of it
+  const ends = [0, 1].map((x) => [x, 0.33333]);
+  const curve = (points) => ({ points, interpolation: "step" });
+  assert.equal(edits.remove(curve([ends[0], [0.4, 0.9], ends[1]]), 1, level), null);
+  assert.deepEqual(edits.remove(curve([ends[0], [0.4, 0.9], ends[1]]), 1, 0.5), curve(ends), "another constant");
+  assert.equal(edits.remove(curve([ends[0], [1, 0.9]]), 1, level), null);
+});
+
+test("points that somebody placed stay, even at the height of the constant", () => {
+  const flat = [0, 0.4, 0.6, 1].map((x) => [x, 0.5]);
+  const { points } = edits.remove({ points: flat, interpolation: "linear" }, 1, 0.5);
+  assert.deepEqual(points, flat.toSpliced(1, 1));
+});
+
+test("without its last point, a curve is the constant", () => {
+  assert.equal(edits.remove(ramp, 1, 0.5).points.length, 2);
+  assert.equal(edits.remove({ points: [[0.5, 0.2]], interpolation: "linear" }, 0, 0.5), null);
 });
 
 test("points snap to frames, unless free", () => {

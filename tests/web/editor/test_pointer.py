@@ -56,6 +56,45 @@ def test_double_click_and_delete_remove_points(schedule):
     assert schedule.page.evaluate("() => app.graph._nodes.length") == 1
 
 
+def test_another_delete_removes_no_other_point(schedule):
+    for x, y in ((0.2, 0.8), (0.8, 0.2)):
+        schedule.click(x, y)
+        schedule.page.wait_for_timeout(600)  # or two clicks are a double click
+    for _ in range(2):
+        schedule.page.keyboard.press("Delete")
+        assert [x for x, _ in schedule.points()] == [0, 0.2, 1]
+    assert schedule.plot.locator(".hc-selected").count() == 0
+
+
+def test_removing_the_only_added_point_brings_the_number_back(schedule):
+    idle = schedule.panel.get_by_text("the drawn curve replaces the number above")
+    for remove in ("double click", "Delete"):
+        schedule.click(0.4, 0.8)
+        assert idle.text_content() == "Motion: the drawn curve replaces the number above"
+        if remove == "Delete":
+            schedule.page.keyboard.press("Delete")
+        else:
+            schedule.page.wait_for_timeout(600)
+            schedule.page.mouse.dblclick(*schedule.place(0.4, 0.8))
+        assert schedule.widget("motion_curve") == ""
+        assert schedule.button("Shape between points").inner_text() == "Constant ▾"
+        assert idle.count() == 0
+    schedule.click(0, 0.5)  # an end of the constant
+    schedule.page.keyboard.press("Delete")
+    assert schedule.points() == []
+    schedule.button("Undo").click()
+    assert len(schedule.points()) == 3
+
+
+def test_delete_removes_all_points(schedule):
+    schedule.drag((0, 0.5), (0, 0.1))
+    schedule.drag((1, 0.5), (1, 0.8))
+    for x, y, left in ((0, 0.1, 1), (1, 0.8, 0)):
+        schedule.click(x, y)
+        schedule.page.keyboard.press("Delete")
+        assert len(schedule.points()) == left
+
+
 def test_double_click_on_an_empty_place_adds_one_point(schedule):
     """However slow: the system says what is a double click."""
     schedule.page.mouse.dblclick(*schedule.place(0.4, 0.9), delay=700)

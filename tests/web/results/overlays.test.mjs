@@ -70,6 +70,21 @@ test("lines are outdated while the schedule has other curves than in its run", (
     assert.equal(outdated(changed), true);
 });
 
+test("lines are not outdated while another text gives the same values", () => {
+  const text = (points, interpolation = "linear") => JSON.stringify({ points, interpolation });
+  const ends = [0, 1].map((x) => [x, 0.33333]);
+  const ran = { frames: 16, motion: 333.33, motion_curve: "", appearance: -1, appearance_curve: "" };
+  const outdated = (changed, inputs = ran) =>
+    overlaysOf({ measured: { motion: [3, 4], inputs } }, (name) => ({ ...ran, ...changed })[name])[0].outdated;
+  assert.equal(outdated({ motion_curve: text(ends) }), false, "the constant as a curve");
+  assert.equal(outdated({ motion_curve: text(ends.toSpliced(1, 0, [0.4, 0.33333]), "step") }), false);
+  assert.equal(outdated({}, { ...ran, motion: 100, motion_curve: text(ends) }), false, "a curve as the constant");
+  assert.equal(outdated({ motion_curve: text([ends[0], [1, 0.5]]) }), true);
+  assert.equal(outdated({ motion_curve: text(ends.toSpliced(1, 0, [0.4, 0.5])) }), true);
+  assert.equal(outdated({ motion_curve: "unreadable" }), true);
+  assert.equal(outdated({ appearance_curve: text([[0, 0]]) }), true, "the model's own number is not known");
+});
+
 test("the motion scale comes with the curves", () => {
   assert.equal(motionScaleOf(undefined), null);
   assert.equal(motionScaleOf({ extracted: {}, measured: { motion: [1, 2], motion_scale: 40_000 } }), 40_000);

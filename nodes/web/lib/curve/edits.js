@@ -2,6 +2,7 @@
 
 export const MAX_POINTS = 128;
 const MIN_GAP = 1e-3;
+const SAME_HEIGHT = 1e-5; // texts of curves have 5 decimals
 
 const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
 
@@ -31,9 +32,14 @@ export function move(curve, index, x, y, gap) {
   return withPoint(curve, index, [newX, clamp(y, 0, 1)]);
 }
 
-/** Remove a point, unless it is the only one. */
-export function remove(curve, index) {
-  return curve.points.length > 1 ? { ...curve, points: curve.points.toSpliced(index, 1) } : curve;
+/**
+ * Remove a point. The result is null, the constant of height `level`, if no point remains, or if only ends at that height
+ * do: those that the first point added to the constant has made.
+ */
+export function remove(curve, index, level) {
+  const points = curve.points.toSpliced(index, 1);
+  const isEnd = ([x, y]) => (x === 0 || x === 1) && Math.abs(y - level) < SAME_HEIGHT;
+  return points.every(isEnd) ? null : { ...curve, points };
 }
 
 const withPoint = (curve, index, point) => ({ ...curve, points: curve.points.with(index, point) });

@@ -155,13 +155,14 @@ export class CurveEditor {
     this.edit(() => ({ curve, index: -1 }));
   }
 
+  /** Whether a point of a drawn curve is selected; the ends of a constant are none. */
+  get canRemove() {
+    return this.selected >= 0 && this.curves[this.active] !== null;
+  }
+
+  /** Remove the selected point. None is selected then, so that the key pressed again does not remove another one. */
   removeSelected() {
-    if (this.selected < 0) return;
-    const index = this.selected;
-    this.edit((curve) => ({
-      curve: remove(curve, index),
-      index: Math.min(index, Math.max(0, curve.points.length - 2)),
-    }));
+    if (this.canRemove) this.replace(remove(this.curves[this.active], this.selected, this.host.level(this.active)));
   }
 
   /** Undo the last change here; before the first one, as after an undo of the page, the last step of the page. */

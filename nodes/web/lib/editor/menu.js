@@ -25,7 +25,7 @@ export function openCurveMenu(editor, x, y) {
     SEPARATOR,
     {
       label: translate("Delete point"),
-      disabled: editor.selected < 0 || editor.shown(active).points.length < 2,
+      disabled: !editor.canRemove,
       run: () => editor.removeSelected(),
     },
   ];

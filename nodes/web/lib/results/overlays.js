@@ -8,11 +8,13 @@
  * The curves of a schedule are {kind: {motion, appearance, motion_scale, inputs}}, with its own inputs.
  */
 
-import { format, parse } from "../curve/curve.js";
+import { constant, evaluator, parse } from "../curve/curve.js";
 import { bounded } from "../curve/numbers.js";
 import { TRACKS } from "../editor/tracks.js";
 
 const NODE = "HiGenCueSchedule";
+const POSITIONS = Array.from({ length: 1001 }, (_, i) => i / 1000); // at which curves are compared
+const SAME_HEIGHT = 2e-5; // texts of curves have 5 decimals
 
 /** The node with an execution id, also inside subgraphs; undefined if it was deleted. */
 export function nodeAt(graph, executionId) {
@@ -47,26 +49,28 @@ export function overlaysOf(curves, valueNow) {
   });
 }
 
-/** Whether the present inputs give other curves. A number has no effect while its curve is drawn. */
+/** Whether the present inputs give other curves than those of a run. */
 function differ(inputs, valueNow) {
-  const differs = (name, same = (a, b) => a === b) => name in inputs && !same(inputs[name], valueNow(name));
-  const tracks = Object.values(TRACKS);
-  return (
-    differs("frames") ||
-    tracks.some(({ input, number }) => differs(input, sameCurve) || (differs(number) && !valueNow(input)))
-  );
+  const framesDiffer = "frames" in inputs && inputs.frames !== valueNow("frames");
+  return framesDiffer || Object.values(TRACKS).some((track) => trackDiffers(track, inputs, valueNow));
 }
 
-const sameCurve = (a, b) => a === b || normalized(a) === normalized(b);
-
-/** The text of a curve as the editor writes it. */
-function normalized(text) {
+/** An input that `inputs` lack was a link. A number has no effect while its curve is drawn. */
+function trackDiffers({ input, number, top }, inputs, valueNow) {
+  if (!(input in inputs)) return number in inputs && !valueNow(input) && inputs[number] !== valueNow(number);
+  const [text, textNow] = [inputs[input], valueNow(input)];
+  if (!text && !textNow) return number in inputs && inputs[number] !== valueNow(number);
+  if (text === textNow) return false;
   try {
-    return text ? format(parse(text)) : "";
+    const [height, heightNow] = [heights(text, inputs[number], top), heights(textNow, valueNow(number), top)];
+    return POSITIONS.some((x) => !(Math.abs(height(x) - heightNow(x)) < SAME_HEIGHT));
   } catch {
-    return text; // unreadable, which the editor reports
+    return true; // unreadable, which the editor reports
   }
 }
+
+/** The function from position to height of a curve's text, or without one of its constant. */
+const heights = (text, number, top) => evaluator(text ? parse(text) : constant(number / top));
 
 /**
  * Cues that are blended with the drawn curves: {name: {values, strength 0..1}}. Only sources that are connected and
