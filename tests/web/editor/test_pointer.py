@@ -56,6 +56,31 @@ def test_double_click_and_delete_remove_points(schedule):
     assert schedule.page.evaluate("() => app.graph._nodes.length") == 1
 
 
+RING = "plot => document.activeElement === plot && getComputedStyle(plot).outlineStyle"
+
+
+def test_only_keys_show_the_focus(schedule, editor):
+    """As `:focus-visible` for a button, also where a script moves the focus to the plot."""
+    menu = schedule.button("Shape between points")
+    uses = {
+        "a click": lambda: schedule.click(0.4, 0.8),
+        "a button": lambda: schedule.button("Undo").click(),
+        "a menu": lambda: (menu.click(), schedule.page.get_by_role("menuitem", name="Pulse").click()),
+        "a right click": lambda: (
+            schedule.click(0.7, 0.7, button="right"),
+            schedule.page.get_by_role("menuitem", name="Bounce").click(),
+        ),
+    }
+    for name, use in uses.items():
+        schedule.page.evaluate("() => document.activeElement.blur()")
+        use()
+        assert schedule.plot.evaluate(RING) == "none", name
+    schedule.button("Undo").focus()
+    schedule.page.keyboard.press("Tab")  # nothing can be done again
+    assert schedule.plot.evaluate(RING) == "solid"
+    editor.screenshot("focus-ring")
+
+
 def test_another_delete_removes_no_other_point(schedule):
     for x, y in ((0.2, 0.8), (0.8, 0.2)):
         schedule.click(x, y)

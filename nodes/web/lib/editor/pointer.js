@@ -44,7 +44,6 @@ class Pointer {
     if (event.button === MIDDLE) return editor.host.forward(event);
     event.stopPropagation();
     if (event.button !== LEFT || this.#gesture) return;
-    element.focus({ preventScroll: true });
     element.setPointerCapture(event.pointerId);
     const from = this.#locate(event);
     const before = editor.snapshot;
