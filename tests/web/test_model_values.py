@@ -64,29 +64,29 @@ PLOT_BOXES = """() => {
     return [shades, [...grid.querySelectorAll("line.hc-major")].map(line => box(line).y)];
 }"""
 
-IN_FRONT = """selectors => {
-    const [front, back] = selectors.map(selector => document.querySelector(selector));
-    return Boolean(back.compareDocumentPosition(front) & Node.DOCUMENT_POSITION_FOLLOWING);
-}"""
+FRONT = "([x, y]) => document.elementFromPoint(x, y).textContent"
 
 
-def test_motion_beyond_the_reach_of_the_model_is_shaded(editor):
+def test_motion_beyond_that_of_clips_of_the_model_is_shaded(editor):
     reach = motion_reach(read_info("mini"))
     editor.load(WORKFLOW)
     wait_for_note(editor, NODE, "frames 16")
-    label = editor.page.locator(".hc-beyond-label")
+    label = editor.page.locator(".hc-reach")
     label.wait_for()
-    assert label.text_content() == f"motion beyond the reach of the model ({reach[1]:.0f})"
+    tooltip = (
+        f"Clips of this model show a motion of {reach[0]:.0f} to {reach[1]:.0f} on average; single frames can have more"
+    )
+    assert label.text_content() == f"shaded: clips of this model average {reach[1]:.0f} at most{tooltip}"
     (low, high), lines = editor.page.evaluate(PLOT_BOXES)
     top, bottom = min(lines), high["y"] + 1000 / (1000 - reach[1]) * high["height"]
     assert high["y"] == pytest.approx(top, abs=1.5)
     assert low["y"] + low["height"] == pytest.approx(bottom, abs=1.5)
     assert low["height"] == pytest.approx(reach[0] / 1000 * (bottom - top), abs=1.5)
-    box = label.bounding_box()
-    assert top - 1.5 <= box["y"] and box["y"] + box["height"] < high["y"] + high["height"] / 2, (
-        "clear of curves in reach"
-    )
-    assert editor.page.evaluate(IN_FRONT, [".hc-beyond-label", ".hc-overlay"])
+    box, plot = label.bounding_box(), editor.page.locator("svg.hc-plot").bounding_box()
+    assert plot["y"] < box["y"], "below the hint"
+    assert box["y"] + box["height"] < top, "clear of all curves"
+    middle = plot["x"] + plot["width"] / 2
+    assert editor.page.evaluate(FRONT, [middle, high["y"] + high["height"] / 2]) == tooltip
     editor.screenshot("beyond-reach")
 
     editor.page.evaluate(SET, ["HiGenLoader", "weights", "no such file"])

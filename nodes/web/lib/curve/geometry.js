@@ -2,7 +2,7 @@
 
 import { monotoneSlopes } from "./curve.js";
 
-const MARGIN = { left: 44, right: 44, top: 12, bottom: 40 };
+const MARGIN = { left: 44, right: 44, top: 14, bottom: 40 };
 
 /** The area of the plot inside an element of the given size in CSS pixels. px, py map 0..1 to pixels, x, y back. */
 export function plotOf(width, height) {

@@ -15,24 +15,15 @@ export class Drawing {
     this.id = id;
     this.grid = layer("grid");
     this.overlay = layer("overlay");
-    this.labels = layer("labels");
     this.cursor = makeCursor();
     this.tracks = Object.fromEntries(Object.keys(TRACKS).map((name) => [name, makeTrack(name)]));
     this.lines = svg("g", {}, ...Object.values(this.tracks).map(({ group }) => group));
-    this.element = svg(
-      "svg",
-      { class: "hc-plot" },
-      this.grid,
-      this.overlay,
-      this.labels,
-      this.lines,
-      this.cursor.group,
-    );
+    this.element = svg("svg", { class: "hc-plot" }, this.grid, this.overlay, this.lines, this.cursor.group);
   }
 
   /**
    * Axes with units: frames and seconds below, motion on the left, appearance on the right. `reach` is the least and the
-   * most motion that the weights can show, null if that is not known: what is beyond is shaded.
+   * most motion that clips of the weights show on average, null if that is not known: what is beyond is shaded.
    */
   drawGrid(plot, { frames, fps, motionScale, reach: known }) {
     const reach = known ?? [0, MOTION_MAX];
@@ -65,7 +56,6 @@ export class Drawing {
     elements.push(text("hc-frame", plot.left - 10, plot.bottom + 24, translate("frame"), "end"));
     elements.push(text("hc-small", plot.left - 10, plot.bottom + 34, translate("time"), "end"));
     this.grid.replaceChildren(...elements);
-    this.labels.replaceChildren(...beyondLabel(reach, plot));
   }
 
   /** Curves, their points and the values of the frames. The active curve is in front, with handles on its points. */
@@ -190,23 +180,31 @@ const meaningText = (y, percent) =>
     percent,
   });
 
-/** Shading of the motion that the weights cannot show. */
+/** Shading of the motion that clips of the weights do not show on average. */
 function beyondReach([least, most], plot) {
   const shade = (low, high) => {
     const [top, bottom] = [plot.py(high / MOTION_MAX), plot.py(low / MOTION_MAX)];
-    return svg("rect", { class: "hc-beyond", x: plot.left, y: top, width: plot.width, height: bottom - top });
+    const place = { x: plot.left, y: top, width: plot.width, height: bottom - top };
+    return svg("rect", { class: "hc-beyond", ...place }, reachTitle(least, most));
   };
   const elements = [];
   if (least > 0) elements.push(shade(0, least));
-  if (most < MOTION_MAX) elements.push(shade(most, MOTION_MAX));
+  if (most < MOTION_MAX) elements.push(shade(most, MOTION_MAX), reachLabel(least, most, plot));
   return elements;
 }
 
-/** At the top of the shading, where few curves are, and in front of those that were measured. */
-function beyondLabel([, most], plot) {
-  if (most >= MOTION_MAX) return [];
-  const label = translate("motion beyond the reach of the model ({most})", { most: Math.round(most) });
-  return [text("hc-small hc-beyond-label", plot.right - 4, plot.top + 10, label, "end")];
+/** Above the plot, where no line is. */
+function reachLabel(least, most, plot) {
+  const content = translate("shaded: clips of this model average {most} at most", { most: Math.round(most) });
+  const label = text("hc-small hc-reach", plot.right, plot.top - 4, content, "end");
+  label.append(reachTitle(least, most));
+  return label;
+}
+
+function reachTitle(least, most) {
+  const values = { least: Math.round(least), most: Math.round(most) };
+  const meaning = "Clips of this model show a motion of {least} to {most} on average; single frames can have more";
+  return svg("title", {}, translate(meaning, values));
 }
 
 const line = (kind, x1, y1, x2, y2) => svg("line", { class: kind, x1, y1, x2, y2 });

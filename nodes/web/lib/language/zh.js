@@ -36,7 +36,9 @@ export const CHINESE = {
   measured: "实测",
   "measured before change": "修改前的实测",
   "Of the last run, in which the curves were others": "来自上一次运行，当时的曲线与现在不同",
-  "motion beyond the reach of the model ({most})": "超出模型能达到的运动（{most}）",
+  "shaded: clips of this model average {most} at most": "阴影：此模型的片段平均不超过 {most}",
+  "Clips of this model show a motion of {least} to {most} on average; single frames can have more":
+    "此模型的片段运动平均为 {least} 到 {most}，个别帧可以更高",
   extracted: "提取",
 
   frame: "帧",
