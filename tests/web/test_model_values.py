@@ -49,7 +49,7 @@ def test_the_curve_editor_draws_the_constants_of_the_model(editor):
     editor.load(WORKFLOW)
     wait_for_note(editor, NODE, "frames 16")
     readout = editor.page.locator(".hc-readout")
-    assert "16 frames, 2.0 s" in readout.inner_text()
+    assert "16 frames (0–15), 2.0 s" in readout.inner_text()
     plot = editor.page.locator("svg.hc-plot")
     plot.focus()
     editor.page.keyboard.press("PageDown")

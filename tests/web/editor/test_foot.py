@@ -24,7 +24,7 @@ def finished(schedule):
 def test_values_and_legend_are_whole_at_the_least_width(finished, editor):
     foot = finished.panel.locator(".hc-foot")
     finished.click(1, 0.5)
-    for text in ("frame 15", "Motion 500 =", "%/frame", "Appearance", "measured before change", "extracted"):
+    for text in ("frame 15 of 0–15 (1.88 s)", "Motion 500 =", "%/frame", "Appearance", "before change", "extracted"):
         assert text in foot.inner_text()
     assert foot.evaluate(CUT) == []
     box, legend = foot.bounding_box(), foot.locator(".hc-legend").bounding_box()

@@ -46,7 +46,7 @@ def test_the_selected_point_is_announced_to_screen_readers(schedule):
     point = schedule.page.locator(f"#{label}")
     assert point.get_attribute("role") == "slider"
     assert point.get_attribute("aria-label") == "Motion point 2 of 3"
-    assert point.get_attribute("aria-valuetext").startswith("frame 6 (0.75 s), motion ")
+    assert point.get_attribute("aria-valuetext").startswith("frame 6 of 0–15 (0.75 s), motion ")
     assert schedule.panel.get_by_role("status").inner_text() == point.get_attribute("aria-valuetext")
 
 
@@ -66,7 +66,7 @@ def test_presets_and_shapes_from_the_menu(schedule, editor):
 def test_the_value_under_the_cursor_is_shown(schedule):
     schedule.page.mouse.move(*schedule.place(0.4, 0.3))
     readout = schedule.panel.locator(".hc-readout").inner_text()
-    assert "frame 6 (0.75 s)" in readout
+    assert "frame 6 of 0–15 (0.75 s)" in readout
     assert "Motion 500" in readout
     assert "Appearance 1.00" in readout
 

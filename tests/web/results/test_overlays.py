@@ -77,7 +77,7 @@ def test_measured_lines_are_marked_while_the_curve_is_another(finished, editor):
     curves.plot.locator(".hc-measured.hc-motion").wait_for(state="attached")
     assert outdated.count() == 0
     curves.click(0.8, 0.6)
-    assert legend.inner_text() == "measured before change"
+    assert legend.inner_text() == "before change"
     assert outdated.count() == 2
     editor.screenshot("outdated-curves")
     curves.button("Undo").click()

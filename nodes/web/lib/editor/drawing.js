@@ -203,8 +203,11 @@ function reachLabel(least, most, plot) {
 
 function reachTitle(least, most) {
   const values = { least: Math.round(least), most: Math.round(most) };
-  const meaning = "Clips of this model show a motion of {least} to {most} on average; single frames can have more";
-  return svg("title", {}, translate(meaning, values));
+  return svg(
+    "title",
+    {},
+    translate("Clips of this model show a motion of {least} to {most} on average; single frames can have more", values),
+  );
 }
 
 const line = (kind, x1, y1, x2, y2) => svg("line", { class: kind, x1, y1, x2, y2 });

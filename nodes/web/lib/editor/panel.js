@@ -4,7 +4,7 @@ import { evaluator } from "../curve/curve.js";
 import { translate } from "../language/translate.js";
 import { html } from "../page/elements.js";
 import { openCurveMenu, SHAPE_LABELS } from "./menu.js";
-import { percentText, positionText, TRACKS, valueText } from "./tracks.js";
+import { lengthText, percentText, positionText, TRACKS, valueText } from "./tracks.js";
 
 const HOW_TO = "Click adds a point, drag moves it, double-click or Delete removes it.";
 const HELP = [
@@ -54,7 +54,7 @@ export function makePanel(editor) {
 }
 
 function makeKey([kind, outdated]) {
-  const element = html("span", `hc-key hc-key-${kind}`, {}, translate(outdated ? "measured before change" : kind));
+  const element = html("span", `hc-key hc-key-${kind}`, {}, translate(outdated ? "before change" : kind));
   element.classList.toggle("hc-key-outdated", outdated);
   if (outdated) element.title = translate("Of the last run, in which the curves were others");
   return element;
@@ -148,10 +148,6 @@ function makeReadout() {
     },
   };
 }
-
-/** "16 frames, 2.0 s" */
-const lengthText = ({ frames, fps }) =>
-  translate("{frames} frames, {seconds} s", { frames, seconds: (frames / fps).toFixed(1) });
 
 /** "Motion 520 = 5.2 %/frame" */
 function cueText(name, y, motionScale) {

@@ -40,9 +40,14 @@ export function spokenText(name, y, motionScale) {
   return percent ? `${value} = ${translate("{percent} of full brightness per frame", { percent })}` : value;
 }
 
-/** Position 0..1 in the clip -> "frame 7 (0.88 s)" */
+/** Position 0..1 in the clip -> "frame 7 of 0–15 (0.88 s)": frames count from 0, as on the axis. */
 export function positionText(x, { frames, fps }) {
   const frame = x * (frames - 1);
   const number = Math.abs(frame - Math.round(frame)) < 0.005 ? Math.round(frame) : frame.toFixed(1);
-  return translate("frame {frame} ({seconds} s)", { frame: number, seconds: (frame / fps).toFixed(2) });
+  const values = { frame: number, last: frames - 1, seconds: (frame / fps).toFixed(2) };
+  return translate("frame {frame} of 0–{last} ({seconds} s)", values);
 }
+
+/** "16 frames (0–15), 2.0 s" */
+export const lengthText = ({ frames, fps }) =>
+  translate("{frames} frames (0–{last}), {seconds} s", { frames, last: frames - 1, seconds: (frames / fps).toFixed(1) });

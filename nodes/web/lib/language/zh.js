@@ -34,7 +34,7 @@ export const CHINESE = {
   "Trace the extracted curve": "描摹提取曲线",
   "Delete point": "删除点",
   measured: "实测",
-  "measured before change": "修改前的实测",
+  "before change": "修改前的实测",
   "Of the last run, in which the curves were others": "来自上一次运行，当时的曲线与现在不同",
   "shaded: clips of this model average {most} at most": "阴影：此模型的片段平均不超过 {most}",
   "Clips of this model show a motion of {least} to {most} on average; single frames can have more":
@@ -43,8 +43,8 @@ export const CHINESE = {
 
   frame: "帧",
   time: "时间",
-  "frame {frame} ({seconds} s)": "第 {frame} 帧（{seconds} 秒）",
-  "{frames} frames, {seconds} s": "{frames} 帧，{seconds} 秒",
+  "frame {frame} of 0–{last} ({seconds} s)": "第 {frame} 帧（0–{last}），{seconds} 秒",
+  "{frames} frames (0–{last}), {seconds} s": "{frames} 帧（0–{last}），{seconds} 秒",
   "{percent}/frame": "每帧 {percent}",
   "{percent} of full brightness per frame": "每帧变化满亮度的 {percent}",
   "Motion {motion} with these weights: an average pixel changes by {percent} of full brightness per frame":
