@@ -50,4 +50,8 @@ export function positionText(x, { frames, fps }) {
 
 /** "16 frames (0–15), 2.0 s" */
 export const lengthText = ({ frames, fps }) =>
-  translate("{frames} frames (0–{last}), {seconds} s", { frames, last: frames - 1, seconds: (frames / fps).toFixed(1) });
+  translate("{frames} frames (0–{last}), {seconds} s", {
+    frames,
+    last: frames - 1,
+    seconds: (frames / fps).toFixed(1),
+  });
