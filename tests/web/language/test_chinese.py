@@ -55,7 +55,7 @@ def test_nodes_have_their_chinese_names(editor):
 def test_the_editor_is_in_chinese(editor):
     curves = add_schedule(editor)
     curves.click(0.4, 0.8)
-    assert "第 6 帧（0.75 秒）" in curves.panel.locator(".hc-readout").inner_text()
+    assert "第 6 帧（0–15），0.75 秒" in curves.panel.locator(".hc-readout").inner_text()
     assert curves.plot.locator(".hc-frame").last.text_content() == "帧"
     curves.button("绘制外观曲线").click()
     curves.button("点间形状与预设").click()
