@@ -28,7 +28,7 @@ from .checkpoint import trainable
 from .config import ClipTraining, DenoiserTraining, network_config
 from .data.clips import Clips
 from .data.data_set import DataSet, video_data_set
-from .loop import Losses, own_device, train
+from .loop import own_device, train
 from .memory.blocks import checkpoint_blocks
 from .preview import Film, sample_sheet
 
@@ -60,12 +60,6 @@ class Sample:
         if weight is not None:
             weight = weight / weight.mean((1, 2, 3, 4), keepdim=True).clamp(min=1e-4)  # a still may have an empty mask
         return cls(add_noise(x0, eps, t), t, conditions, velocity(x0, eps, t), weight)
-
-    def rows(self, chosen: Tensor) -> Sample:
-        """Those of the batch that `chosen` (b,) is True for."""
-        conditions = {name: value[chosen] for name, value in self.conditions.items()}
-        weight = None if self.weight is None else self.weight[chosen]
-        return Sample(self.x[chosen], self.t[chosen], conditions, self.target[chosen], weight)
 
     def to(self, device: torch.device, **_: Any) -> Sample:
         conditions = {name: value.to(device) for name, value in self.conditions.items()}
@@ -221,7 +215,6 @@ def run(
     data_set: DataSet,
     batches: ClipBatches,
     save: Callable[[Any, UNet, int], None] = export_network,
-    losses_of: Losses = losses,
 ) -> None:
     """Trains `unet` on the batches; `save` writes it at every checkpoint; the config may ask for samples."""
     measured = {"motion_response": (), "schedules": {}}  # with the weights that the training starts from
@@ -238,7 +231,7 @@ def run(
     if config.checkpointing:
         checkpoint_blocks(unet)
     evaluate = evaluation(config, vae, clip, prompts, data_set, batches.info) if config.eval_every else None
-    train(Denoise(unet), batches, losses_of, config, export, preview, evaluate)
+    train(Denoise(unet), batches, losses, config, export, preview, evaluate)
 
 
 def evaluation(

@@ -7,8 +7,6 @@ frame, as these layers return it unchanged.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -92,19 +90,6 @@ def adapted_layers(network: nn.Module) -> dict[str, Any]:
 def adapter_parameters(network: nn.Module) -> list[nn.Parameter]:
     """What is trained of a network with adapters."""
     return [weight for weight in network.parameters() if weight.requires_grad]
-
-
-@contextmanager
-def without_adapters(network: nn.Module) -> Iterator[None]:
-    """The network is as it was before `add_lora`, as long as the context lasts."""
-    layers = adapted_layers(network).values()
-    for layer in layers:
-        layer.enable_adapters(False)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.enable_adapters(True)
 
 
 @torch.no_grad()

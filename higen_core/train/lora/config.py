@@ -37,11 +37,6 @@ class LoraTraining(DenoiserTraining):
     )
     rank: int = option(16, "rank of the adapters", "refuse")
     alpha: float | None = option(None, "adapters are scaled by alpha / rank; none: alpha = rank", "refuse")
-    keep_motion: bool = option(
-        True,
-        "with target appearance, at time steps of 600 or more, where motion is decided: clips are denoised as without "
-        "the LoRA",
-    )
     base: str = option(
         "fp32",
         "precision of the frozen weights: fp32, bf16, or of linear layers int8 or fp8 (torchao), else bf16",

@@ -1,6 +1,5 @@
 """The training of a LoRA: what it writes, that the network's own weights stay, and that it resumes to the bit."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,8 @@ from safetensors.torch import load_file
 
 import higen_core as hg
 from higen_core.train.checkpoint import changed_options
-from higen_core.train.denoiser import Denoise, Sample, losses
 from higen_core.train.lora import training
-from higen_core.train.lora.adapters import adapter_parameters, add_lora, target_layers
+from higen_core.train.lora.adapters import target_layers
 from higen_core.train.lora.config import LoraTraining
 from higen_core.train.options import read_config
 
@@ -78,33 +76,6 @@ def test_a_resumed_training_has_the_file_of_an_unbroken_one_and_its_state_only_t
     state = torch.load(parts / "lora" / "state.pt", weights_only=True)
     assert all(".lora_" in name for name in state["model"])
     assert len(state["optimizer"]["state"]) == len(state["model"])
-
-
-def test_where_motion_is_decided_the_target_is_what_the_weights_gave_before(tmp_path):
-    unet = hg.load_unet(tiny.trained_denoiser(tmp_path / "unet.safetensors"))
-    x, target = torch.randn(2, 2, 4, 3, 8, 8)
-    conditions = {"text": torch.randn(2, 5, 32), "prior": x[:, :, 0], "motion": torch.full((2, 2), 300)}
-    sample = Sample(x, torch.tensor([599, 600]), conditions, target)
-    with torch.no_grad():
-        before = unet(x, sample.t, **conditions)
-    model = Denoise(add_lora(unet, "appearance", rank=2))
-    for weight in adapter_parameters(model):
-        torch.nn.init.normal_(weight, std=0.3)
-    loss = training.losses_that_keep_motion(model, {"video": sample})["video"]
-    expected = replace(sample, target=torch.stack([target[0], before[1]]))
-    torch.testing.assert_close(loss, losses(model, {"video": expected})["video"])
-    assert loss.requires_grad
-    assert abs(loss - losses(model, {"video": sample})["video"]) > 0.01
-
-
-@pytest.mark.medium
-def test_motion_is_kept_unless_it_is_not_to_be(tmp_path, videos):
-    """The first loss is that of adapters which change nothing yet: 0 where the target is what the weights give."""
-    for folder, keep_motion in (("kept", True), ("free", False)):
-        changes = {"target": "appearance", "images": 0, "high_noise_prob": 1.0, "keep_motion": keep_motion}
-        train(**options(tmp_path / folder, videos, **changes))
-    assert scalars(tmp_path / "kept" / "lora", "loss/video")[1] == pytest.approx(0, abs=1e-9)
-    assert scalars(tmp_path / "free" / "lora", "loss/video")[1] > 0.01
 
 
 def test_a_training_needs_weights_and_a_known_target(tmp_path, videos):
