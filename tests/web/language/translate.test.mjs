@@ -51,7 +51,7 @@ test("texts are in the frontend's language, and English without a table for it",
   assert.equal(translate("Constant"), "常数");
   assert.equal(positionText(7 / 15, { frames: 16, fps: 8 }), "第 7 帧（0–15），0.88 秒");
   assert.equal(spokenText("motion", 0.52, 20_000), "运动 520 = 每帧变化满亮度的 2.6 %");
-  assert.equal(frameText(7, { frames: 16, fps: 8 }), "第 7/15 帧 · 0.88 秒");
+  assert.equal(frameText(7, { frames: 16, fps: 8 }), "第 7 帧（0–15）· 0.88 秒");
   assert.ok(presets(16).every(({ label }) => /[\u4e00-\u9fff]/.test(label)));
   assert.throws(() => parse("{bad"), { message: "不是 JSON：{bad" });
   for (const locale of ["fr", undefined]) {

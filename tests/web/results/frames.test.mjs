@@ -18,6 +18,6 @@ test("times outside the video give its first or last frame", () => {
 });
 
 test("texts below the video", () => {
-  assert.equal(frameText(7, { frames: 16, fps: 8 }), "frame 7/15 · 0.88 s");
+  assert.equal(frameText(7, { frames: 16, fps: 8 }), "frame 7 of 0–15 · 0.88 s");
   assert.equal(fileText({ width: 448, height: 256, fps: 8, filename: "a.mp4" }), "448×256 · 8 fps · a.mp4");
 });

@@ -64,7 +64,7 @@ def test_the_slider_steps_through_the_frames(played):
     slider = page.locator(".hp-slider")
     slider.fill("7")
     assert state(page)["paused"]
-    assert page.locator(".hp-time").inner_text() == "frame 7/11 · 0.88 s"
+    assert page.locator(".hp-time").inner_text() == "frame 7 of 0–11 · 0.88 s"
     assert state(page)["time"] == pytest.approx(7.5 / 8, abs=0.01)
     slider.press("ArrowRight")
     assert state(page)["frame"] == 8

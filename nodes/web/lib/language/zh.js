@@ -121,6 +121,6 @@ export const CHINESE = {
   "Turn the sound off": "关闭声音",
   "Previous video": "上一个视频",
   "Next video": "下一个视频",
-  "frame {frame}/{last} · {seconds} s": "第 {frame}/{last} 帧 · {seconds} 秒",
+  "frame {frame} of 0–{last} · {seconds} s": "第 {frame} 帧（0–{last}）· {seconds} 秒",
   "{filename} no longer exists": "{filename} 已不存在",
 };
