@@ -12,14 +12,16 @@ from ..comfyui.workflow import load_prompt
 OPEN = "([graph, name]) => app.loadGraphData(graph, true, true, name, { openSource: 'template' })"
 LAYOUT = """() => {
     const title = LiteGraph.NODE_TITLE_HEIGHT;
+    const context = document.createElement("canvas").getContext("2d");
     const nodes = app.graph._nodes.map(node => {
         const element = document.querySelector(`[data-node-id="${node.id}"]`);
         const [x, y] = node.pos;
         const drawn = node.flags.collapsed ? [node.boundingRect[2], 0] : node.size;
         const [width, height] = element ? [element.offsetWidth, element.offsetHeight - title] : drawn;
-        return { name: `${node.type} ${node.id}`, box: [x, y - title, x + width, y + height] };
+        context.font = node.titleFontStyle;
+        const cut = !node.flags.collapsed && context.measureText(node.title).width > width - 2 * title;
+        return { name: `${node.type} ${node.id}`, box: [x, y - title, x + width, y + height], cut };
     });
-    const context = document.createElement("canvas").getContext("2d");
     const groups = app.graph._groups.map(({ title: name, pos: [x, y], size: [width, height], font_size: font }) => {
         context.font = `${font}px Arial`;
         return { name, box: [x, y, x + width, y + height], titleWidth: context.measureText(name).width };
@@ -31,6 +33,12 @@ SCREEN_BOX = """box => {
     const at = (value, axis) => (value + offset[axis]) * scale + (axis ? top : left);
     return box.map((value, i) => at(value, i % 2));
 }"""
+BADGES = """() => app.graph._nodes.flatMap(({ type, pos: [x, y], width, badges = [] }) => {
+    const context = document.createElement("canvas").getContext("2d");
+    const drawn = badges.map(badge => (typeof badge === "function" ? badge() : badge)).filter(({ visible }) => visible);
+    const [left, bottom] = [x + width - drawn.reduce((sum, badge) => sum + badge.getWidth(context) + 2, 0), y - 32];
+    return drawn.map(({ height }) => ({ name: type, box: [left, bottom - height, x + width, bottom] }));
+})"""  # as LiteGraph draws them, above the title of a node
 FREE = """() => {
     const [run, side] = ["[data-testid=queue-button]", ".side-tool-bar-container"]
         .map(selector => document.querySelector(selector).getBoundingClientRect());
@@ -118,7 +126,11 @@ def test_a_template_opens_in_view_with_each_node_in_its_group_and_queues_what_it
     assert editor.missing_types() == []
     assert without_displays(editor.prompt(), server.object_info()) == load_prompt(file, server.object_info())[0]
     assert misplaced(nodes, groups) == []
+    assert [node["name"] for node in nodes if node["cut"]] == []
     assert [group["name"] for group in groups if group["titleWidth"] > group["box"][2] - group["box"][0]] == []
+    badges = editor.page.evaluate(BADGES)
+    titles = [[x, y, x + group["titleWidth"], y + 40] for group in groups for x, y, *_ in [group["box"]]]
+    assert [badge["name"] for badge in badges for title in titles if overlap(badge["box"], title)] == []
     free = editor.page.evaluate(FREE)
     assert free[0] > 0 and free[1] > 0
     boxes = [editor.page.evaluate(SCREEN_BOX, part["box"]) for part in (*nodes, *groups)]

@@ -49,7 +49,7 @@ RESULTS = {
 }
 """Height of what a node shows after a run, by its type."""
 BELOW_VIDEO = 30  # the controls of a square video that is as wide as its node, less the margins beside it
-SQUARE = ("Spatial prior", "Spatial prior, enlarged", "The pictures, enlarged")  # titles of nodes with square pictures
+SQUARE = ("Spatial prior", "Prior, enlarged", "The pictures, enlarged")  # titles of nodes with square pictures
 BELOW_SQUARE = 55  # its inputs and the size of the picture
 SCREEN = (1440, 800)  # pixels that a workflow is to fit into where a page restores the view that is in the file
 PANELS = (80, 110, 20, 60)  # pixels that tabs and bars cover: left, top, right, bottom
