@@ -88,17 +88,16 @@ function addNote(node) {
 const translated = (values) =>
   Object.fromEntries(Object.entries(values).map(([name, v]) => [name, typeof v === "string" ? translate(v) : v]));
 
-/** "0, -1 = model default: steps 12, cfg 3": the widgets whose value is left to the model, as far as it is known. */
+/** "Model default: steps 0 → 12, cfg -1 → 3": the widgets whose value is left to the model, as far as it is known. */
 function valuesText(node) {
   const values = modelValues(node);
   const left = (node.widgets ?? [])
     .filter(({ name, value, disabled }) => name in values && !disabled && standsForModel(name, value))
     .filter(({ name }) => !node.inputs?.some(({ widget, link }) => widget?.name === name && link != null));
   if (left.length === 0) return "";
-  const listed = left.map(({ name, label }) => `${label || name} ${values[name]}`).join(", ");
-  const numbers = left.map(({ value }) => value).filter((value) => typeof value === "number");
-  const given = [...new Set(numbers)].sort((a, b) => b - a).join(", "); // "0, -1"
-  return given
-    ? translate("{given} = model default: {values}", { given, values: listed })
-    : translate("Model default: {values}", { values: listed });
+  const listed = left.map(({ name, label, value }) => {
+    const given = typeof value === "number" ? ` ${value}` : "";
+    return `${label || name}${given} → ${values[name]}`;
+  });
+  return translate("Model default: {values}", { values: listed.join(", ") });
 }

@@ -6,7 +6,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { html } from "./lib/page/elements.js";
-import { chain, followLanguage, forward, keepOnNode, useStyle } from "./lib/page/mount.js";
+import { chain, followLanguage, keepOnNode, scrollOrForward, useStyle } from "./lib/page/mount.js";
 import { allNodes, outside } from "./lib/results/nodes.js";
 import { nodeAt } from "./lib/results/overlays.js";
 import { gallery } from "./lib/results/player.js";
@@ -103,8 +103,7 @@ function attach(node, view) {
   followLanguage();
   hideImages(node);
   const element = html("div", "higen-preview widget-expands");
-  const onWheel = (event) => (scrolls(event.target) ? event.stopPropagation() : forward(event));
-  element.addEventListener("wheel", onWheel, { passive: false });
+  element.addEventListener("wheel", scrollOrForward(".hp-text"), { passive: false });
   const items = () => recall(node, SHOWN);
   const height = () => (items() ? view.height(items(), node.size[0] - 20) : 0);
   const widget = node.addDOMWidget(WIDGET, WIDGET, element, {
@@ -133,9 +132,6 @@ function textBox(text) {
   element.dataset.captureWheel = "true"; // or the Vue renderer zooms the canvas
   return element;
 }
-
-/** Whether an element's content is higher than the element, so that the wheel scrolls it. */
-const scrolls = ({ scrollHeight, clientHeight }) => scrollHeight > clientHeight;
 
 function urlOf({ filename, subfolder, type }) {
   return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);

@@ -5,7 +5,7 @@ import { translate } from "./lib/language/translate.js";
 import { infoOf, LOADER, onModelValues, selectedBy } from "./lib/model/defaults.js";
 import { html } from "./lib/page/elements.js";
 import { addFitted, textHeight } from "./lib/page/fitted_widget.js";
-import { chain, followLanguage, forward, useStyle } from "./lib/page/mount.js";
+import { chain, followLanguage, scrollOrForward, useStyle } from "./lib/page/mount.js";
 import { vocabularyList } from "./lib/vocabulary/list.js";
 import { fillOrCopy } from "./lib/vocabulary/target.js";
 
@@ -37,8 +37,7 @@ app.registerExtension({
 function addList(node) {
   followLanguage();
   const element = html("div", "higen-vocabulary");
-  const onWheel = (event) => (event.target.closest(".hv-panel") ? event.stopPropagation() : forward(event));
-  element.addEventListener("wheel", onWheel, { passive: false });
+  element.addEventListener("wheel", scrollOrForward(".hv-panel, .hv-line"), { passive: false });
   let shown = null; // the info or the text that is shown
   const heightOr = (list) => (typeof shown === "string" ? textHeight(node, shown) + TEXT_MARGIN : list);
   const least = () => heightOr(LIST_HEIGHT);

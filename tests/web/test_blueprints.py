@@ -48,7 +48,8 @@ def test_a_blueprint_from_the_node_library_is_a_node_with_these_widgets(editor, 
     assert node["title"] == name
     assert (node["inputs"], node["outputs"]) == (BLUEPRINTS[name], ["video", "images"])
     assert {name: value for name, value in node["widgets"] if not name.startswith(TEXTS)} == WIDGETS
-    page.locator(".higen-note", has_text="0, -1 = model default: frames 16, motion 500, appearance 0").wait_for()
+    defaults = "Model default: frames 0 → 16, motion -1 → 500, appearance -1 → 0"
+    page.locator(".higen-note", has_text=defaults).wait_for()
 
 
 def test_the_video_plays_on_the_node_and_again_after_a_reload(editor):

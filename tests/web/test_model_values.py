@@ -11,6 +11,7 @@ from ..comfyui.paths import WORKFLOWS
 from .schedule import NODE, add_schedule
 
 WORKFLOW = json.loads((WORKFLOWS / "text_to_video.json").read_text())
+ALL_CUES = "Model default: frames 0 → 16, motion -1 → 500, appearance -1 → 0"
 MUTED, BYPASSED = 2, 4
 NOTE = """type => app.graph.nodes.find(node => node.comfyClass === type)
     .widgets.find(widget => widget.name === "higen_note").element.innerText"""
@@ -29,16 +30,15 @@ def wait_for_note(editor, node_type, text):
 
 def test_nodes_show_the_values_of_the_selected_model_before_a_run(editor):
     editor.load(WORKFLOW)
-    sampling = "steps 12, cfg {}, sampler dpmpp_2m"
-    wait_for_note(
-        editor, "HiGenSpatialPriorSampler", f"0, -1 = model default: width 64, height 64, {sampling.format(3)}"
-    )
-    wait_for_note(editor, "HiGenTemporalSampler", f"0, -1 = model default: {sampling.format(2)}")
-    wait_for_note(editor, NODE, "0, -1 = model default: frames 16, motion 500, appearance 0")
+    sampling = "steps 0 → 12, cfg -1 → {}, sampler → dpmpp_2m"
+    size = "width 0 → 64, height 0 → 64"
+    wait_for_note(editor, "HiGenSpatialPriorSampler", f"Model default: {size}, {sampling.format(3)}")
+    wait_for_note(editor, "HiGenTemporalSampler", f"Model default: {sampling.format(2)}")
+    wait_for_note(editor, NODE, ALL_CUES)
     editor.page.evaluate(SET, ["HiGenTemporalSampler", "steps", 7])
-    wait_for_note(editor, "HiGenTemporalSampler", "-1 = model default: cfg 2, sampler dpmpp_2m")
+    wait_for_note(editor, "HiGenTemporalSampler", "Model default: cfg -1 → 2, sampler → dpmpp_2m")
     assert "steps" not in editor.page.evaluate(NOTE, "HiGenTemporalSampler")
-    assert editor.page.locator(".higen-note", has_text="frames 16, motion 500").is_visible()
+    assert editor.page.locator(".higen-note", has_text="frames 0 → 16, motion -1 → 500").is_visible()
     editor.screenshot("model-values")
 
     editor.page.evaluate(SET, ["HiGenLoader", "weights", "no such file"])
@@ -47,7 +47,7 @@ def test_nodes_show_the_values_of_the_selected_model_before_a_run(editor):
 
 def test_the_curve_editor_draws_the_constants_of_the_model(editor):
     editor.load(WORKFLOW)
-    wait_for_note(editor, NODE, "frames 16")
+    wait_for_note(editor, NODE, "frames 0 → 16")
     readout = editor.page.locator(".hc-readout")
     assert "16 frames (0–15), 2.0 s" in readout.inner_text()
     plot = editor.page.locator("svg.hc-plot")
@@ -70,7 +70,7 @@ FRONT = "([x, y]) => document.elementFromPoint(x, y).textContent"
 def test_motion_beyond_that_of_clips_of_the_model_is_shaded(editor):
     reach = motion_reach(read_info("mini"))
     editor.load(WORKFLOW)
-    wait_for_note(editor, NODE, "frames 16")
+    wait_for_note(editor, NODE, "frames 0 → 16")
     label = editor.page.locator(".hc-reach")
     label.wait_for()
     tooltip = (
@@ -116,11 +116,11 @@ def test_a_constant_is_dimmed_with_the_reason_while_its_curve_is_drawn(editor, c
 
 def test_the_note_lists_a_constant_only_while_it_has_an_effect(editor):
     editor.load(WORKFLOW)
-    wait_for_note(editor, NODE, "0, -1 = model default: frames 16, motion 500, appearance 0")
+    wait_for_note(editor, NODE, ALL_CUES)
     editor.page.evaluate(SET, [NODE, "motion_curve", '{"points": [[0, 0.1]], "interpolation": "linear"}'])
-    wait_for_note(editor, NODE, "0, -1 = model default: frames 16, appearance 0")
+    wait_for_note(editor, NODE, "Model default: frames 0 → 16, appearance -1 → 0")
     editor.page.evaluate(SET, [NODE, "motion_curve", ""])
-    wait_for_note(editor, NODE, "0, -1 = model default: frames 16, motion 500, appearance 0")
+    wait_for_note(editor, NODE, ALL_CUES)
 
 
 def test_a_constant_is_dimmed_while_a_curve_is_connected(editor):
@@ -147,7 +147,7 @@ def test_a_run_without_a_schedule_says_which_cues_it_used(editor, mode):
     assert editor.run()["status"]["status_str"] == "success"
     text = "No cues are connected: those of the model, 16 frames, motion 500, appearance 0"
     wait_for_note(editor, "HiGenTemporalSampler", text)
-    assert editor.page.evaluate(NOTE, "HiGenVideoCombine") == "0 = model default: fps 8"
+    assert editor.page.evaluate(NOTE, "HiGenVideoCombine") == "Model default: fps 0 → 8"
     editor.fit()
     editor.screenshot("no-cues")
 

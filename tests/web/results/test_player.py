@@ -26,6 +26,11 @@ SHOWN = """() => {
     const { src } = document.querySelector(".hp-media");
     return Object.fromEntries(new URL(src).searchParams);
 }"""
+RESIZE = """() => {
+    app.canvas.emitBeforeChange();
+    app.graph._nodes[0].setSize([300, 200]);
+    app.canvas.emitAfterChange();
+}"""
 SEND = "([node, output]) => app.api.dispatchCustomEvent('executed', { node, output, prompt_id: '' })"
 
 
@@ -79,6 +84,26 @@ def test_it_is_shown_again_after_a_reload_of_the_page(played):
     played.reload()
     played.page.wait_for_function("() => document.querySelector('.hp-media')?.videoWidth === 96")
     played.page.wait_for_function("() => +document.querySelector('.hp-slider').value >= 3")
+
+
+def undo(page) -> None:
+    """Changes the graph and undoes it, which makes all nodes anew."""
+    page.evaluate(RESIZE)
+    page.evaluate("() => { document.querySelector('.hp-media').earlier = true; }")
+    page.evaluate("() => app.extensionManager.command.execute('Comfy.Undo')")
+    page.wait_for_function("() => document.querySelector('.hp-media')?.earlier === undefined")
+    page.wait_for_function("() => document.querySelector('.hp-media')?.readyState === 4")
+
+
+def test_a_video_that_was_stopped_stays_at_its_frame_after_undo(played):
+    page = played.page
+    page.locator(".hp-slider").fill("7")
+    undo(page)
+    assert (state(page)["paused"], state(page)["frame"]) == (True, 7)
+    assert state(page)["time"] == pytest.approx(7.5 / 8, abs=0.01)
+    page.get_by_role("button", name="Play").click()
+    undo(page)
+    page.wait_for_function("() => !document.querySelector('.hp-media').paused")
 
 
 def test_another_graph_with_the_same_nodes_shows_no_video(played):

@@ -1,6 +1,6 @@
 """What Video Combine shows after runs in several formats, of several videos, and of videos with sound."""
 
-from .test_player import GRAPH, SEND, SHOWN
+from .test_player import GRAPH, SEND, SHOWN, undo
 
 SET = """([type, name, value]) => {
     app.graph._nodes.find(node => node.type === type).widgets.find(widget => widget.name === name).value = value;
@@ -65,6 +65,8 @@ def test_all_videos_of_a_run_are_shown(editor):
         assert page.evaluate(SHOWN)["filename"] == files[index]
         page.wait_for_function("() => document.querySelector('.hp-media').videoWidth === 96")
     editor.screenshot("video-combine-several")
+    undo(page)
+    assert page.locator(".hp-count").inner_text() == "2/2"
 
 
 def test_a_video_with_sound_has_a_control_for_it(editor):
@@ -81,5 +83,7 @@ def test_a_video_with_sound_has_a_control_for_it(editor):
     editor.page.get_by_role("button", name="Turn the sound on").click()
     assert not video.evaluate("video => video.muted")
     editor.screenshot("video-combine-sound")
+    undo(editor.page)
+    assert not video.evaluate("video => video.muted")
     editor.page.get_by_role("button", name="Turn the sound off").click()
     assert video.evaluate("video => video.muted")

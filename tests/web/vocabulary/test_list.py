@@ -37,6 +37,11 @@ WHOLE = """selector => {
     const { scrollHeight, clientHeight } = document.querySelector(selector);
     return scrollHeight <= clientHeight;
 }"""
+AT_ITS_END = """() => {
+    const { scrollTop, scrollHeight, clientHeight } = document.querySelector(".hv-panel");
+    return scrollHeight - clientHeight - scrollTop < 1;
+}"""
+ZOOMED_OUT = "scale => app.canvas.ds.scale < scale"
 PANEL = ".hv-panel"
 EXAMPLE = "a rocket on a blue background moving up faster and faster"
 
@@ -78,6 +83,11 @@ def test_the_list_scrolls_by_itself(editor, words):
     editor.page.mouse.wheel(0, 60)
     editor.page.wait_for_function("() => document.querySelector('.hv-panel').scrollTop > 0")
     assert editor.page.evaluate("() => app.canvas.ds.scale") == scale
+    editor.page.mouse.wheel(0, 1000)
+    editor.page.wait_for_function(AT_ITS_END)
+    assert editor.page.evaluate("() => app.canvas.ds.scale") == scale
+    editor.page.mouse.wheel(0, 60)
+    editor.page.wait_for_function(ZOOMED_OUT, arg=scale)
 
 
 def test_a_loader_with_room_shows_all_examples(editor, words):
@@ -89,10 +99,16 @@ def test_a_loader_with_room_shows_all_examples(editor, words):
     assert editor.page.evaluate(OVERFLOW) <= 1
 
 
-def test_the_first_template_shows_all_examples(editor):
+def test_the_first_template_shows_all_examples_and_the_wheel_over_them_zooms(editor):
     editor.load(WORKFLOW)
     editor.page.get_by_role("tab", name="examples").wait_for()
     editor.page.wait_for_function(WHOLE, arg=PANEL)
+    panel = editor.page.get_by_role("tabpanel")
+    panel.hover()
+    panel.focus()
+    scale = editor.page.evaluate("() => app.canvas.ds.scale")
+    editor.page.mouse.wheel(0, 60)
+    editor.page.wait_for_function(ZOOMED_OUT, arg=scale)
 
 
 def test_the_list_is_above_the_text_of_a_run_whichever_is_added_first(editor):

@@ -67,7 +67,6 @@ export const CHINESE = {
   "Matched in {count} samplings: motion misses the curve by {miss} on average, by {first} at first":
     "匹配共采样 {count} 次：运动与曲线平均相差 {miss}，起初相差 {first}",
   "Model default: {values}": "模型默认：{values}",
-  "{given} = model default: {values}": "{given} 表示模型默认：{values}",
   "No cues are connected: those of the model, {frames} frames, motion {motion}, appearance {appearance}":
     "未连接线索，采用模型自己的：{frames} 帧，运动 {motion}，外观 {appearance}",
   "images has a single frame, so the video is a still picture. A bypassed HiGen Temporal Sampler passes on the prior alone":

@@ -49,6 +49,20 @@ export function forward(event) {
   app.canvas.canvas.dispatchEvent(new event.constructor(event.type, event));
 }
 
+/** Handles the wheel over a DOM widget: scrolls the part that matches `selector`, and at its end zooms the canvas. */
+export const scrollOrForward = (selector) => (event) => {
+  const part = event.target.closest(selector);
+  if (part && canScroll(part, event)) event.stopPropagation();
+  else forward(event);
+};
+
+/** Whether an element has more to show in the direction of the wheel. */
+function canScroll({ scrollTop, scrollHeight, clientHeight }, { deltaY, ctrlKey }) {
+  if (ctrlKey) return false; // it zooms
+  const below = scrollHeight - clientHeight - scrollTop;
+  return deltaY > 0 ? below >= 1 : deltaY < 0 && scrollTop > 0; // a part of a pixel is left at the end
+}
+
 /** Use the frontend's language. It creates all nodes again when the language changes, so call this for a new node. */
 export function followLanguage() {
   setLocale(app.extensionManager.setting.get("Comfy.Locale"));

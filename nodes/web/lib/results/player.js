@@ -10,6 +10,11 @@ const SPEAKER = "M2 6H4.5L8 3V13L4.5 10H2Z";
 const MUTED = `${SPEAKER}M10 5.5L14.5 10.5H13.5L9 5.5ZM13.5 5.5H14.5L10 10.5H9Z`;
 const LOUD = `${SPEAKER}M9.5 5.5Q11.5 8 9.5 10.5L10.4 11.2Q13 8 10.4 4.8ZM11.6 3.8Q15 8 11.6 12.2L12.5 12.9Q16.4 8 12.5 3.1Z`;
 
+/** As the user left a player, by the object of its video: undo, for example, makes the player anew. */
+const left = new WeakMap(); // video -> {muted, stoppedAt: seconds, null while it plays}
+const selected = new WeakMap(); // videos -> index of the one that is shown
+const UNTOUCHED = { muted: true, stoppedAt: null };
+
 /** Elements that show one of several videos of a run, with the count and arrows; or the only one. */
 export function gallery(videos, urlOf) {
   if (videos.length === 1) return player(videos[0], urlOf(videos[0]));
@@ -19,13 +24,14 @@ export function gallery(videos, urlOf) {
     stage.replaceChildren(...player(videos[index], urlOf(videos[index])));
     count.textContent = `${index + 1}/${videos.length}`;
     stage.dataset.index = index;
+    selected.set(videos, index);
   };
   const step = (by) => show((Number(stage.dataset.index) + by + videos.length) % videos.length);
   const arrows = [
     barButton("hp-arrow", "‹", translate("Previous video"), () => step(-1)),
     barButton("hp-arrow", "›", translate("Next video"), () => step(1)),
   ];
-  show(0);
+  show(selected.get(videos) ?? 0);
   return [stage, html("div", "hp-bar hp-gallery", {}, arrows[0], count, arrows[1])];
 }
 
@@ -41,19 +47,26 @@ export function player(video, url) {
     file.textContent = translate("{filename} no longer exists", video);
     media.remove();
   });
-  if (isVideo) Object.assign(media, { autoplay: true, loop: true, muted: true, playsInline: true });
+  const { muted, stoppedAt } = left.get(video) ?? UNTOUCHED;
+  if (isVideo) Object.assign(media, { autoplay: stoppedAt === null, loop: true, muted, playsInline: true });
   else media.alt = video.filename;
   media.src = url;
+  if (stoppedAt !== null) media.currentTime = stoppedAt;
   return isVideo ? [media, controls(media, video), file] : [media, file];
 }
 
 function controls(media, video) {
-  const toggle = () => (media.paused ? media.play() : media.pause());
+  const keep = (change) => left.set(video, { ...(left.get(video) ?? UNTOUCHED), ...change });
+  const toggle = () => {
+    keep({ stoppedAt: media.paused ? null : media.currentTime });
+    if (media.paused) media.play();
+    else media.pause();
+  };
   const play = barButton("hp-play", "", "", toggle);
   const slider = html("input", "hp-slider", { type: "range", min: 0, max: video.frames - 1, step: 1, value: 0 });
   slider.setAttribute("aria-label", translate("Frame"));
   const time = html("span", "hp-time");
-  const bar = html("div", "hp-bar", {}, play, slider, time, ...(video.audio ? [soundButton(media)] : []));
+  const bar = html("div", "hp-bar", {}, play, slider, time, ...(video.audio ? [soundButton(media, keep)] : []));
 
   const show = (frame) => {
     slider.value = frame;
@@ -68,6 +81,7 @@ function controls(media, video) {
   slider.addEventListener("input", () => {
     media.pause();
     media.currentTime = timeOf(Number(slider.value), video.fps);
+    keep({ stoppedAt: media.currentTime });
     show(Number(slider.value));
   });
   bar.addEventListener("keydown", (event) => {
@@ -81,14 +95,15 @@ function controls(media, video) {
   slider.addEventListener("pointerdown", (event) => event.stopPropagation());
   onFrame(media, (seconds) => media.paused || show(frameAt(seconds, video.fps, video.frames)));
   updateButton();
-  show(0);
+  show(frameAt(media.currentTime, video.fps, video.frames));
   return bar;
 }
 
 /** Turns the sound on and off. Videos start without: browsers play no sound before the user acts. */
-function soundButton(media) {
+function soundButton(media, keep) {
   const button = barButton("hp-sound", "", "", () => {
     media.muted = !media.muted;
+    keep({ muted: media.muted });
   });
   const update = () => {
     button.replaceChildren(icon(media.muted ? MUTED : LOUD));
