@@ -21,6 +21,7 @@ TAKES_CUES = ("HiGenTemporalSampler", "HiGenApplyCues")
 SCHEDULE = ("HiGenCueSchedule",)
 SHAPING = ("frames", "motion", "appearance", "motion_curve", "appearance_curve")
 """Inputs of a schedule that set its curves."""
+CUES = ("motion", "appearance")
 BATCH = 8
 """Frames that are encoded at a time."""
 
@@ -60,8 +61,10 @@ def measured_curves(
 
 
 def shaping_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
-    """The inputs of a schedule that set its curves, without those that other nodes supply."""
-    return {name: inputs[name] for name in SHAPING if name in inputs and not isinstance(inputs[name], list)}
+    """The inputs of a schedule that set its curves, without those that other nodes supply or replace."""
+    replaced = {name for cue in CUES if f"{cue}_curve_from" in inputs for name in (cue, f"{cue}_curve")}
+    own = {name: inputs[name] for name in SHAPING if name in inputs and name not in replaced}
+    return {name: value for name, value in own.items() if not isinstance(value, list)}
 
 
 def extracted_curves(node_id: str, motion_from: hg.Cues | None, appearance_from: hg.Cues | None) -> dict[str, list]:

@@ -101,7 +101,7 @@ function hostOf(node) {
       motionScale: motionScaleOf(recall(node, CURVES)),
       reach: motionReach(),
     }),
-    overlays: () => overlaysOf(recall(node, CURVES), (name) => widgetOf(node, name)?.value),
+    overlays: () => overlaysOf(recall(node, CURVES), (name) => ownValue(node, name)),
     blends: () => blendsOf(node, recall(node, CURVES)),
     committed(direction) {
       if (direction) noteReturn(node, CURVE_INPUTS, direction);
@@ -115,6 +115,12 @@ function hostOf(node) {
 }
 
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
+
+/** The value of a widget; undefined while another node supplies it. */
+function ownValue(node, name) {
+  const linked = node.inputs?.some(({ widget, link }) => widget?.name === name && link != null);
+  return linked ? undefined : widgetOf(node, name)?.value;
+}
 
 const asText = (value) => (typeof value === "string" ? value : value == null ? "" : JSON.stringify(value));
 

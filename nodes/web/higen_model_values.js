@@ -68,7 +68,7 @@ function addNote(node) {
   const element = html("div", "higen-note", { role: "status" });
   element.addEventListener("wheel", forward, { passive: false });
   const { widget, show } = addTexts(node, NAME, element);
-  node.setSize([Math.max(node.size[0], MIN_WIDTH), node.size[1]]);
+  if (!node.isSubgraphNode?.()) node.setSize([Math.max(node.size[0], MIN_WIDTH), node.size[1]]);
 
   const update = () => {
     const notes = notesOf(node).map(({ text, values }) => translate(text, translated(values)));

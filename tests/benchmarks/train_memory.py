@@ -35,6 +35,7 @@ KINDS = {
 
 
 def options(kind: str, height: int, width: int) -> LoraTraining:
+    """A clip of FRAMES a batch, on which blocks are checkpointed, with what KINDS has for this step."""
     clip = {"frames": FRAMES, "height": height, "width": width, "images": 0, "videos": 1}
     save = {"checkpointing": True, "precision": "no"} | KINDS[kind]
     return LoraTraining(out=Path("unused"), data="unused", init="unused", vae="mini", clip="mini", **clip, **save)

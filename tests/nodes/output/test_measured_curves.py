@@ -4,7 +4,7 @@ import pytest
 import torch
 from higen_pack import higen_core as hg
 from higen_pack.higen_core.models.clip import CLIP
-from higen_pack.nodes.output.measured_curves import extracted_curves, measured_curves, schedules_of
+from higen_pack.nodes.output.measured_curves import extracted_curves, measured_curves, schedules_of, shaping_inputs
 
 from .. import networks
 
@@ -77,6 +77,11 @@ def test_the_inputs_that_shaped_the_cues_come_with_them(model):
     schedule = node("HiGenCueSchedule", frames=["9", 0], motion=3, motion_curve="{}", motion_from=["9", 0], fps=8)
     (curves,) = measured_curves(torch.zeros(2, 32, 32, 3), *model, PROMPT | {"4:7": schedule}, "8")["higen_curves"]
     assert curves["inputs"] == {"4:7": {"motion": 3, "motion_curve": "{}"}}
+
+
+def test_numbers_and_curves_that_a_link_replaces_did_not_shape_the_cues():
+    inputs = {"frames": 8, "motion": 3, "motion_curve": "{}", "appearance": 1, "motion_curve_from": ["9", 0]}
+    assert shaping_inputs(inputs) == {"frames": 8, "appearance": 1}
 
 
 def test_a_static_clip_has_no_motion_and_no_change(model):

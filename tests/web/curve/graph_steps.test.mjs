@@ -35,6 +35,11 @@ test("after another change of the graph, the next undo takes back both, and no c
   assert.deepEqual(after("undo", { undo: ["a 1", "b 1"], state: "b 2" }, "a 2"), [["a 1"], ["b 2"]]);
 });
 
+test("an undo to curves that the page does not know is a new step", () => {
+  const before = { undo: ["A 0", "A 1"], redo: ["c 1"], state: "b 1" };
+  assert.deepEqual(after("undo", before, "a 1"), [["A 0", "A 1", "b 1"], []]);
+});
+
 test("without a change the history stays", () => {
   const tracker = { undoQueue: ["a 1"], redoQueue: ["c 1"], activeState: "b 1" };
   leaveSteps(tracker, queuesOf(tracker), "undo", sameCurves, equal);

@@ -66,6 +66,7 @@ test("lines are outdated while the schedule has other curves than in its run", (
   assert.equal(outdated({ motion_curve: drawn.replaceAll(" ", "") }), false);
   assert.equal(outdated({ motion: 100 }), false, "without effect while the curve is drawn");
   assert.equal(outdated({ appearance: 0 }), false);
+  assert.equal(outdated({ frames: undefined, motion_curve: undefined }), false, "other nodes supply them");
   for (const changed of [{ motion_curve: flat }, { motion_curve: "" }, { appearance_curve: flat }, { frames: 24 }])
     assert.equal(outdated(changed), true);
 });

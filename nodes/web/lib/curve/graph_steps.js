@@ -24,10 +24,10 @@ export const queuesOf = ({ undoQueue, redoQueue, activeState }) => ({
 export function leaveSteps(tracker, earlier, direction, sameCurves, equal) {
   const { activeState } = tracker;
   if (activeState === earlier.state) return;
-  const left = [...earlier[direction]];
+  const reached = earlier[direction].findLastIndex((state) => sameCurves(state, activeState));
+  if (reached < 0) return; // the page does not know these curves, so this is a new step
+  const left = earlier[direction].slice(0, equal(earlier[direction][reached], activeState) ? reached : reached + 1);
   const other = [...(direction === "undo" ? earlier.redo : earlier.undo), earlier.state];
-  while (left.length && !sameCurves(left.at(-1), activeState)) left.pop();
-  if (left.length && equal(left.at(-1), activeState)) left.pop();
   const [undo, redo] = direction === "undo" ? [left, other] : [other, left];
   tracker.undoQueue.splice(0, Infinity, ...undo);
   tracker.redoQueue.splice(0, Infinity, ...redo);

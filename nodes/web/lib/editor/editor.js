@@ -205,7 +205,7 @@ export class CurveEditor {
 
   #write(changed, direction) {
     for (const name of changed) {
-      this.#texts[name] = this.curves[name] ? format(this.curves[name]) : "";
+      this.#texts[name] = textOf(this.curves[name]);
       this.problems[name] = "";
       this.host.write(name, this.#texts[name]);
     }
@@ -222,11 +222,17 @@ export class CurveEditor {
   }
 }
 
+const readFrom = new WeakMap(); // curve -> the text that it was read from, to which an undo goes back
+
+const textOf = (curve) => (curve ? (readFrom.get(curve) ?? format(curve)) : "");
+
 /** Text of a widget -> [curve or null, error message or ""]. */
 function parsed(text) {
   if (text === "") return [null, ""];
   try {
-    return [parse(text), ""];
+    const curve = parse(text);
+    readFrom.set(curve, text);
+    return [curve, ""];
   } catch (error) {
     return [null, error.message];
   }

@@ -45,6 +45,7 @@ class Pointer {
     event.stopPropagation();
     if (event.button !== LEFT || this.#gesture) return;
     element.setPointerCapture(event.pointerId);
+    if (event.pointerType === "touch") element.focus({ preventScroll: true }); // a touch that drags sends no mousedown
     const from = this.#locate(event);
     const before = editor.snapshot;
     const target = this.#hit(from);

@@ -62,7 +62,7 @@ export function modelValues(node) {
   return { ...(info ? known(info) : {}), ...(run?.weights === selectedWeights() ? run.values : {}) };
 }
 
-/** The least and the most motion, 0..1000, that the selected weights can show; null while they are not known. */
+/** The least and the most motion, 0..1000, that clips of the selected weights show on average; null while they are not known. */
 export const motionReach = () => selectedInfo()?.motion_reach ?? null;
 
 /** Whether a widget's value stands for that of the model; as in nodes/sampling/settings.py. */

@@ -22,6 +22,7 @@ export function noteChange() {
 /** Record that a node has gone back or forward ("undo" or "redo") to earlier values of some widgets. */
 export function noteReturn(node, names, direction) {
   const tracker = changeTracker();
+  if (!tracker) return noteChange();
   const earlier = queuesOf(tracker);
   noteChange();
   const indices = names.map((name) => node.widgets.findIndex((widget) => widget.name === name));
@@ -29,5 +30,11 @@ export function noteReturn(node, names, direction) {
   leaveSteps(tracker, earlier, direction, (a, b) => values(a) === values(b), tracker.constructor.graphEqual);
 }
 
+let going = null; // the page's undo or redo that is not done yet: a held key asks for more than it can do at a time
+
 /** Undo or redo the page's last step. */
-export const goOnPage = (direction) => app.extensionManager.command.execute(COMMANDS[direction]);
+export function goOnPage(direction) {
+  going ??= app.extensionManager.command.execute(COMMANDS[direction]).finally(() => {
+    going = null;
+  });
+}

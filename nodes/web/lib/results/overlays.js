@@ -38,7 +38,8 @@ export function receiversOf(entries, graph) {
 
 /**
  * The lines that an editor draws for the curves of its schedule: [{kind, name, values, outdated}]. `valueNow(name)` is the
- * present value of an input: lines that come from other curves than those drawn now are outdated.
+ * present value of an input, undefined while another node supplies it: lines that come from other curves than those
+ * drawn now are outdated.
  */
 export function overlaysOf(curves, valueNow) {
   return Object.entries(curves ?? {}).flatMap(([kind, ofKind]) => {
@@ -51,16 +52,16 @@ export function overlaysOf(curves, valueNow) {
 
 /** Whether the present inputs give other curves than those of a run. */
 function differ(inputs, valueNow) {
-  const framesDiffer = "frames" in inputs && inputs.frames !== valueNow("frames");
-  return framesDiffer || Object.values(TRACKS).some((track) => trackDiffers(track, inputs, valueNow));
+  const differs = (name) => name in inputs && valueNow(name) !== undefined && inputs[name] !== valueNow(name);
+  return differs("frames") || Object.values(TRACKS).some((track) => trackDiffers(track, inputs, valueNow, differs));
 }
 
-/** An input that `inputs` lack was a link. A number has no effect while its curve is drawn. */
-function trackDiffers({ input, number, top }, inputs, valueNow) {
-  if (!(input in inputs)) return number in inputs && !valueNow(input) && inputs[number] !== valueNow(number);
+/** An input that `inputs` lack was a link, or had no effect. A number has none while its curve is drawn. */
+function trackDiffers({ input, number, top }, inputs, valueNow, differs) {
+  if (!(input in inputs)) return differs(number) && !valueNow(input);
   const [text, textNow] = [inputs[input], valueNow(input)];
-  if (!text && !textNow) return number in inputs && inputs[number] !== valueNow(number);
-  if (text === textNow) return false;
+  if (!text && !textNow) return differs(number);
+  if (text === textNow || textNow === undefined) return false;
   try {
     const [height, heightNow] = [heights(text, inputs[number], top), heights(textNow, valueNow(number), top)];
     return POSITIONS.some((x) => !(Math.abs(height(x) - heightNow(x)) < SAME_HEIGHT));
