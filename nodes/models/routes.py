@@ -62,7 +62,7 @@ def register_routes() -> None:
 def info_of(weights: str) -> dict[str, Any]:
     """What the weights were trained on and how they are best sampled, for a choice of the loader's input `weights`."""
     info = _info(weights)
-    names = ("frames", "fps", "width", "height", "vocabulary")
+    names = ("frames", "fps", "width", "height", "vocabulary", "motion_scale")
     parts = {"sampling": asdict(info.sampling), "prompts": asdict(info.prompts)}
     return {name: getattr(info, name) for name in names} | parts | {"motion_reach": motion_reach(info)}
 

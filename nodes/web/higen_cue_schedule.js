@@ -4,7 +4,7 @@ import { app } from "../../scripts/app.js";
 import { bounded } from "./lib/curve/numbers.js";
 import { CurveEditor } from "./lib/editor/editor.js";
 import { TRACKS } from "./lib/editor/tracks.js";
-import { modelValues, motionReach, onModelValues, standsForModel } from "./lib/model/defaults.js";
+import { modelValues, motionReach, motionScale, onModelValues, standsForModel } from "./lib/model/defaults.js";
 import { idleConstants } from "./lib/model/idle.js";
 import { goOnPage, noteChange, noteReturn } from "./lib/page/graph_history.js";
 import { chain, followLanguage, forward, keepOnNode, settle, useStyle } from "./lib/page/mount.js";
@@ -98,7 +98,7 @@ function hostOf(node) {
     clip: () => ({
       frames: Math.round(number("frames", 2, MAX_FRAMES)),
       fps: number("fps", MIN_FPS, MAX_FPS),
-      motionScale: motionScaleOf(recall(node, CURVES)),
+      motionScale: motionScaleOf(recall(node, CURVES)) ?? motionScale(),
       reach: motionReach(),
     }),
     overlays: () => overlaysOf(recall(node, CURVES), (name) => ownValue(node, name)),

@@ -15,6 +15,7 @@ def test_the_info_of_mini_has_its_settings_and_prompts():
     info = info_of(MINI)
     assert (info["frames"], info["sampling"]["steps"]) == (16, 12)
     assert info["prompts"]["examples"]
+    assert info["motion_scale"] == hg.load_unet("mini").info.motion_scale
 
 
 def test_a_file_that_was_replaced_is_read_again(tmp_path, monkeypatch):

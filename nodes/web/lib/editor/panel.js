@@ -57,6 +57,7 @@ function makeKey([kind, outdated]) {
   const element = html("span", `hc-key hc-key-${kind}`, {}, translate(outdated ? "before change" : kind));
   element.classList.toggle("hc-key-outdated", outdated);
   if (outdated) element.title = translate("Of the last run, in which the curves were others");
+  else if (kind === "measured") element.title = translate("Measured in the video of the last run");
   return element;
 }
 

@@ -35,6 +35,7 @@ export const CHINESE = {
   "Delete point": "删除点",
   measured: "实测",
   "before change": "修改前的实测",
+  "Measured in the video of the last run": "在上次运行的视频中测得",
   "Of the last run, in which the curves were others": "来自上一次运行，当时的曲线与现在不同",
   "shaded: clips of this model average {most} at most": "阴影：此模型的片段平均不超过 {most}",
   "Clips of this model show a motion of {least} to {most} on average; single frames can have more":

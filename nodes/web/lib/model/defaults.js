@@ -65,6 +65,9 @@ export function modelValues(node) {
 /** The least and the most motion, 0..1000, that clips of the selected weights show on average; null while they are not known. */
 export const motionReach = () => selectedInfo()?.motion_reach ?? null;
 
+/** Motion per change of a pixel in 0..1, of the selected weights; null while they are not known. */
+export const motionScale = () => selectedInfo()?.motion_scale ?? null;
+
 /** Whether a widget's value stands for that of the model; as in nodes/sampling/settings.py. */
 export function standsForModel(name, value) {
   if (name === "sampler") return value === "model default";
