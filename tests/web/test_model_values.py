@@ -50,8 +50,8 @@ def test_the_curve_editor_draws_the_constants_of_the_model(editor):
     wait_for_note(editor, NODE, "frames 0 → 16")
     readout = editor.page.locator(".hc-readout")
     assert "16 frames (0–15), 2.0 s" in readout.inner_text()
-    percent = 100 * 500 / read_info("mini").motion_scale  # of full brightness per frame, also before the first run
-    label = editor.page.locator(".hc-tick.hc-motion.hc-small").nth(2)
+    percent = 100 * 1000 / read_info("mini").motion_scale  # of full brightness per frame, also before the first run
+    label = editor.page.locator(".hc-tick.hc-motion.hc-small").nth(4)
     assert label.evaluate("label => label.firstChild.data") == f"{percent:.2g} %"
     plot = editor.page.locator("svg.hc-plot")
     plot.focus()
