@@ -6,6 +6,7 @@ import re
 import pytest
 
 from ..comfyui.paths import BLUEPRINTS as FOLDER
+from .renderers import MOSTLY_NODES_2
 
 WIDGETS = {
     "prompt": "a panda moving to the right on a yellow background",
@@ -52,6 +53,7 @@ def test_a_blueprint_from_the_node_library_is_a_node_with_these_widgets(editor, 
     page.locator(".higen-note", has_text=defaults).wait_for()
 
 
+@MOSTLY_NODES_2
 def test_the_video_plays_on_the_node_and_again_after_a_reload(editor):
     editor.load(json.loads((FOLDER / "HiGen Text to Video.json").read_text()))
     editor.fit()

@@ -2,6 +2,7 @@
 
 import json
 
+from .renderers import MOSTLY_NODES_2
 from .schedule import Curves, add_schedule
 
 RECORD = "() => app.extensionManager.workflow.activeWorkflow.changeTracker.checkState()"
@@ -127,6 +128,7 @@ def test_inside_a_subgraph(schedule, editor):
     assert len(json.loads(editor.page.evaluate(inside))["points"]) == 4
 
 
+@MOSTLY_NODES_2
 def test_nodes_of_two_tabs_with_the_same_id_have_their_own_curves(schedule, editor):
     schedule.click(0.4, 0.9)
     first_points = schedule.points()

@@ -9,7 +9,10 @@ RESULTS = """id => app.api.dispatchCustomEvent("executed", { node: String(id), p
 ] } })"""
 CUT = """foot => [...foot.querySelectorAll("*")]
     .filter(part => part.clientWidth && part.scrollWidth > part.clientWidth).map(part => part.textContent)"""
-SAMPLE = "key => getComputedStyle(key, '::before').borderTopStyle"
+SAMPLE = """style => {
+    const key = document.querySelector(".hc-key-measured");
+    return getComputedStyle(key, "::before").borderTopStyle === style;
+}"""
 
 
 @pytest.fixture
@@ -36,8 +39,7 @@ def test_values_and_legend_are_whole_at_the_least_width(finished, editor):
 
 
 def test_the_sample_of_dotted_lines_is_dotted(finished):
-    key = finished.panel.locator(".hc-key-measured")
-    assert key.evaluate(SAMPLE) == "dotted"
+    finished.page.wait_for_function(SAMPLE, arg="dotted")
     finished.set_widget("motion_curve", "{}")
-    key.get_by_text("measured", exact=True).wait_for()
-    assert key.evaluate(SAMPLE) == "solid"
+    finished.panel.locator(".hc-key-measured").get_by_text("measured", exact=True).wait_for()
+    finished.page.wait_for_function(SAMPLE, arg="solid")

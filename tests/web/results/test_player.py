@@ -6,6 +6,7 @@ import pytest
 
 from ...comfyui.paths import WORKFLOWS
 from ...comfyui.versions import NODES_SCROLL_WITH_FOCUS
+from ..renderers import MOSTLY_CLASSIC, MOSTLY_NODES_2
 
 GRAPH = """format => {
     const add = (type, x, values) => {
@@ -80,6 +81,7 @@ def test_the_slider_steps_through_the_frames(played):
     assert state(page)["paused"]
 
 
+@MOSTLY_NODES_2
 def test_it_is_shown_again_after_a_reload_of_the_page(played):
     played.reload()
     played.page.wait_for_function("() => document.querySelector('.hp-media')?.videoWidth === 96")
@@ -128,6 +130,7 @@ def test_other_formats_are_shown(editor, kind):
     assert "96×64 · 8 fps · video_" in editor.page.locator(".hp-file").inner_text()
 
 
+@MOSTLY_CLASSIC
 def test_a_deleted_file_is_reported(played):
     shown = played.page.evaluate(SHOWN)
     file = played.server.output_path(shown)

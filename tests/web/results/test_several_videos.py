@@ -1,5 +1,6 @@
 """What Video Combine shows after runs in several formats, of several videos, and of videos with sound."""
 
+from ..renderers import MOSTLY_NODES_2
 from .test_player import GRAPH, SEND, SHOWN, undo
 
 SET = """([type, name, value]) => {
@@ -34,6 +35,7 @@ def run(editor) -> dict:
     return record
 
 
+@MOSTLY_NODES_2
 def test_a_run_in_another_format_replaces_what_is_shown(editor):
     editor.page.evaluate(GRAPH, "h264-mp4")
     run(editor)

@@ -7,6 +7,7 @@ import pytest
 from ...comfyui.paths import WORKFLOWS
 from ...comfyui.server import PACK_FOLDER
 from ...comfyui.versions import OLD_FRONTEND
+from ..renderers import MOSTLY_NODES_2
 
 WORKFLOW = json.loads((WORKFLOWS / "text_to_video.json").read_text())
 SET = """([type, name, value]) => {
@@ -158,6 +159,7 @@ def test_an_example_is_copied_where_no_prompt_is(editor, words):
     assert editor.page.evaluate("() => navigator.clipboard.readText()") == EXAMPLE
 
 
+@MOSTLY_NODES_2
 def test_the_words_are_there_in_another_tab_and_after_a_reload(editor):
     editor.load(WORKFLOW)
     editor.load(WORKFLOW)
