@@ -79,6 +79,7 @@ HIDDEN_TEXTS = """() => [...document.querySelectorAll("[data-node-id] .lod-toggl
     .map(text => text.textContent)"""
 FOLDED_TITLE = 20  # characters
 FILES = sorted(WORKFLOWS.glob("*.json"))
+FIRST = WORKFLOWS / "text_to_video.json"
 
 
 def open_template(editor, file) -> tuple[list[dict], list[dict]]:
@@ -109,6 +110,19 @@ def misplaced(nodes: list[dict], groups: list[dict]) -> list[str]:
     return outside + [f"{a['name']} over {b['name']}" for a, b in pairs]
 
 
+IN_BOTH = [
+    pytest.param(
+        renderer,
+        file,
+        id=f"{renderer}-{file.stem}",
+        marks=pytest.mark.slow if renderer == "litegraph" and file != FIRST else (),
+    )
+    for renderer in ("litegraph", "vue")
+    for file in FILES
+]
+"""All templates in Nodes 2.0, and the first one in the classic renderer; the others there are slow."""
+
+
 def without_displays(prompt, info):
     """A prompt without inputs that the editor's display widgets add, such as the preview of Load Video."""
 
@@ -120,7 +134,7 @@ def without_displays(prompt, info):
     return {key: node | {"inputs": schema_inputs(node)} for key, node in prompt.items()}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize(("renderer", "file"), IN_BOTH, indirect=["renderer"], scope="module")
 def test_a_template_opens_in_view_with_each_node_in_its_group_and_queues_what_its_file_says(editor, server, file):
     nodes, groups = open_template(editor, file)
     assert editor.missing_types() == []
@@ -148,7 +162,7 @@ def test_titles_of_folded_nodes_are_shown_whole(file, server):
 
 def test_a_template_shows_its_texts_in_the_view_in_which_it_opens(editor):
     """That view is smaller than the least in which Nodes 2.0 of ComfyUI 0.3.75 shows texts."""
-    open_template(editor, WORKFLOWS / "text_to_video.json")
+    open_template(editor, FIRST)
     assert editor.page.evaluate(HIDDEN_TEXTS) == []
     readable = editor.page.locator("body.higen-readable")
     assert readable.count() == 1
@@ -160,7 +174,7 @@ def test_a_template_opens_below_bars_that_a_banner_moves_down(editor):
     run = editor.page.get_by_test_id("queue-button")
     run.evaluate("button => button.style.transform = 'translateY(40px)'")
     try:
-        _, groups = open_template(editor, WORKFLOWS / "text_to_video.json")
+        _, groups = open_template(editor, FIRST)
         free = editor.page.evaluate(FREE)
     finally:
         run.evaluate("button => button.style.transform = ''")
@@ -169,7 +183,7 @@ def test_a_template_opens_below_bars_that_a_banner_moves_down(editor):
 
 
 def test_a_run_shows_moving_previews_and_leaves_the_sizes_of_nodes(editor):
-    open_template(editor, WORKFLOWS / "text_to_video.json")
+    open_template(editor, FIRST)
     editor.page.evaluate(FEW_STEPS, SEEDS[editor.renderer])
     editor.page.wait_for_timeout(1000)  # a note is shorter
     opened, _ = layout(editor)
