@@ -19,8 +19,6 @@ from .video_value import opaque
 
 TAKES_CUES = ("HiGenTemporalSampler", "HiGenApplyCues")
 SCHEDULE = ("HiGenCueSchedule",)
-SHAPING = ("frames", "motion", "appearance", "motion_curve", "appearance_curve")
-"""Inputs of a schedule that set its curves."""
 CUES = ("motion", "appearance")
 BATCH = 8
 """Frames that are encoded at a time."""
@@ -62,9 +60,9 @@ def measured_curves(
 
 def shaping_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
     """The inputs of a schedule that set its curves, without those that other nodes supply or replace."""
-    replaced = {name for cue in CUES if f"{cue}_curve_from" in inputs for name in (cue, f"{cue}_curve")}
-    own = {name: inputs[name] for name in SHAPING if name in inputs and name not in replaced}
-    return {name: value for name, value in own.items() if not isinstance(value, list)}
+    own = [cue for cue in CUES if f"{cue}_curve_from" not in inputs]
+    shaping = ("frames", *own, *(f"{cue}_curve" for cue in own))
+    return {name: inputs[name] for name in shaping if name in inputs and not isinstance(inputs[name], list)}
 
 
 def extracted_curves(node_id: str, motion_from: hg.Cues | None, appearance_from: hg.Cues | None) -> dict[str, list]:

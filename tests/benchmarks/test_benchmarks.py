@@ -16,6 +16,7 @@ from .pareto.figures import at_equal_evaluations
 from .pareto.released import operations
 from .pareto.report import with_gain
 from .pareto.sampling import Evaluations
+from .train_memory import KINDS
 
 pytestmark = pytest.mark.skipif(not process.CLEAR_REFS.exists(), reason="needs Linux's /proc")
 
@@ -45,7 +46,7 @@ def test_the_command_prints_tables():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["whole", "lora"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_training_step_takes_the_memory_of_what_is_trained(kind):
     row = process.measure("train_memory", "mini", kind)
     assert row["measured"] > sum(row[part] for part in ("trained", "gradients", "optimizer", "average"))

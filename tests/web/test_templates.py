@@ -143,6 +143,7 @@ def test_a_template_opens_in_view_with_each_node_in_its_group_and_queues_what_it
     assert [node["name"] for node in nodes if node["cut"]] == []
     assert [group["name"] for group in groups if group["titleWidth"] > group["box"][2] - group["box"][0]] == []
     badges = editor.page.evaluate(BADGES)
+    assert badges
     titles = [[x, y, x + group["titleWidth"], y + 40] for group in groups for x, y, *_ in [group["box"]]]
     assert [badge["name"] for badge in badges for title in titles if overlap(badge["box"], title)] == []
     free = editor.page.evaluate(FREE)
