@@ -87,6 +87,7 @@ function hostOf(node) {
     const ofModel = bounded(modelValues(node)[name], low, high, DEFAULTS[name]);
     return standsForModel(name, value) ? ofModel : bounded(value, low, high, ofModel);
   };
+  const meant = (name, value) => (standsForModel(name, value) ? (modelValues(node)[name] ?? value) : value);
   return {
     read: (name) => asText(widgetOf(node, TRACKS[name].input)?.value),
     write(name, text) {
@@ -101,7 +102,7 @@ function hostOf(node) {
       motionScale: motionScaleOf(recall(node, CURVES)) ?? motionScale(),
       reach: motionReach(),
     }),
-    overlays: () => overlaysOf(recall(node, CURVES), (name) => ownValue(node, name)),
+    overlays: () => overlaysOf(recall(node, CURVES), (name) => ownValue(node, name), meant),
     blends: () => blendsOf(node, recall(node, CURVES)),
     committed(direction) {
       if (direction) noteReturn(node, CURVE_INPUTS, direction);

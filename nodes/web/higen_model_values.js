@@ -99,5 +99,5 @@ function valuesText(node) {
     const given = typeof value === "number" ? ` ${value}` : "";
     return `${label || name}${given} → ${values[name]}`;
   });
-  return translate("Model default: {values}", { values: listed.join(", ") });
+  return translate("Model default: {values}", { values: listed.join(translate(", ")) });
 }

@@ -68,7 +68,7 @@ function refreshAll() {
 function lines(node) {
   const { unknown, notes } = written(node) ?? ofRun(node);
   const texts = notes.map(({ text, values }) => translate(text, values));
-  return [...(unknown.length ? [translate(UNKNOWN, { words: unknown.join(", ") })] : []), ...texts];
+  return [...(unknown.length ? [translate(UNKNOWN, { words: unknown.join(translate(", ")) })] : []), ...texts];
 }
 
 /** What the server said of the text that is written in a node, as far as it has answered; null if it has never. */

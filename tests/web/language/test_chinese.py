@@ -61,6 +61,7 @@ def test_the_editor_is_in_chinese(editor):
     curves.button("点间形状与预设").click()
     editor.page.get_by_role("menuitem", name="先静后动").click()
     assert json.loads(curves.widget("appearance_curve"))["interpolation"] == "step"
+    assert "运动、外观：以所画曲线为准" in curves.panel.inner_text()
     editor.screenshot("cue-schedule-chinese")
 
 

@@ -86,6 +86,18 @@ test("lines are not outdated while another text gives the same values", () => {
   assert.equal(outdated({ appearance_curve: text([[0, 0]]) }), true, "the model's own number is not known");
 });
 
+test("lines are not outdated while a number is replaced by the one that stands for it", () => {
+  const meant = (name, value) => (value < 0 || value === 0 ? { motion: 300, frames: 16 }[name] : value);
+  const ran = { frames: 0, motion: -1, motion_curve: "" };
+  const outdated = (changed) =>
+    overlaysOf({ measured: { motion: [3, 4], inputs: ran } }, (name) => ({ ...ran, ...changed })[name], meant)[0].outdated;
+  assert.equal(outdated({ motion: 300 }), false);
+  assert.equal(outdated({ frames: 16 }), false);
+  assert.equal(outdated({ motion_curve: JSON.stringify({ points: [[0, 0.3]], interpolation: "linear" }) }), false);
+  assert.equal(outdated({ motion: 400 }), true);
+  assert.equal(outdated({ frames: 24 }), true);
+});
+
 test("the motion scale comes with the curves", () => {
   assert.equal(motionScaleOf(undefined), null);
   assert.equal(motionScaleOf({ extracted: {}, measured: { motion: [1, 2], motion_scale: 40_000 } }), 40_000);

@@ -21,7 +21,7 @@ export function idleConstants(node, editor) {
       .join(" ");
     const labels = (reason) => idle.filter((track) => track.reason === reason).map(({ label }) => label);
     const texts = Object.keys(REASONS).map((reason) => textOf(reason, labels(reason)));
-    editor.panel.sayIdle(texts.filter(Boolean).join("; "));
+    editor.panel.sayIdle(texts.filter(Boolean).join(translate("; ")));
   };
 }
 
@@ -33,7 +33,7 @@ function reasonOf(node, editor, { name, input }) {
 
 const textOf = (reason, labels) =>
   reason && labels.length
-    ? translate(REASONS[reason], { cues: labels.map((label) => translate(label)).join(", ") })
+    ? translate(REASONS[reason], { cues: labels.map((label) => translate(label)).join(translate(", ")) })
     : "";
 
 /** Disable a widget with a reason as its tooltip, or enable it without one. Returns whether it was otherwise before. */

@@ -39,11 +39,13 @@ export function receiversOf(entries, graph) {
 /**
  * The lines that an editor draws for the curves of its schedule: [{kind, name, values, outdated}]. `valueNow(name)` is the
  * present value of an input, undefined while another node supplies it: lines that come from other curves than those
- * drawn now are outdated.
+ * drawn now are outdated. `meant(name, value)` is what a value stands for.
  */
-export function overlaysOf(curves, valueNow) {
+export function overlaysOf(curves, valueNow, meant = (_, value) => value) {
+  const meantNow = (name) => meant(name, valueNow(name));
   return Object.entries(curves ?? {}).flatMap(([kind, ofKind]) => {
-    const outdated = differ(ofKind?.inputs ?? {}, valueNow);
+    const inputs = Object.entries(ofKind?.inputs ?? {}).map(([name, value]) => [name, meant(name, value)]);
+    const outdated = differ(Object.fromEntries(inputs), meantNow);
     return Object.keys(TRACKS)
       .filter((name) => ofKind?.[name]?.length > 1)
       .map((name) => ({ kind, name, values: ofKind[name], outdated }));
