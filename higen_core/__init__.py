@@ -7,7 +7,7 @@ from .cues.plot import plot_cues
 from .cues.response import calibrate, motion_reach
 from .cues.sound import sound_motion
 from .diffusion.acceleration.options import PRESETS, Acceleration
-from .diffusion.matching import MotionMatch, match_motion
+from .diffusion.matching import MotionMatch, draft_steps, match_motion
 from .diffusion.noise import draw_correlated_noise, draw_noise, draw_video_noise
 from .diffusion.pipeline import prior_steps, sample_prior, sample_video, video_steps
 from .diffusion.prior_track import blend_priors, key_frames
@@ -49,6 +49,7 @@ __all__ = [
     "compile_layers",
     "cue_options",
     "decode_activations",
+    "draft_steps",
     "draw_correlated_noise",
     "draw_noise",
     "draw_video_noise",

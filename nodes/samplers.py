@@ -136,13 +136,14 @@ class HiGenTemporalSampler(io.ComfyNode):
         appearance = Guidance(resolve_appearance_guidance(higen.info, appearance_cfg or None, "appearance_cfg"))
         noise = VideoNoise.of_cues(seed, cues, higen.info, loop).generate_noise(empty_video(cues, prior))
 
-        def sample_with(cues, callback=None):
+        def sample_with(cues, steps, callback=None):
             prompts = (apply_cues(prompt, cues, prior, prior_strength) for prompt in (positive, negative))
             guider = TextAndAppearanceGuider(model, *prompts, Guidance(values["cfg"]), appearance)
-            return sample(guider, noise, values["sampler"], values["steps"], seed, callback, schedule)
+            return sample(guider, noise, values["sampler"], steps, seed, callback, schedule)
 
         if not match:
-            return io.NodeOutput(sample_with(cues), ui=shown)
-        found = sample_matched(sample_with, cues, match, vae, model, values["steps"])
+            return io.NodeOutput(sample_with(cues, values["steps"]), ui=shown)
+        of_draft = 0 if schedule else hg.draft_steps(values["steps"])
+        found = sample_matched(sample_with, cues, match, vae, model, values["steps"], of_draft)
         shown["higen_notes"] += match_note(found)
         return io.NodeOutput(found.video, ui=shown)

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..cues.cues import Cues
 from ..cues.curves import MOTION_MAX
 
 Video = TypeVar("Video")
+DRAFTS = 3
+"""Drafts of a round."""
+STEPS_PER_DRAFT_STEP = 3
+LEAST_DRAFT_STEPS = 4
+"""With fewer steps, a draft moves otherwise than the video."""
 SOFTENING = 40.0
 """Motion added to both sides of a ratio, so that steps that hardly move are not corrected by large factors."""
-FACTORS = (0.5, 1.3)
-"""By which a round changes the motion that is asked for in a step at most. Too much motion is harder to undo."""
-SLOPES = (0.4, 4.0)
-"""Bounds of the motion that is measured more for each motion that is asked for more."""
-TRUST = 50.0
-"""Change of the motion asked for, over three steps, from which on its effect counts for more than the ratio."""
+FACTORS = (0.5, 1.5)
+"""By which a correction changes the motion that is asked for in a step at most."""
+SLOPES = (0.5, 3.0)
+"""Bounds of the motion that is first assumed to be shown more for each motion that is asked for more."""
+COUPLING = 0.35
+"""What asking for more in a step adds to the motion of either step beside it, as a share of what it adds to its own."""
+TRUST = 30.0
+"""Change of the motion asked for, root mean square, from which on its effect counts for more than what was assumed."""
+DAMPING = 0.5
+"""Of corrections, as a share of the slope: what would take large changes to correct is corrected in part."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +41,49 @@ class MotionMatch(Generic[Video]):
         cues: those that it was sampled with.
         motion: measured in it, (f - 1,).
         misses: mean absolute difference of the measured motion from the one asked for, 0..1000, for each sampling.
+        draft_misses: that of each draft.
     """
 
     video: Video
     cues: Cues
     motion: Tensor
     misses: tuple[float, ...]
+    draft_misses: tuple[float, ...] = ()
 
     @property
     def miss(self) -> float:
         """That of the video."""
         return min(self.misses)
+
+    @property
+    def first_miss(self) -> float:
+        """That of the cues as they were asked for."""
+        return (self.draft_misses or self.misses)[0]
+
+
+@dataclass(frozen=True)
+class Response:
+    """The motion that was asked for, and what was then measured; both (f - 1,), float64."""
+
+    asked: Tensor
+    measured: Tensor
+
+    @classmethod
+    def of(cls, asked: Tensor, motion: Tensor) -> Response:
+        """Raises ValueError if the motion has another number of steps than was asked for."""
+        if motion.shape != asked.shape:
+            raise ValueError(f"attempt must measure {len(asked)} steps of motion, got shape {tuple(motion.shape)}")
+        return cls(asked, motion.cpu().double())
+
+    def miss(self, target: Tensor) -> float:
+        """Mean absolute difference from the target."""
+        return float((self.measured - target).abs().mean())
+
+
+def draft_steps(steps: int) -> int:
+    """Denoising steps of a draft of a video of so many steps; 0 if it has too few steps to be drafted."""
+    count = round(steps / STEPS_PER_DRAFT_STEP)
+    return count if count >= LEAST_DRAFT_STEPS else 0
 
 
 def match_motion(
@@ -51,19 +91,22 @@ def match_motion(
     cues: Cues,
     rounds: int,
     reach: tuple[float, float] = (0.0, MOTION_MAX),
+    draft: Callable[[Cues], Tensor] | None = None,
 ) -> MotionMatch[Video]:
-    """Samples a video with cues, corrects them by what was measured, and samples it again, up to `rounds` times.
+    """Samples a video with corrected cues, measures it, and samples it again, in up to `rounds` rounds.
 
-    Each round is a secant step from the best video so far, for each step between frames by itself: how much more is
-    measured where more was asked for tells how much to ask for. The first round takes both to be in proportion.
+    With drafts, a round makes DRAFTS of them, corrects the cues after each, and samples the video with the best. What
+    a video shows more or less than its draft is added to the drafts of the next rounds. Without, a round corrects the
+    cues by the videos so far, of which the first has the cues as they are. `corrected` says how.
 
     Args:
         attempt: samples and measures a video for given cues; returns the video, in any form, and its motion (f - 1,),
             as of `measure_motion`. Prior and noise must be the same each time, and noise that is correlated by the cues
             that by those asked for: another correlation gives another video.
         cues: those asked for.
-        rounds: corrections, 0 for none: one sampling more than that at most. A video that is exact ends them.
+        rounds: 0 samples once. A video that is exact, or nothing new to ask for, ends them.
         reach: motion beyond which asking for less or more changes nothing; see `motion_reach`.
+        draft: samples and measures the same video in fewer steps, see `draft_steps`; returns its motion alone.
 
     Raises:
         ValueError: `rounds` is negative, the cues have the null motion, or the video has another number of frames.
@@ -73,59 +116,121 @@ def match_motion(
         >>> motion = hg.calibrate(cues, info).motion
         >>> noise = hg.draw_correlated_noise(1, (1, 4, cues.frames, 8, 8), motion, info.noise_correlation)
         >>> options = {"prior": prior, "noise": noise, "noise_correlation": 0.0}
-        >>> def attempt(cues):
-        ...     frames = vae.decode_video(hg.sample_video(unet, text, uncond, cues=cues, **options))
+        >>> def attempt(cues, steps=12):
+        ...     frames = vae.decode_video(hg.sample_video(unet, text, uncond, cues=cues, steps=steps, **options))
         ...     return frames, hg.measure_motion(frames[0], info.motion_scale)
-        >>> video = hg.match_motion(attempt, cues, rounds=3, reach=hg.motion_reach(info)).video
+        >>> def draft(cues):
+        ...     return attempt(cues, hg.draft_steps(12))[1]
+        >>> video = hg.match_motion(attempt, cues, rounds=2, reach=hg.motion_reach(info), draft=draft).video
     """
     if rounds < 0:
         raise ValueError(f"rounds must not be negative, got {rounds}")
     if (cues.motion < 0).any():
         raise ValueError("cues have the null motion, which asks for nothing that could be matched")
+
+    def cues_of(asked: Tensor) -> Cues:
+        return replace(cues, motion=asked.to(cues.motion))
+
     target = cues.motion.double()
-    tried = cues
-    best: MotionMatch[Video] | None = None
-    other: tuple[Tensor, Tensor] | None = None
-    misses: list[float] = []
-    for _ in range(rounds + 1):
-        video, motion = attempt(tried)
-        if motion.shape != cues.motion.shape:
-            raise ValueError(f"attempt must measure {len(target)} steps of motion, got shape {tuple(motion.shape)}")
-        motion = motion.cpu().double()
-        misses.append(float((motion - target).abs().mean()))
-        if best is None or misses[-1] < min(misses[:-1]):
-            other = None if best is None else (best.cues.motion, best.motion)
-            best = MotionMatch(video, tried, motion, ())
-        else:
-            other = (tried.motion, motion)
-        if misses[-1] == 0:
+    drafts = _Drafts(lambda asked: draft(cues_of(asked)), target, reach[1]) if draft and rounds else None
+    videos: list[Response] = []
+    best: tuple[Video, Response] | None = None
+    for _ in range(rounds if drafts else rounds + 1):
+        asked = drafts.find(videos) if drafts else next_motion(videos, target, reach[1])
+        if asked is None:
             break
-        asked = corrected(best.cues.motion, best.motion, target, other).clamp(0, reach[1])
-        tried = replace(cues, motion=asked.round().to(cues.motion))
+        video, motion = attempt(cues_of(asked))
+        videos.append(Response.of(asked, motion))
+        if nearest(videos, target) is videos[-1]:
+            best = video, videos[-1]
+        if videos[-1].miss(target) == 0:
+            break
     assert best is not None
-    return replace(best, misses=tuple(misses))
+    video, response = best
+    misses, draft_misses = (
+        tuple(made.miss(target) for made in responses) for responses in (videos, drafts.made if drafts else [])
+    )
+    return MotionMatch(video, cues_of(response.asked), response.measured, misses, draft_misses)
 
 
-def corrected(asked: Tensor, measured: Tensor, target: Tensor, other: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """The motion to ask for, float64, after `asked` gave `measured` in place of `target`; all (f - 1,).
+@dataclass
+class _Drafts:
+    """Drafts of a video, and what they tell of the motion to ask for so that the video moves by the target.
 
-    `other` is what was asked for and measured another time. Its difference counts together with those of the two steps
-    beside it, which share frames, and less the smaller they are.
+    Attributes:
+        draft: makes one for the motion asked for; returns its motion.
+        target: motion that the video is to have, (f - 1,).
+        limit: motion that nothing beyond is asked for.
+        made: what the drafts so far gave.
     """
-    asked, measured = asked.double() + SOFTENING, measured.double() + SOFTENING
-    slope = measured / asked
-    if other is not None:
-        change, effect = (now - before for now, before in zip((asked, measured), other, strict=True))
-        change, effect = change - SOFTENING, effect - SOFTENING
-        weight = TRUST**2
-        slope = (_over_neighbors(change * effect) + weight * slope) / (_over_neighbors(change.square()) + weight)
-    steps = (target + SOFTENING - measured) / slope.clamp(*SLOPES)
-    return torch.clamp(asked + steps, FACTORS[0] * asked, FACTORS[1] * asked) - SOFTENING
+
+    draft: Callable[[Tensor], Tensor]
+    target: Tensor
+    limit: float
+    made: list[Response] = field(default_factory=list)
+
+    def find(self, videos: Sequence[Response]) -> Tensor | None:
+        """The motion asked for in the best of all drafts that are not videos yet, after some more; None if all are."""
+        target = self.target - self._excess(videos)
+        for _ in range(DRAFTS):
+            asked = next_motion(self.made, target, self.limit)
+            if asked is None:
+                break
+            self.made.append(Response.of(asked, self.draft(asked)))
+        new = [draft for draft in self.made if not _was_asked(draft.asked, videos)]
+        return nearest(new, target).asked if new else None
+
+    def _excess(self, videos: Sequence[Response]) -> Tensor:
+        """Of the motion of the best video over that of its draft."""
+        if not videos:
+            return torch.zeros_like(self.target)
+        video = nearest(videos, self.target)
+        (draft,) = (draft for draft in self.made if draft.asked.equal(video.asked))
+        return video.measured - draft.measured
 
 
-def _over_neighbors(values: Tensor) -> Tensor:
-    """The sum of each value (n,) and those beside it."""
-    return F.conv1d(values[None, None], values.new_ones(1, 1, 3), padding=1)[0, 0]
+def nearest(responses: Sequence[Response], target: Tensor) -> Response:
+    """The first of those that miss the target least."""
+    return min(responses, key=lambda response: response.miss(target))
+
+
+def next_motion(responses: Sequence[Response], target: Tensor, limit: float) -> Tensor | None:
+    """The motion to ask for after these responses, whole numbers up to `limit`; None if that was asked for before."""
+    if not responses:
+        return target
+    asked = corrected(responses, target).clamp(0, limit).round()
+    return None if _was_asked(asked, responses) else asked
+
+
+def _was_asked(asked: Tensor, responses: Sequence[Response]) -> bool:
+    return any(response.asked.equal(asked) for response in responses)
+
+
+def corrected(responses: Sequence[Response], target: Tensor) -> Tensor:
+    """The motion to ask for so that the target is measured, (f - 1,), float64.
+
+    A damped Newton step (Levenberg 1944, Marquardt 1963) from the nearest response, with a Jacobian whose first guess
+    is motion in proportion to what is asked for, in the step itself and, less, in those beside it. The other responses
+    correct it (Broyden 1965, eq. 4.5).
+    """
+    best = nearest(responses, target)
+    slope = ((best.measured + SOFTENING).mean() / (best.asked + SOFTENING).mean()).clamp(*SLOPES)
+    jacobian = slope * _coupling(len(target))
+    for other in responses:
+        change, effect = best.asked - other.asked, best.measured - other.measured
+        weight = change.square().sum() + len(target) * TRUST**2
+        jacobian += torch.outer(effect - jacobian @ change, change) / weight
+    normal = jacobian.T @ jacobian + (DAMPING * slope) ** 2 * torch.eye(len(target)).double()
+    step = torch.linalg.solve(normal, jacobian.T @ (target - best.measured))
+    start = best.asked + SOFTENING
+    return torch.clamp(start + step, FACTORS[0] * start, FACTORS[1] * start) - SOFTENING
+
+
+def _coupling(steps: int) -> Tensor:
+    """How the motion of each step depends on what is asked for in all, (steps, steps): rows with a sum of 1."""
+    beside = torch.full((steps - 1,), COUPLING, dtype=torch.float64)
+    rows = torch.eye(steps).double() + torch.diag(beside, 1) + torch.diag(beside, -1)
+    return rows / rows.sum(dim=1, keepdim=True)
 
 
 def miss_of_motion(measured: Tensor, target: Tensor) -> tuple[float, float]:

@@ -5,8 +5,12 @@ import comfy.utils
 import pytest
 import torch
 from higen_pack import higen_core as hg
+from higen_pack.higen_core.diffusion.matching import DRAFTS
+from higen_pack.higen_core.models.schedules import FittedStep
 from higen_pack.nodes.models.model import load_model
 from higen_pack.nodes.samplers import HiGenTemporalSampler
+from higen_pack.nodes.sampling.acceleration import accelerated
+from higen_pack.nodes.sampling.settings import MODEL_CHOICE
 
 from .. import networks
 
@@ -79,6 +83,26 @@ def test_one_progress_bar_covers_all_rounds(model, monkeypatch):
     assert set(totals) == {2 * STEPS}
     assert (values[0], values[-1]) == (1, 2 * STEPS)
     assert list(values) == sorted(set(values))
+
+
+def test_drafts_of_a_third_of_the_steps_come_before_each_video(model, monkeypatch):
+    progress, vae = [], Decoder()
+    monkeypatch.setattr(comfy.utils, "PROGRESS_BAR_HOOK", lambda value, total, *_, **__: progress.append(total))
+    result = sample(model, match=2, vae=vae, steps=12)
+    drafts = 2 * DRAFTS
+    assert set(progress) == {drafts * 4 + 2 * 12}
+    assert len(vae.decoded) == drafts + 2
+    assert vae.decoded[0].equal(sample(model, steps=4)[0]["samples"])
+    assert any(result[0]["samples"].equal(vae.decoded[i]) for i in (DRAFTS, drafts + 1))
+    (note,) = result.ui["higen_notes"]
+    assert (note["values"]["drafts"], note["values"]["count"]) == (drafts, 2)
+
+
+def test_videos_of_a_fitted_schedule_are_not_drafted_and_are_sampled_once_more(model):
+    steps = tuple(FittedStep(999 - 80 * i, 0.5, (0.5,), evaluated=("text",), text=(1.0,)) for i in range(12))
+    vae, schedule = Decoder(), hg.FittedSchedule(steps, 2.0, 1.0)
+    sample(accelerated(model, hg.Acceleration(schedule)), match=1, vae=vae, steps=0, sampler=MODEL_CHOICE)
+    assert len(vae.decoded) == 2
 
 
 def test_the_user_can_cancel_between_rounds(model):

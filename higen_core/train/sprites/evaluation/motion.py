@@ -18,7 +18,7 @@ from ....cues.cues import Cues
 from ....cues.curves import appearance_matrix
 from ....cues.extraction import extract_cues
 from ....cues.response import motion_reach
-from ....diffusion.matching import match_motion, miss_of_motion
+from ....diffusion.matching import draft_steps, match_motion, miss_of_motion
 from ....weights.checkpoint import MINI_DIR, save_network
 from ..scenes import FPS, FRAMES
 from .benchmark import Bench, Model, held_out_scenes
@@ -77,23 +77,27 @@ def rising(values: list[float]) -> list[float]:
 def motion_misses(
     bench: Bench, count: int, rounds: int = 0, videos: Sequence[Path] = ()
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """By curve, how far videos miss it without calibration, with it, and after each of `rounds` rounds of matching.
+    """By curve, how far videos miss it without calibration, with it, and after each of `rounds` rounds of matching with
+    drafts.
 
     Each is {"frame": mean absolute miss of a frame, "mean": that of the mean of a clip, "worst": the miss per frame of
     the prompt that misses most}.
     """
     _, prompts = held_out_scenes(count, bench.seed + 1, **STRAIGHT)
     priors, reach = bench.priors(prompts), motion_reach(bench.model.unet.info)
+    drafts = replace(bench, video_steps=draft_steps(bench.video_steps or bench.steps))
     misses = {}
     for name, motion in motion_curves(videos).items():
-        cues, raw, attempts = constant_look(motion), [], []
+        cues, raw, calibrated, matched = constant_look(motion), [], [], []
         for prompt, prior in zip(prompts, priors.split(1), strict=True):
-            sampler = _Attempts(bench, prompt, prior, cues)
+            sampler, draft = (_Attempts(made_by, prompt, prior, cues) for made_by in (bench, drafts))
             raw.append([bench.motion(bench.videos([prompt], prior, cues))[0]])
-            match_motion(sampler, cues, rounds, reach)
-            attempts.append(sampler.measured)
-        misses[name] = {"uncalibrated": _best(raw, motion, 1), "calibrated": _best(attempts, motion, 1)}
-        misses[name] |= {f"matched {n}": _best(attempts, motion, n + 1) for n in range(1, rounds + 1)}
+            calibrated.append([sampler(cues)[1]])
+            if rounds:
+                match_motion(sampler, cues, rounds, reach, lambda cues, draft=draft: draft(cues)[1])
+            matched.append(sampler.measured[1:])
+        misses[name] = {"uncalibrated": _best(raw, motion, 1), "calibrated": _best(calibrated, motion, 1)}
+        misses[name] |= {f"matched {n}": _best(matched, motion, n) for n in range(1, rounds + 1)}
     return misses
 
 

@@ -1,7 +1,7 @@
 """How far motion misses what was asked for, and the response of weights."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import pytest
@@ -17,27 +17,32 @@ from higen_core.weights.checkpoint import MINI_DIR, load_unet, read_info, save_n
 from ....videos import real
 
 
+@dataclass
 class FakeBench:
-    """Moves by half of what the network is asked for, 100 more for the prompt of the second video."""
+    """Moves by half of what the network is asked for, 100 more for the prompt of the second video; drafts move less."""
 
-    seed = 0
+    info: ModelInfo
+    seed: int = 0
+    steps: int = 12
+    video_steps: int | None = None
 
-    def __init__(self, **stated):
-        self.model = SimpleNamespace(unet=SimpleNamespace(info=ModelInfo(**stated)))
+    @property
+    def model(self):
+        return SimpleNamespace(unet=SimpleNamespace(info=self.info))
 
     def priors(self, prompts):
         return torch.arange(len(prompts))[:, None]
 
     def videos(self, prompts, priors, cues, calibrated=False, noise_cues=None):
         asked = calibrate(cues, self.model.unet.info) if calibrated else cues
-        return asked.motion / 2 + 100.0 * priors
+        return (asked.motion / 2 + 100.0 * priors) * (0.9 if self.video_steps == 4 else 1.0)
 
     def motion(self, videos):
         return videos
 
 
 def test_misses_fall_with_calibration_and_with_matching():
-    bench = FakeBench(motion_response=((0, 50), (1000, 550)))
+    bench = FakeBench(ModelInfo(motion_response=((0, 50), (1000, 550))))
     misses = motion.motion_misses(bench, 2, rounds=2)["constant 300"]
     assert misses["uncalibrated"] == {"frame": 100.0, "mean": 100.0, "worst": 150.0}
     assert misses["calibrated"] == {"frame": 50.0, "mean": 50.0, "worst": 50.0}
@@ -46,7 +51,7 @@ def test_misses_fall_with_calibration_and_with_matching():
 
 def test_the_response_is_the_mean_of_prompts_and_rises(monkeypatch):
     monkeypatch.setattr(motion, "ASKED", (0, 100, 1000))
-    assert motion.measure_response(FakeBench(), 2) == [[0, 50.0], [100, 100.0], [1000, 550.0]]
+    assert motion.measure_response(FakeBench(ModelInfo()), 2) == [[0, 50.0], [100, 100.0], [1000, 550.0]]
 
 
 @pytest.mark.parametrize(
