@@ -15,7 +15,9 @@ from .settings import note
 
 ROUNDS_MAX = 20
 MATCHED = "Matched in {count} samplings: motion misses the curve by {miss} on average, by {first} at first"
-DRAFTED = "Matched in {drafts} drafts and {count} samplings: motion misses the curve by {miss} on average, by {first} at first"
+DRAFTED = (
+    "Matched in {drafts} drafts and {count} videos: motion misses the curve by {miss} on average, by {first} at first"
+)
 Latent = dict[str, Any]
 
 
