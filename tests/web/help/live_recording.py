@@ -169,7 +169,7 @@ def main() -> None:
         page.evaluate(SLOWER, 1 / SLOW)
         (node,) = (n["id"] for n in editor.workflow()["nodes"] if n["type"] == "HiGenCueSchedule")
         curves = Curves(editor, node)
-        curves.drag((0.5, 0.6), (0.5, 0.61))  # what the first run in this mode prepares
+        curves.drag((0.5, 0.6), (0.5, 0.66))  # what the first run in this mode prepares
         page.wait_for_function(COMPLETE, timeout=300_000)
         page.wait_for_timeout(1000)
         cast = Screencast(page)
