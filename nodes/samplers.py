@@ -143,7 +143,7 @@ class HiGenTemporalSampler(io.ComfyNode):
 
         if not match:
             return io.NodeOutput(sample_with(cues, values["steps"]), ui=shown)
-        of_draft = 0 if schedule else hg.draft_steps(values["steps"])
-        found = sample_matched(sample_with, cues, match, vae, model, values["steps"], of_draft)
+        steps_of_draft = 0 if schedule else hg.draft_steps(values["steps"])
+        found = sample_matched(sample_with, cues, match, vae, model, values["steps"], steps_of_draft)
         shown["higen_notes"] += match_note(found)
         return io.NodeOutput(found.video, ui=shown)

@@ -23,6 +23,8 @@ MOTION_SCALE = ModelInfo.motion_scale
 """Motion cue per mean absolute change of a pixel in [0, 1], for weights that state no other."""
 
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+EMPTY = 1e-6
+"""Mean of a mask that counts as empty."""
 NULL_MOTION = -1000
 NULL_APPEARANCE = 0.0
 """The null cues of networks that were trained with them, for guidance: no clip has this motion or this appearance."""
@@ -209,14 +211,26 @@ def resample_rows(appearance: Tensor) -> Tensor:
     return F.interpolate(appearance, size=APPEARANCE_WIDTH, mode="linear", align_corners=True)
 
 
-def measure_motion(frames: Tensor, scale: float = MOTION_SCALE) -> Tensor:
+def measure_motion(frames: Tensor, scale: float = MOTION_SCALE, mask: Tensor | None = None) -> Tensor:
     """Motion cues (..., f - 1) of frames (..., f, h, w, 3) in [0, 1]: mean absolute change, scaled and clamped.
 
-    No more than two frames of each clip are copied at a time.
+    With a mask as `Cues.mask`, the mean is over the pixels in it, weighted by the mask of both frames. A step whose
+    mask is empty has no motion. No more than two frames of each clip are copied at a time.
     """
-    steps = pairwise(frames.unbind(dim=-4))
-    changes = [(after - before).abs_().mean(dim=(-3, -2, -1)) for before, after in steps]
-    return motion_cue(torch.stack(changes, dim=-1) if changes else frames.new_zeros(*frames.shape[:-4], 0), scale)
+    *clips, count, height, width, _ = frames.shape
+    masks = [None] * count if mask is None else resize_mask(mask, count, height, width).to(frames)
+    steps = zip(pairwise(frames.unbind(dim=-4)), pairwise(masks), strict=True)
+    changes = [_mean_change(*images, *weights) for images, weights in steps]
+    return motion_cue(torch.stack(changes, dim=-1) if changes else frames.new_zeros(*clips, 0), scale)
+
+
+def _mean_change(before: Tensor, after: Tensor, mask_before: Tensor | None, mask_after: Tensor | None) -> Tensor:
+    """Mean absolute change from images (..., h, w, 3) to others, weighted by the masks (h, w) of both -> (...)."""
+    change = (after - before).abs_()
+    if mask_before is None or mask_after is None:
+        return change.mean(dim=(-3, -2, -1))
+    weight = (mask_before + mask_after) / 2
+    return change.mul_(weight[..., None]).mean(dim=(-3, -2, -1)) / weight.mean().clamp(min=EMPTY)
 
 
 def motion_cue(change: Tensor, scale: float = MOTION_SCALE) -> Tensor:

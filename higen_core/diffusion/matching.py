@@ -17,13 +17,13 @@ DRAFTS = 3
 """Drafts of a round."""
 STEPS_PER_DRAFT_STEP = 3
 LEAST_DRAFT_STEPS = 4
-"""With fewer steps, a draft moves otherwise than the video."""
+"""With fewer steps, a draft moves differently from the video."""
 SOFTENING = 40.0
 """Motion added to both sides of a ratio, so that steps that hardly move are not corrected by large factors."""
 FACTORS = (0.5, 1.5)
-"""By which a correction changes the motion that is asked for in a step at most."""
+"""By which a correction changes what is asked for in a step at most, motion and SOFTENING."""
 SLOPES = (0.5, 3.0)
-"""Bounds of the motion that is first assumed to be shown more for each motion that is asked for more."""
+"""Bounds of the first guess of the slope: measured motion per motion asked for."""
 COUPLING = 0.35
 """What asking for more in a step adds to the motion of either step beside it, as a share of what it adds to its own."""
 TRUST = 30.0
@@ -41,7 +41,7 @@ class MotionMatch(Generic[Video]):
         cues: those that it was sampled with.
         motion: measured in it, (f - 1,).
         misses: mean absolute difference of the measured motion from the one asked for, 0..1000, for each sampling.
-        draft_misses: that of each draft.
+        draft_misses: that of each draft, of which the first has the cues as they were asked for.
     """
 
     video: Video
@@ -57,7 +57,7 @@ class MotionMatch(Generic[Video]):
 
     @property
     def first_miss(self) -> float:
-        """That of the cues as they were asked for."""
+        """That of the cues as they were asked for: of the first draft, or without drafts of the first video."""
         return (self.draft_misses or self.misses)[0]
 
 
@@ -69,11 +69,18 @@ class Response:
     measured: Tensor
 
     @classmethod
-    def of(cls, asked: Tensor, motion: Tensor) -> Response:
-        """Raises ValueError if the motion has another number of steps than was asked for."""
+    def of(cls, name: str, asked: Tensor, motion: Tensor) -> Response:
+        """What `name`, the function that samples, measured.
+
+        Raises:
+            ValueError: another number of steps than was asked for, or motion that is not in 0..1000.
+        """
         if motion.shape != asked.shape:
-            raise ValueError(f"attempt must measure {len(asked)} steps of motion, got shape {tuple(motion.shape)}")
-        return cls(asked, motion.cpu().double())
+            raise ValueError(f"{name} must measure {len(asked)} steps of motion, got shape {tuple(motion.shape)}")
+        motion = motion.cpu().double()
+        if not ((motion >= 0) & (motion <= MOTION_MAX)).all():
+            raise ValueError(f"{name} must measure motion 0..{MOTION_MAX}, got {motion.tolist()}")
+        return cls(asked, motion)
 
     def miss(self, target: Tensor) -> float:
         """Mean absolute difference from the target."""
@@ -95,21 +102,23 @@ def match_motion(
 ) -> MotionMatch[Video]:
     """Samples a video with corrected cues, measures it, and samples it again, in up to `rounds` rounds.
 
-    With drafts, a round makes DRAFTS of them, corrects the cues after each, and samples the video with the best. What
-    a video shows more or less than its draft is added to the drafts of the next rounds. Without, a round corrects the
-    cues by the videos so far, of which the first has the cues as they are. `corrected` says how.
+    With drafts, a round makes DRAFTS of them, corrects the cues after each, and samples the video with the best. How
+    much more or less the best video moves than its draft is expected of the next drafts, too. The cues as they are
+    asked for are drafted only. Without drafts, a round corrects the cues by the videos so far, of which the first has
+    the cues as they are. `corrected` says how.
 
     Args:
         attempt: samples and measures a video for given cues; returns the video, in any form, and its motion (f - 1,),
             as of `measure_motion`. Prior and noise must be the same each time, and noise that is correlated by the cues
             that by those asked for: another correlation gives another video.
         cues: those asked for.
-        rounds: 0 samples once. A video that is exact, or nothing new to ask for, ends them.
+        rounds: 0 samples once. They end before where a video is exact, or no better one is to be expected.
         reach: motion beyond which asking for less or more changes nothing; see `motion_reach`.
         draft: samples and measures the same video in fewer steps, see `draft_steps`; returns its motion alone.
 
     Raises:
-        ValueError: `rounds` is negative, the cues have the null motion, or the video has another number of frames.
+        ValueError: `rounds` is negative, the cues have the null motion, or what is measured is not motion of as many
+            frames.
 
     Example:
         >>> info = unet.info
@@ -129,18 +138,21 @@ def match_motion(
         raise ValueError("cues have the null motion, which asks for nothing that could be matched")
 
     def cues_of(asked: Tensor) -> Cues:
-        return replace(cues, motion=asked.to(cues.motion))
+        return replace(cues, motion=asked.to(cues.motion.device, torch.int64))
 
-    target = cues.motion.double()
-    drafts = _Drafts(lambda asked: draft(cues_of(asked)), target, reach[1]) if draft and rounds else None
+    def drafted(asked: Tensor) -> Response:
+        return Response.of("draft", asked, draft(cues_of(asked)))
+
+    target = cues.motion.cpu().double()
+    drafts = None if draft is None or rounds == 0 else _Drafts(drafted, target, reach)
     videos: list[Response] = []
     best: tuple[Video, Response] | None = None
     for _ in range(rounds if drafts else rounds + 1):
-        asked = drafts.find(videos) if drafts else next_motion(videos, target, reach[1])
+        asked = drafts.find(videos) if drafts else next_motion(videos, target, reach)
         if asked is None:
             break
         video, motion = attempt(cues_of(asked))
-        videos.append(Response.of(asked, motion))
+        videos.append(Response.of("attempt", asked, motion))
         if nearest(videos, target) is videos[-1]:
             best = video, videos[-1]
         if videos[-1].miss(target) == 0:
@@ -155,38 +167,38 @@ def match_motion(
 
 @dataclass
 class _Drafts:
-    """Drafts of a video, and what they tell of the motion to ask for so that the video moves by the target.
+    """Finds the motion to ask for by drafts of a video.
 
     Attributes:
-        draft: makes one for the motion asked for; returns its motion.
+        draft: makes one for the motion asked for.
         target: motion that the video is to have, (f - 1,).
-        limit: motion that nothing beyond is asked for.
-        made: what the drafts so far gave.
+        reach: of the motion that is asked for.
+        made: the drafts so far.
     """
 
-    draft: Callable[[Tensor], Tensor]
+    draft: Callable[[Tensor], Response]
     target: Tensor
-    limit: float
+    reach: tuple[float, float]
     made: list[Response] = field(default_factory=list)
 
     def find(self, videos: Sequence[Response]) -> Tensor | None:
-        """The motion asked for in the best of all drafts that are not videos yet, after some more; None if all are."""
-        target = self.target - self._excess(videos)
+        """What was asked for in the best of all drafts, after some more; None if that one is a video already."""
+        target = self._target_of_drafts(videos)
         for _ in range(DRAFTS):
-            asked = next_motion(self.made, target, self.limit)
+            asked = next_motion(self.made, target, self.reach)
             if asked is None:
                 break
-            self.made.append(Response.of(asked, self.draft(asked)))
-        new = [draft for draft in self.made if not _was_asked(draft.asked, videos)]
-        return nearest(new, target).asked if new else None
+            self.made.append(self.draft(asked))
+        best = nearest(self.made, target).asked
+        return None if _was_asked(best, videos) else best
 
-    def _excess(self, videos: Sequence[Response]) -> Tensor:
-        """Of the motion of the best video over that of its draft."""
+    def _target_of_drafts(self, videos: Sequence[Response]) -> Tensor:
+        """The motion of a draft whose video has the target, if it differs from its video as the best one so far did."""
         if not videos:
-            return torch.zeros_like(self.target)
+            return self.target
         video = nearest(videos, self.target)
         (draft,) = (draft for draft in self.made if draft.asked.equal(video.asked))
-        return video.measured - draft.measured
+        return (self.target + SOFTENING) * (draft.measured + SOFTENING) / (video.measured + SOFTENING) - SOFTENING
 
 
 def nearest(responses: Sequence[Response], target: Tensor) -> Response:
@@ -194,11 +206,9 @@ def nearest(responses: Sequence[Response], target: Tensor) -> Response:
     return min(responses, key=lambda response: response.miss(target))
 
 
-def next_motion(responses: Sequence[Response], target: Tensor, limit: float) -> Tensor | None:
-    """The motion to ask for after these responses, whole numbers up to `limit`; None if that was asked for before."""
-    if not responses:
-        return target
-    asked = corrected(responses, target).clamp(0, limit).round()
+def next_motion(responses: Sequence[Response], target: Tensor, reach: tuple[float, float]) -> Tensor | None:
+    """The motion to ask for after these responses, whole numbers within reach; None if that was asked for before."""
+    asked = (corrected(responses, target) if responses else target).clamp(*reach).round()
     return None if _was_asked(asked, responses) else asked
 
 
@@ -209,9 +219,9 @@ def _was_asked(asked: Tensor, responses: Sequence[Response]) -> bool:
 def corrected(responses: Sequence[Response], target: Tensor) -> Tensor:
     """The motion to ask for so that the target is measured, (f - 1,), float64.
 
-    A damped Newton step (Levenberg 1944, Marquardt 1963) from the nearest response, with a Jacobian whose first guess
-    is motion in proportion to what is asked for, in the step itself and, less, in those beside it. The other responses
-    correct it (Broyden 1965, eq. 4.5).
+    A damped Newton step (Levenberg 1944, Marquardt 1963) from the nearest response. The first guess of the Jacobian is
+    motion in proportion to what is asked for, in the step itself and, less, in those beside it. The differences to the
+    other responses change it by rank-one updates as Broyden's (1965), made smaller where little else was asked for.
     """
     best = nearest(responses, target)
     slope = ((best.measured + SOFTENING).mean() / (best.asked + SOFTENING).mean()).clamp(*SLOPES)

@@ -16,7 +16,8 @@ from .settings import note
 ROUNDS_MAX = 20
 MATCHED = "Matched in {count} samplings: motion misses the curve by {miss} on average, by {first} at first"
 DRAFTED = (
-    "Matched in {drafts} drafts and {count} videos: motion misses the curve by {miss} on average, by {first} at first"
+    "Matched in {drafts} drafts and {count} videos: motion misses the curve by {miss} on average, by {first} in the "
+    "first draft"
 )
 Latent = dict[str, Any]
 
@@ -30,8 +31,8 @@ def match_inputs() -> list[io.Input]:
             max=ROUNDS_MAX,
             optional=True,
             tooltip="Rounds of matching: the cues are corrected by the motion of drafts of a third of the steps, then "
-            "the video is sampled, so often at most, and the best one is kept. Each round takes a little longer than "
-            "two videos; 2 follow most curves closely. 0 samples once. Needs vae.",
+            "the video is sampled; this is done at most so many times, and the best video is kept. Each round takes a "
+            "little longer than two videos; 2 follow most curves closely. 0 samples once. Needs vae.",
         ),
         io.Vae.Input("vae", optional=True, tooltip="From HiGen Loader, for match: the video is decoded to measure it."),
     ]
@@ -53,7 +54,7 @@ def sample_matched(
     vae: Any,
     model: Any,
     steps: int,
-    of_draft: int,
+    steps_of_draft: int,
 ) -> hg.MotionMatch[Latent]:
     """Runs `hg.match_motion` with one progress bar over all drafts and videos.
 
@@ -64,10 +65,10 @@ def sample_matched(
         vae: decodes the frames.
         model: the MODEL that is sampled.
         steps: of the video.
-        of_draft: steps of a draft, 0 for no drafts.
+        steps_of_draft: steps of a draft, 0 for no drafts.
     """
     info = model.model.info
-    total = rounds * (DRAFTS * of_draft + steps) if of_draft else (rounds + 1) * steps
+    total = rounds * (DRAFTS * steps_of_draft + steps) if steps_of_draft else (rounds + 1) * steps
     progress, done = preview_callback(model, total, info.fps), 0
 
     def attempt(tried: hg.Cues, count: int = steps) -> tuple[Latent, torch.Tensor]:
@@ -75,12 +76,12 @@ def sample_matched(
         first, done = done, done + count
         latent = sample(tried, count, lambda step, x0, x, _: progress(first + step, x0, x, total))
         frames = vae.decode(latent["samples"])
-        return latent, hg.measure_motion(frames.reshape(-1, *frames.shape[-3:]), info.motion_scale)
+        return latent, hg.measure_motion(frames.reshape(-1, *frames.shape[-3:]), info.motion_scale, cues.mask)
 
     def draft(tried: hg.Cues) -> torch.Tensor:
-        return attempt(tried, of_draft)[1]
+        return attempt(tried, steps_of_draft)[1]
 
-    return hg.match_motion(attempt, cues, rounds, hg.motion_reach(info), draft if of_draft else None)
+    return hg.match_motion(attempt, cues, rounds, hg.motion_reach(info), draft if steps_of_draft else None)
 
 
 def match_note(found: hg.MotionMatch) -> list[dict[str, Any]]:

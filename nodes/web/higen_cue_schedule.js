@@ -39,7 +39,7 @@ app.registerExtension({
     });
     onResult(({ higen_curves: entries = [] }) => {
       // of several videos of a run, the player shows the first
-      for (const [node, kind, curves] of receiversOf(entries, app.rootGraph).reverse()) {
+      for (const [node, kind, curves] of receiversOf(entries, app.rootGraph, meant).reverse()) {
         remember(node, CURVES, { ...recall(node, CURVES), [kind]: curves });
         editors.get(node)?.drawAll();
       }
@@ -87,7 +87,6 @@ function hostOf(node) {
     const ofModel = bounded(modelValues(node)[name], low, high, DEFAULTS[name]);
     return standsForModel(name, value) ? ofModel : bounded(value, low, high, ofModel);
   };
-  const meant = (name, value) => (standsForModel(name, value) ? (modelValues(node)[name] ?? value) : value);
   return {
     read: (name) => asText(widgetOf(node, TRACKS[name].input)?.value),
     write(name, text) {
@@ -102,7 +101,7 @@ function hostOf(node) {
       motionScale: motionScaleOf(recall(node, CURVES)) ?? motionScale(),
       reach: motionReach(),
     }),
-    overlays: () => overlaysOf(recall(node, CURVES), (name) => ownValue(node, name), meant),
+    overlays: () => overlaysOf(recall(node, CURVES), (name) => meant(node, name, ownValue(node, name))),
     blends: () => blendsOf(node, recall(node, CURVES)),
     committed(direction) {
       if (direction) noteReturn(node, CURVE_INPUTS, direction);
@@ -122,6 +121,9 @@ function ownValue(node, name) {
   const linked = node.inputs?.some(({ widget, link }) => widget?.name === name && link != null);
   return linked ? undefined : widgetOf(node, name)?.value;
 }
+
+/** A value of an input, or the model's that it stands for. */
+const meant = (node, name, value) => (standsForModel(name, value) ? (modelValues(node)[name] ?? value) : value);
 
 const asText = (value) => (typeof value === "string" ? value : value == null ? "" : JSON.stringify(value));
 

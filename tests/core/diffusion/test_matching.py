@@ -15,20 +15,20 @@ def cues(motion: torch.Tensor) -> Cues:
 
 
 class Renderer:
-    """Stands for sampling and measuring: each step moves by its own share of what is asked, and never beyond 800.
+    """Stands for sampling and measuring: each step moves by its own share of what is asked, and never beyond `limit`.
 
     A share `beside` comes from either step beside it.
     """
 
     def __init__(self, gains: torch.Tensor, jump: int = -1, beside: float = 0.0):
-        self.gains, self.jump, self.beside, self.asked = gains, jump, beside, []
+        self.gains, self.jump, self.beside, self.limit, self.asked = gains, jump, beside, 800, []
 
     def __call__(self, asked: Cues) -> tuple[int, torch.Tensor]:
         self.asked.append(asked.motion)
         steps = asked.motion.double()
         mixed = (1 - 2 * self.beside) * steps + self.beside * (steps.roll(1) + steps.roll(-1))
-        motion = (self.gains * mixed).round().clamp(0, 800).long()
-        return len(self.asked) - 1, motion + 500 * (len(self.asked) - 1 == self.jump)
+        motion = (self.gains * mixed).round().clamp(0, self.limit).long()
+        return len(self.asked) - 1, (motion + 500 * (len(self.asked) - 1 == self.jump)).clamp(max=1000)
 
     def draft(self, asked: Cues) -> torch.Tensor:
         return self(asked)[1]
@@ -104,6 +104,37 @@ def test_a_draft_that_is_exact_is_sampled_at_once():
     assert (len(drafts.asked), len(video.asked)) == (1, 1)
 
 
+@pytest.mark.parametrize("share", [0.6, 0.8, 1.3])
+def test_drafts_that_move_less_or_more_than_their_videos_mislead_the_first_round_only(share):
+    video, drafts = Renderer(torch.ones(15)), Renderer(share * torch.ones(15))
+    found = match_motion(video, cues(torch.full((15,), 300)), 2, draft=drafts.draft)
+    assert found.misses[0] > 50
+    assert found.miss == found.misses[1] < 12
+
+
+def test_rounds_end_where_no_draft_promises_more_than_the_best_video():
+    """Nothing moves by more than 400."""
+    video, drafts = (Renderer(torch.ones(15)) for _ in range(2))
+    video.limit = drafts.limit = 400
+    found = match_motion(video, cues(torch.full((15,), 500)), 6, draft=drafts.draft)
+    assert found.misses == (100.0,)
+
+
+@pytest.mark.parametrize("drafted", [True, False])
+def test_motion_beyond_reach_counts_as_the_most_that_can_be_asked_for(drafted):
+    """The network moves no more for 800 than for 653: taken as no response, that would end the corrections."""
+    video, drafts = (Renderer(torch.full((15,), 1.3)) for _ in range(2))
+    found = match_motion(video, cues(torch.full((15,), 800)), 3, (21, 653), drafts.draft if drafted else None)
+    assert found.miss < 3
+    assert len({tuple(asked.tolist()) for asked in video.asked}) == len(video.asked)
+
+
+def test_motion_of_eight_bits_does_not_overflow():
+    found = match_motion(Renderer(torch.ones(15) / 2), cues(torch.full((15,), 200, dtype=torch.uint8)), 3)
+    assert found.miss < 8
+    assert found.cues.motion.max() > 255
+
+
 def test_without_rounds_there_are_no_drafts():
     video, drafts = Renderer(torch.ones(15) / 2), Renderer(torch.ones(15) / 2)
     assert match_motion(video, cues(RISE), 0, draft=drafts.draft).draft_misses == ()
@@ -126,7 +157,7 @@ def test_nothing_beyond_reach_is_asked_for():
     render = Renderer(torch.full((15,), 0.2))
     match_motion(render, cues(RISE), 3, reach=(25, 656))
     assert max(int(asked.max()) for asked in render.asked) == 656
-    assert min(int(asked.min()) for asked in render.asked) >= 0
+    assert min(int(asked.min()) for asked in render.asked) >= 25
 
 
 @pytest.mark.parametrize(
@@ -140,6 +171,14 @@ def test_nothing_beyond_reach_is_asked_for():
 def test_what_is_wrong_is_named(rounds, motion, gains, message):
     with pytest.raises(ValueError, match=message):
         match_motion(Renderer(gains), cues(motion), rounds)
+
+
+@pytest.mark.parametrize("measured", [torch.full((15,), torch.nan), torch.full((15,), -(2**62))])
+def test_what_is_no_motion_is_refused_and_named(measured):
+    with pytest.raises(ValueError, match=r"draft must measure motion 0\.\.1000, got"):
+        match_motion(Renderer(torch.ones(15)), cues(RISE), 1, draft=lambda _: measured)
+    with pytest.raises(ValueError, match=r"attempt must measure motion 0\.\.1000, got"):
+        match_motion(lambda _: (None, measured), cues(RISE), 1)
 
 
 def test_the_miss_of_the_mean_ignores_what_evens_out():

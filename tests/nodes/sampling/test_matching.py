@@ -85,17 +85,37 @@ def test_one_progress_bar_covers_all_rounds(model, monkeypatch):
     assert list(values) == sorted(set(values))
 
 
-def test_drafts_of_a_third_of_the_steps_come_before_each_video(model, monkeypatch):
+def test_drafts_of_a_third_of_the_steps_come_before_the_video(model, monkeypatch):
     progress, vae = [], Decoder()
-    monkeypatch.setattr(comfy.utils, "PROGRESS_BAR_HOOK", lambda value, total, *_, **__: progress.append(total))
-    result = sample(model, match=2, vae=vae, steps=12)
-    drafts = 2 * DRAFTS
-    assert set(progress) == {drafts * 4 + 2 * 12}
-    assert len(vae.decoded) == drafts + 2
+    monkeypatch.setattr(
+        comfy.utils, "PROGRESS_BAR_HOOK", lambda value, total, *_, **__: progress.append((value, total))
+    )
+    result = sample(model, match=1, vae=vae, steps=12)
+    values, totals = zip(*progress, strict=True)
+    assert set(totals) == {DRAFTS * 4 + 12}
+    assert (values[0], values[-1]) == (1, totals[0])
+    assert list(values) == sorted(set(values))
+    assert len(vae.decoded) == DRAFTS + 1
     assert vae.decoded[0].equal(sample(model, steps=4)[0]["samples"])
-    assert any(result[0]["samples"].equal(vae.decoded[i]) for i in (DRAFTS, drafts + 1))
+    assert result[0]["samples"].equal(vae.decoded[-1])
+    scale = model.model.info.motion_scale
+    first, last = (
+        float((hg.measure_motion(Decoder().decode(video), scale) - 300).abs().double().mean())
+        for video in (vae.decoded[0], vae.decoded[-1])
+    )
     (note,) = result.ui["higen_notes"]
-    assert (note["values"]["drafts"], note["values"]["count"]) == (drafts, 2)
+    assert note["values"] == {"drafts": DRAFTS, "count": 1, "miss": round(last), "first": round(first)}
+
+
+def test_motion_is_measured_where_the_cues_hold(model):
+    mask = torch.zeros(1, 4, 4)
+    mask[..., :2] = 1
+    vae = Decoder()
+    result = sample(model, match=1, vae=vae, cues=CUES.masked(mask, outside=hg.Cues.constant(6, 600, 0.0)))
+    scale = model.model.info.motion_scale
+    motions = [hg.measure_motion(Decoder().decode(video)[..., :2, :], scale) for video in vae.decoded]
+    (note,) = result.ui["higen_notes"]
+    assert note["values"]["first"] == round(float((motions[0] - 300).abs().double().mean()))
 
 
 def test_videos_of_a_fitted_schedule_are_not_drafted_and_are_sampled_once_more(model):
@@ -111,10 +131,11 @@ def test_the_user_can_cancel_between_rounds(model):
             comfy.model_management.interrupt_current_processing()
             return super().decode(samples)
 
-    vae = Cancels()
-    with pytest.raises(comfy.model_management.InterruptProcessingException):
-        sample(model, match=5, vae=vae)
-    assert len(vae.decoded) == 1
+    for steps in (STEPS, 12):  # without drafts, and with
+        vae = Cancels()
+        with pytest.raises(comfy.model_management.InterruptProcessingException):
+            sample(model, match=5, vae=vae, steps=steps)
+        assert len(vae.decoded) == 1
 
 
 def test_matching_without_a_vae_is_an_error_before_the_prior_is_sampled(model):

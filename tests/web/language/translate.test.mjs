@@ -29,6 +29,18 @@ test("every text that the code translates is in the Chinese table", () => {
   );
 });
 
+test("every note that a node sends is in the Chinese table", () => {
+  const constants = Object.fromEntries([...sent.matchAll(/^(\w+) = \(?\s*"([^"]+)"/gm)].map(([, name, text]) => [name, text]));
+  const local = [...sent.matchAll(/\btext = \(?\s*"([^"]+)"/g)].map(([, text]) => text);
+  const given = [...sent.matchAll(/\bnote\("([^"]+)"/g)].map(([, text]) => text);
+  const named = [...sent.matchAll(/\bnote\(([A-Z]+)\b/g)].map(([, name]) => constants[name]);
+  assert.ok(local.length > 1 && given.length > 0 && named.length > 1);
+  assert.deepEqual(
+    [...local, ...given, ...named].filter((text) => !(text in CHINESE)),
+    [],
+  );
+});
+
 test("the Chinese table has no text that is not in the code", () => {
   const unused = Object.keys(CHINESE).filter(
     (text) => ![sources, sent, described].some((code) => code.includes(`"${text}"`)) && !isKey(text),
@@ -42,7 +54,7 @@ const isKey = (text) => new RegExp(`^\\s*${text}: `, "m").test(sources);
 test("a translation has the placeholders of its text, and is Chinese", () => {
   for (const [text, chinese] of Object.entries(CHINESE)) {
     assert.deepEqual(placeholders(chinese), placeholders(text), text);
-    assert.match(chinese, /[\u4e00-\u9fff]/, text);
+    assert.match(chinese, /[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]/, text); // with the punctuation
   }
 });
 

@@ -86,16 +86,26 @@ test("lines are not outdated while another text gives the same values", () => {
   assert.equal(outdated({ appearance_curve: text([[0, 0]]) }), true, "the model's own number is not known");
 });
 
-test("lines are not outdated while a number is replaced by the one that stands for it", () => {
-  const meant = (name, value) => (value < 0 || value === 0 ? { motion: 300, frames: 16 }[name] : value);
+test("lines are not outdated while a number is replaced by the one that stood for it in their run", () => {
+  const schedule = { comfyClass: "HiGenCueSchedule", properties: {} };
   const ran = { frames: 0, motion: -1, motion_curve: "" };
-  const outdated = (changed) =>
-    overlaysOf({ measured: { motion: [3, 4], inputs: ran } }, (name) => ({ ...ran, ...changed })[name], meant)[0].outdated;
+  const entries = [{ ...entry(["1"], "measured", [3, 4]), inputs: { 1: ran } }];
+  const ofRun = { frames: 16, motion: 300 };
+  const meant = (values) => (_, name, value) => (value <= 0 && value !== "" ? values[name] : value);
+  const [[, kind, curves]] = receiversOf(entries, graph({ 1: schedule }), meant(ofRun));
+  const outdated = (changed, now = ofRun) => {
+    const valueNow = (name) => meant(now)(schedule, name, { ...ran, ...changed }[name]);
+    return overlaysOf({ [kind]: curves }, valueNow)[0].outdated;
+  };
+  assert.equal(outdated({}), false);
   assert.equal(outdated({ motion: 300 }), false);
   assert.equal(outdated({ frames: 16 }), false);
   assert.equal(outdated({ motion_curve: JSON.stringify({ points: [[0, 0.3]], interpolation: "linear" }) }), false);
   assert.equal(outdated({ motion: 400 }), true);
   assert.equal(outdated({ frames: 24 }), true);
+  const ofOtherWeights = { frames: 16, motion: 500 };
+  assert.equal(outdated({ motion: 300 }, ofOtherWeights), false);
+  assert.equal(outdated({}, ofOtherWeights), true);
 });
 
 test("the motion scale comes with the curves", () => {

@@ -77,27 +77,28 @@ def rising(values: list[float]) -> list[float]:
 def motion_misses(
     bench: Bench, count: int, rounds: int = 0, videos: Sequence[Path] = ()
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """By curve, how far videos miss it without calibration, with it, and after each of `rounds` rounds of matching with
-    drafts.
+    """By curve, how far videos miss it without calibration, with it, and after each of `rounds` rounds of matching.
 
     Each is {"frame": mean absolute miss of a frame, "mean": that of the mean of a clip, "worst": the miss per frame of
     the prompt that misses most}.
     """
     _, prompts = held_out_scenes(count, bench.seed + 1, **STRAIGHT)
     priors, reach = bench.priors(prompts), motion_reach(bench.model.unet.info)
-    drafts = replace(bench, video_steps=draft_steps(bench.video_steps or bench.steps))
+    steps_of_draft = draft_steps(bench.video_steps or bench.steps)
+    drafts = replace(bench, video_steps=steps_of_draft)
     misses = {}
     for name, motion in motion_curves(videos).items():
         cues, raw, calibrated, matched = constant_look(motion), [], [], []
         for prompt, prior in zip(prompts, priors.split(1), strict=True):
-            sampler, draft = (_Attempts(made_by, prompt, prior, cues) for made_by in (bench, drafts))
+            sampler, drafter = (_Attempts(sampled_by, prompt, prior, cues) for sampled_by in (bench, drafts))
             raw.append([bench.motion(bench.videos([prompt], prior, cues))[0]])
             calibrated.append([sampler(cues)[1]])
             if rounds:
-                match_motion(sampler, cues, rounds, reach, lambda cues, draft=draft: draft(cues)[1])
+                match_motion(sampler, cues, rounds, reach, drafter.motion if steps_of_draft else None)
             matched.append(sampler.measured[1:])
+        first = 0 if steps_of_draft else 1  # without drafts, rounds begin after one video more
         misses[name] = {"uncalibrated": _best(raw, motion, 1), "calibrated": _best(calibrated, motion, 1)}
-        misses[name] |= {f"matched {n}": _best(matched, motion, n) for n in range(1, rounds + 1)}
+        misses[name] |= {f"matched {n}": _best(matched, motion, first + n) for n in range(1, rounds + 1)}
     return misses
 
 
@@ -115,6 +116,9 @@ class _Attempts:
         videos = self.bench.videos([self.prompt], self.prior, cues, calibrated=True, noise_cues=self.target)
         self.measured.append(self.bench.motion(videos)[0])
         return None, self.measured[-1]
+
+    def motion(self, cues: Cues) -> Tensor:
+        return self(cues)[1]
 
 
 def _best(attempts: list[list[Tensor]], motion: Tensor, count: int) -> dict[str, float]:
@@ -151,7 +155,7 @@ def match(
     with tqdm(desc="matching", unit="video") as progress:
         bench = bench_of(folder, seed, progress)
         misses = motion_misses(bench, count, rounds, videos)
-    figures: dict[str, Any] = {"count": count, "rounds": rounds, "misses": misses}
+    figures: dict[str, Any] = {"count": count, "rounds": rounds, "seed": seed, "misses": misses}
     (out / "matching.json").write_text(json.dumps(figures, indent=2) + "\n")
 
 

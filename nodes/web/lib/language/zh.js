@@ -69,8 +69,8 @@ export const CHINESE = {
 
   "Matched in {count} samplings: motion misses the curve by {miss} on average, by {first} at first":
     "匹配共采样 {count} 次：运动与曲线平均相差 {miss}，起初相差 {first}",
-  "Matched in {drafts} drafts and {count} videos: motion misses the curve by {miss} on average, by {first} at first":
-    "匹配共生成草稿 {drafts} 个、视频 {count} 个：运动与曲线平均相差 {miss}，起初相差 {first}",
+  "Matched in {drafts} drafts and {count} videos: motion misses the curve by {miss} on average, by {first} in the first draft":
+    "匹配共生成草稿 {drafts} 个、视频 {count} 个：运动与曲线平均相差 {miss}，第一个草稿相差 {first}",
   "Model default: {values}": "模型默认：{values}",
   "No cues are connected: those of the model, {frames} frames, motion {motion}, appearance {appearance}":
     "未连接线索，采用模型自己的：{frames} 帧，运动 {motion}，外观 {appearance}",

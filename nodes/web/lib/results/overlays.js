@@ -26,26 +26,29 @@ export function nodeAt(graph, executionId) {
 /** Ids of nodes are numbers in frontend 1.32 and strings in later ones. */
 const inGraph = (graph, id) => graph?.getNodeById(id) ?? graph?.getNodeById(Number(id));
 
-/** The schedule nodes that entries are for, with the curves of each: [[node, kind, curves], …]. */
-export function receiversOf(entries, graph) {
-  return entries.flatMap(
-    ({ schedules, kind, inputs, ...curves }) =>
-      schedules
-        .map((id) => [nodeAt(graph, id), kind, { ...curves, inputs: inputs?.[id] }])
-        .filter(([node]) => node?.comfyClass === NODE), // a deleted node gives undefined
+/**
+ * The schedule nodes that entries are for, with the curves of each: [[node, kind, curves], …]. `meant(node, name, value)`
+ * is what the value of an input stands for.
+ */
+export function receiversOf(entries, graph, meant = (_, __, value) => value) {
+  const resolved = (node, inputs) =>
+    inputs && Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, meant(node, name, value)]));
+  return entries.flatMap(({ schedules, kind, inputs, ...curves }) =>
+    schedules
+      .map((id) => [nodeAt(graph, id), inputs?.[id]])
+      .filter(([node]) => node?.comfyClass === NODE) // a deleted node gives undefined
+      .map(([node, own]) => [node, kind, { ...curves, inputs: resolved(node, own) }]),
   );
 }
 
 /**
  * The lines that an editor draws for the curves of its schedule: [{kind, name, values, outdated}]. `valueNow(name)` is the
  * present value of an input, undefined while another node supplies it: lines that come from other curves than those
- * drawn now are outdated. `meant(name, value)` is what a value stands for.
+ * drawn now are outdated.
  */
-export function overlaysOf(curves, valueNow, meant = (_, value) => value) {
-  const meantNow = (name) => meant(name, valueNow(name));
+export function overlaysOf(curves, valueNow) {
   return Object.entries(curves ?? {}).flatMap(([kind, ofKind]) => {
-    const inputs = Object.entries(ofKind?.inputs ?? {}).map(([name, value]) => [name, meant(name, value)]);
-    const outdated = differ(Object.fromEntries(inputs), meantNow);
+    const outdated = differ(ofKind?.inputs ?? {}, valueNow);
     return Object.keys(TRACKS)
       .filter((name) => ofKind?.[name]?.length > 1)
       .map((name) => ({ kind, name, values: ofKind[name], outdated }));

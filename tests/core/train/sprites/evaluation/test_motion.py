@@ -41,8 +41,9 @@ class FakeBench:
         return videos
 
 
-def test_misses_fall_with_calibration_and_with_matching():
-    bench = FakeBench(ModelInfo(motion_response=((0, 50), (1000, 550))))
+@pytest.mark.parametrize("steps", [12, 8])  # with drafts, and without
+def test_misses_fall_with_calibration_and_with_matching(steps):
+    bench = FakeBench(ModelInfo(motion_response=((0, 50), (1000, 550))), steps=steps)
     misses = motion.motion_misses(bench, 2, rounds=2)["constant 300"]
     assert misses["uncalibrated"] == {"frame": 100.0, "mean": 100.0, "worst": 150.0}
     assert misses["calibrated"] == {"frame": 50.0, "mean": 50.0, "worst": 50.0}
