@@ -193,12 +193,16 @@ class _Drafts:
         return None if _was_asked(best, videos) else best
 
     def _target_of_drafts(self, videos: Sequence[Response]) -> Tensor:
-        """The motion of a draft whose video has the target, if it differs from its video as the best one so far did."""
+        """The motion of a draft whose video has the target, if it differs from its video as the best one so far did.
+
+        That is by the ratio of their means, and by what then remains in each step.
+        """
         if not videos:
             return self.target
         video = nearest(videos, self.target)
         (draft,) = (draft for draft in self.made if draft.asked.equal(video.asked))
-        return (self.target + SOFTENING) * (draft.measured + SOFTENING) / (video.measured + SOFTENING) - SOFTENING
+        ratio = (video.measured + SOFTENING).mean() / (draft.measured + SOFTENING).mean()
+        return (self.target - (video.measured - ratio * draft.measured)) / ratio
 
 
 def nearest(responses: Sequence[Response], target: Tensor) -> Response:
