@@ -1,8 +1,9 @@
 """HiGen (Qing et al., CVPR 2024) in PyTorch: text to a spatial prior, prior and cues to video."""
 
-from .cues.cues import Cues, blend_cues, measure_motion, resample_cues
+from .cues.cues import Cues, blend_cues, resample_cues
 from .cues.dinov2 import load_dinov2
 from .cues.extraction import ExtractedCues, cue_options, extract_cues
+from .cues.measures import measure_motion
 from .cues.plot import plot_cues
 from .cues.response import calibrate, motion_reach
 from .cues.sound import sound_motion

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from ..media.video_reader import TIME_TOLERANCE, TimedFrame, VideoReader, VideoSource, open_video, trimmed
 from ..models.info import ModelInfo
-from .cues import MOTION_SCALE, Cues, motion_cue, similarity
+from .cues import Cues
+from .measures import MOTION_SCALE, motion_cue, similarity
 from .scene_cuts import SceneCutDetector, interpolate_steps
 from .shown import Shown, shown_at
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from ... import higen_core as hg
-from ...higen_core.cues.cues import measure_motion, similarity
 from ...higen_core.cues.curves import fit_factors
+from ...higen_core.cues.measures import measure_motion, similarity
 from .video_value import opaque
 
 TAKES_CUES = ("HiGenTemporalSampler", "HiGenApplyCues")

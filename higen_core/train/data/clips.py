@@ -13,7 +13,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ...cues.cues import measure_motion, similarity
+from ...cues.measures import measure_motion, similarity
 from ...models.clip import CLIP
 from ...models.vae import VAE
 from ..checkpoint import fingerprint, replacing

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from ...cues.cues import Cues, measure_motion, similarity
+from ...cues.cues import Cues
+from ...cues.measures import measure_motion, similarity
 from ...models.clip import CLIP
 from ...models.info import ModelInfo
 from ...models.unet import UNet

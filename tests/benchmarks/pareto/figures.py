@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from higen_core.cues.cues import measure_motion
+from higen_core.cues.measures import measure_motion
 from higen_core.diffusion.matching import miss_of_motion
 from higen_core.media.image import psnr
 from higen_core.train.sprites.evaluation.benchmark import Model

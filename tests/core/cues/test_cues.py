@@ -6,12 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from higen_core import Cues, ModelInfo
-from higen_core.cues.cues import NULL_APPEARANCE, NULL_MOTION, measure_motion, similarity
+from higen_core.cues.cues import NULL_APPEARANCE, NULL_MOTION
 from higen_core.cues.curves import Curve
 from higen_core.models.config import SamplingConfig
 
 from .. import golden
-from ..peak import LiveBytes
 
 frame_counts = st.integers(2, 48)
 unit = st.floats(0, 1)
@@ -49,36 +48,6 @@ def test_the_denoiser_s_rows_have_32_entries_at_any_length(frames, factor):
     rows = cues.rows()
     assert rows.shape == (frames, 32)
     torch.testing.assert_close(rows[:, [0, -1]], cues.appearance[:, [0, -1]], atol=1e-5, rtol=0)
-
-
-def test_motion_is_the_mean_absolute_change_of_a_pixel():
-    frames = torch.zeros(3, 4, 4, 3)
-    frames[1] = 0.05
-    frames[2] = 1.0
-    assert measure_motion(frames).tolist() == [500, 1000]
-    assert measure_motion(frames, scale=1000).tolist() == [50, 950]
-
-
-def test_motion_in_a_mask_is_that_of_its_pixels():
-    frames = torch.zeros(3, 4, 8, 3)
-    frames[1, :, :4] = 0.05
-    frames[2] = frames[1]
-    frames[2, :, 4:] = 0.02
-    left = torch.zeros(1, 2, 4)
-    left[..., :2] = 1
-    assert measure_motion(frames, mask=left).tolist() == [500, 0]
-    assert measure_motion(frames, mask=1 - left).tolist() == [0, 200]
-    assert measure_motion(frames, mask=torch.cat([left, left, 0 * left])).tolist() == [500, 0]
-    assert measure_motion(frames, mask=0 * left).tolist() == [0, 0]
-    assert measure_motion(frames.expand(2, -1, -1, -1, -1), mask=left).tolist() == [[500, 0]] * 2
-    noise = torch.rand(5, 8, 8, 3)
-    assert measure_motion(noise, 777, torch.ones(1, 1, 1)).equal(measure_motion(noise, 777))
-
-
-def test_similarity_is_one_for_equal_embeddings_and_zero_at_the_floor():
-    embeddings = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.6, 0.8]])
-    torch.testing.assert_close(similarity(embeddings, floor=0.2)[0], torch.tensor([1.0, 1.0, 0.5]))
-    assert similarity(torch.eye(2), floor=0.2)[0, 1] == 0
 
 
 def test_null_cues_are_null_in_every_entry():
@@ -126,13 +95,6 @@ def test_the_recommended_cues_are_constant_and_as_long_as_the_training_clips():
     cues, expected = Cues.recommended(info), Cues.constant(5, 300, 0.2)
     assert torch.equal(cues.motion, expected.motion)
     assert torch.equal(cues.appearance, expected.appearance)
-
-
-def test_measuring_motion_takes_a_small_part_of_the_memory_of_the_frames():
-    frames = torch.rand(40, 32, 48, 3)
-    with LiveBytes(torch.nn.ParameterList([frames]).requires_grad_(False)) as live:
-        measure_motion(frames)
-    assert live.peak < 0.1 * frames.nbytes
 
 
 def test_a_loop_has_its_appearance_around_the_shorter_way():

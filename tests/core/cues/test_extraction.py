@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from higen_core import ModelInfo, cue_options, extract_cues, load_clip
-from higen_core.cues.cues import measure_motion, similarity
 from higen_core.cues.extraction import blurred
+from higen_core.cues.measures import measure_motion, similarity
 
 from .. import golden, videos
 from ..videos import mean_color, square, textured

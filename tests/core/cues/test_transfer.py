@@ -18,7 +18,7 @@ from higen_core import (
     sample_prior,
     sample_video,
 )
-from higen_core.cues.cues import measure_motion
+from higen_core.cues.measures import measure_motion
 from higen_core.train.sprites.scenes import Scene, render
 
 from .. import videos

@@ -4,7 +4,7 @@ import pytest
 import torch
 from einops import rearrange
 
-from higen_core.cues.cues import measure_motion, similarity
+from higen_core.cues.measures import measure_motion, similarity
 from higen_core.train.augment import repeat_frames
 from higen_core.train.data.clips import Clips
 

@@ -14,7 +14,8 @@ from einops import rearrange
 from torch import Tensor
 from tqdm import tqdm
 
-from ....cues.cues import Cues, measure_motion
+from ....cues.cues import Cues
+from ....cues.measures import measure_motion
 from ....cues.response import calibrate
 from ....diffusion.noise import draw_correlated_noise, draw_noise
 from ....diffusion.pipeline import sample_prior, sample_video

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from higen_core import load_clip, load_vae
-from higen_core.cues.cues import measure_motion
+from higen_core.cues.measures import measure_motion
 from higen_core.train.data.clips import LatentEncoder
 from higen_core.train.data.images import PixelEncoder
 from higen_core.train.sprites.clips import FirstFrames, HeldOutClips, PairedClips, SpriteClips

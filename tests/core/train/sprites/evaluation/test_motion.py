@@ -16,6 +16,8 @@ from higen_core.weights.checkpoint import MINI_DIR, load_unet, read_info, save_n
 
 from ....videos import real
 
+MATCHED = ("matching.json", "matching_other_prompts.json")
+
 
 @dataclass
 class FakeBench:
@@ -75,6 +77,26 @@ def test_curves_are_within_reach_of_mini():
 def test_the_stated_response_of_mini_was_measured_at_these_cues():
     stated = json.loads((MINI_DIR / "motion_response.json").read_text())
     assert [asked for asked, _ in stated] == list(motion.ASKED)
+
+
+def test_the_readme_of_mini_has_the_measured_misses():
+    ours, others = (json.loads((MINI_DIR / name).read_text())["misses"] for name in MATCHED)
+    lines = (MINI_DIR / "README.md").read_text().splitlines()
+    rows = {
+        cells[1]: cells[2:-1]
+        for cells in ([cell.strip() for cell in line.split("|")] for line in lines)
+        if len(cells) == 12
+    }
+    for name, misses in ours.items():
+        stages = ("uncalibrated", "calibrated", "matched 1", "matched 2", "matched 3")
+        expected = [_cell(misses[stage]) for stage in stages] + [f"{misses['matched 3']['worst']:.0f}"]
+        expected += [_cell(others[name][stage]) for stage in ("calibrated", "matched 3")]
+        expected += [f"{others[name]['matched 3']['worst']:.0f}"]
+        assert rows[name.replace("_", " ")] == expected, name
+
+
+def _cell(miss):
+    return f"{miss['frame']:.0f} / {miss['mean']:.0f}"
 
 
 @pytest.mark.medium
