@@ -8,8 +8,8 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import higen_core as hg
-from higen_core.cues.cues import similarity
 from higen_core.cues.curves import fit_factors
+from higen_core.cues.measures import similarity
 from higen_core.diffusion.schedule import alphas_and_sigmas, alphas_cumprod
 from higen_core.models.clip import CLIP
 from higen_core.models.config import MINI, MINI_CLIP, MINI_VAE
