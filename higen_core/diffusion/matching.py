@@ -140,11 +140,11 @@ def match_motion(
     def cues_of(asked: Tensor) -> Cues:
         return replace(cues, motion=asked.to(cues.motion.device, torch.int64))
 
-    def drafted(asked: Tensor) -> Response:
-        return Response.of("draft", asked, draft(cues_of(asked)))
-
     target = cues.motion.cpu().double()
-    drafts = None if draft is None or rounds == 0 else _Drafts(drafted, target, reach)
+    drafts = None
+    if draft is not None and rounds > 0:
+        measure = draft
+        drafts = _Drafts(lambda asked: Response.of("draft", asked, measure(cues_of(asked))), target, reach)
     videos: list[Response] = []
     best: tuple[Video, Response] | None = None
     for _ in range(rounds if drafts else rounds + 1):
