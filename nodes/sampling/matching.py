@@ -86,6 +86,7 @@ def sample_matched(
 
 def match_note(found: hg.MotionMatch) -> list[dict[str, Any]]:
     """What the node says of the result."""
-    drafts, count = len(found.draft_misses), len(found.misses)
-    values = {"count": count, "miss": round(found.miss), "first": round(found.first_miss)}
-    return note(DRAFTED, drafts=drafts, **values)["higen_notes"] if drafts else note(MATCHED, **values)["higen_notes"]
+    values = {"count": len(found.misses), "miss": round(found.miss), "first": round(found.first_miss)}
+    drafts = len(found.draft_misses)
+    said = note(DRAFTED, drafts=drafts, **values) if drafts else note(MATCHED, **values)
+    return said["higen_notes"]
